@@ -1,0 +1,40 @@
+# Everything runs in .venv, which tools/setup makes and keeps current; PYTHON=... chooses another Python.
+# -P keeps this directory off sys.path: what runs is the installed package, never the files beside it.
+ARGS ?=
+python := .venv/bin/python -P
+# Without .pyc files every worker would pay for compilation; a PYTHONPATH could hide the installed package.
+unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME
+
+.PHONY: help setup demo test lint bench ci clean
+
+help:
+	@echo "make demo   run the demonstration            ARGS='DIR --workers 4'"
+	@echo "make test   run the tests                    ARGS='-k queue -x'"
+	@echo "make lint   ruff, mypy, basedpyright, shellcheck"
+	@echo "make bench  run the benchmarks               ARGS='-k submit'"
+	@echo "make ci     everything, on every supported Python"
+	@echo "make clean  remove what these made"
+
+setup:
+	@PYTHON="$(PYTHON)" tools/setup
+
+demo: setup
+	@$(python) -m interp_pool demo $(ARGS)
+
+test: setup
+	@$(python) -m pytest $(ARGS)
+
+lint: setup
+	@$(python) -m pip install --quiet --upgrade pip && $(python) -m pip install --quiet --group lint
+	@tools/lint .venv/bin/python
+
+bench: setup
+	@$(python) -m pip install --quiet --no-build-isolation '.[bench]'
+	@$(python) -m pytest bench $(ARGS)
+
+ci:
+	@.ci/run
+
+clean:
+	rm -rf .venv build dist .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find interp_api interp_pool tests bench docs -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,0 +1,69 @@
+"""Interpreters and queues between them: what CPython documents as `concurrent.interpreters`, the same on 3.13 to 3.15.
+
+The names are loaded when they are first used, so that a worker pays only for what it needs. Beyond the documented ones
+there are the building blocks of a pool: `SimpleQueue`, and `encode`, `encode_call` and `decode` for what it carries.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from interp_api._channel import SimpleQueue as SimpleQueue
+    from interp_api._cpython import CLOSING_LEAKS as CLOSING_LEAKS
+    from interp_api._cpython import capture_exception as capture_exception
+    from interp_api._errors import ExecutionFailed as ExecutionFailed
+    from interp_api._errors import InterpreterError as InterpreterError
+    from interp_api._errors import InterpreterNotFoundError as InterpreterNotFoundError
+    from interp_api._errors import ItemInterpreterDestroyed as ItemInterpreterDestroyed
+    from interp_api._errors import NotShareableError as NotShareableError
+    from interp_api._errors import QueueEmpty as QueueEmpty
+    from interp_api._errors import QueueEmptyError as QueueEmptyError
+    from interp_api._errors import QueueError as QueueError
+    from interp_api._errors import QueueFull as QueueFull
+    from interp_api._errors import QueueFullError as QueueFullError
+    from interp_api._errors import QueueNotFoundError as QueueNotFoundError
+    from interp_api._errors import ShutDown as ShutDown
+    from interp_api._interpreter import Interpreter as Interpreter
+    from interp_api._interpreter import create as create
+    from interp_api._interpreter import get_current as get_current
+    from interp_api._interpreter import get_main as get_main
+    from interp_api._interpreter import is_shareable as is_shareable
+    from interp_api._interpreter import list_all as list_all
+    from interp_api._main_module import adopt_main as adopt_main
+    from interp_api._main_module import check_main_is_not_loading as check_main_is_not_loading
+    from interp_api._main_module import main_spec as main_spec
+    from interp_api._queue import Queue as Queue
+    from interp_api._queue import create_queue as create_queue
+    from interp_api._queue import list_all_queues as list_all_queues
+    from interp_api._transfer import decode as decode
+    from interp_api._transfer import encode as encode
+    from interp_api._transfer import encode_call as encode_call
+    from interp_api._unbound import UNBOUND as UNBOUND
+    from interp_api._unbound import UNBOUND_ERROR as UNBOUND_ERROR
+    from interp_api._unbound import UNBOUND_REMOVE as UNBOUND_REMOVE
+
+_MODULES = {
+    "_channel": "SimpleQueue",
+    "_cpython": "CLOSING_LEAKS capture_exception",
+    "_errors": "ExecutionFailed InterpreterError InterpreterNotFoundError ItemInterpreterDestroyed NotShareableError "
+    "QueueEmpty QueueEmptyError QueueError QueueFull QueueFullError QueueNotFoundError ShutDown",
+    "_interpreter": "Interpreter create get_current get_main is_shareable list_all",
+    "_main_module": "adopt_main check_main_is_not_loading main_spec",
+    "_queue": "Queue create_queue list_all_queues",
+    "_transfer": "decode encode encode_call",
+    "_unbound": "UNBOUND UNBOUND_ERROR UNBOUND_REMOVE",
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names.split()}
+
+__all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

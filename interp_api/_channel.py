@@ -1,0 +1,347 @@
+"""SimpleQueue: items from any thread of any interpreter to any other, without polling.
+
+Owns the wake-up protocol, on which every blocking call of the package rests. It must not know what the items mean.
+
+A SimpleQueue is two low-level queues: `items`, and `sleepers`, which holds the bell address of every getter that is
+about to block. The mutex inside each low-level queue is all the protocol needs.
+
+    get                                     put
+    G1  try to take an item                 P1  append the item
+    G2  append the own address              P2  no sleeper counted: done
+    G3  try to take an item again           P3  take an address; none left: done
+    G4  wait for the bell                   P4  ring it
+    G5  go to G1
+
+No wake-up is lost: if G3 misses an item, then P1 comes after G3, so after G2, so P2 counts the address unless another
+putter took it, and that one rings it. Putters ring no more often than getters slept.
+
+Leaving the wait early (an item was found at G3, the time is up, `attempt` raised) takes the own address back. The
+addresses met before it are rung: their owners look again and queue up anew, which costs them a turn, never an item.
+When the own address is not there, a putter is between P3 and P4: its ring is waited for, so that it cannot end the
+thread's next wait, whatever queue that is for. That ring may have announced an item which this getter does not take,
+so a leaver that consumed a ring without using it rings the next sleeper (R1): a ring too many does no harm.
+
+Exceptions of signal handlers can strike anywhere in Python code. P3 and P4 are one chain of C calls, with no bytecode
+in between to strike at. A getter so struck cannot know whether its address is published: it takes it back if it is
+there, and otherwise gives its bell up, ringing on (R1), without waiting for anything.
+"""
+
+from operator import itemgetter
+from os import write
+from time import monotonic
+
+from interp_api._cpython import (
+    UNBOUND_OP_REPLACE,
+    QueueError,
+    QueueNotFoundError,
+    queue_bind,
+    queue_count,
+    queue_create,
+    queue_get,
+    queue_maxsize,
+    queue_put,
+    queue_release,
+)
+from interp_api._doorbell import RING, forget_own_bell, own_bell, ring
+
+_REPLACE = UNBOUND_OP_REPLACE
+_ADDRESS_BASE = 1 << 40  # a low-level queue's negative maxsize holds data; this tells ours from a user's -1
+_CHAIN_END = 1 << 50  # added to the number at the end of a chain; no id is so large
+_first = itemgetter(0)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+
+def create_linked(number: int, unbound: int = _REPLACE) -> int:
+    """Create an unbounded low-level queue that carries a number >= 0, readable from every interpreter."""
+    return queue_create(-_ADDRESS_BASE - number, unbound)
+
+
+def linked_number(qid: int) -> int | None:
+    """Return the number a queue carries, or None if it is not one of ours.
+
+    Raises:
+        QueueNotFoundError: there is no such queue.
+    """
+    number = -queue_maxsize(qid) - _ADDRESS_BASE
+    return number if number >= 0 else None
+
+
+def create_chain(length: int, number: int, refs: "QueueRefs") -> list[int]:
+    """Create low-level queues each of which carries the id of the one before it, the first one `number`.
+
+    The id of the last one is the address of all. Returns the ids, the last one first.
+    """
+    ids: list[int] = []
+    number += _CHAIN_END
+    for _ in range(length):
+        number = create_linked(number)
+        refs.add(number)
+        ids.insert(0, number)
+    return ids
+
+
+def follow_chain(id: int, length: int) -> tuple[list[int], int] | None:
+    """Return the ids of a chain, `id` first, and the number it ends with; None if no such chain begins at `id`.
+
+    Raises:
+        QueueNotFoundError: there is no such queue.
+    """
+    ids: list[int] = []
+    number: int | None = id
+    for _ in range(length):
+        if number is None or number >= _CHAIN_END:
+            return None
+        ids.append(number)
+        number = linked_number(number)
+    return None if number is None or number < _CHAIN_END else (ids, number - _CHAIN_END)
+
+
+def check_timeout(timeout: float | None) -> float | None:
+    """Return the time limit in seconds, None for no limit.
+
+    Raises:
+        ValueError: it is negative or not a number.
+    """
+    if timeout is None or timeout == float("inf"):
+        return None
+    if not timeout >= 0:
+        raise ValueError(f"timeout must be a non-negative number of seconds or None, got {timeout!r}")
+    return timeout
+
+
+def ring_one(sleepers: int) -> None:
+    """Ring the longest waiting sleeper, if there is one (P2 to P4)."""
+    while queue_count(sleepers):
+        try:
+            # One chain of C calls: a signal handler that raises cannot separate the taking from the ringing.
+            for _ in map(write, map(_first, map(queue_get, (sleepers,))), (RING,)):
+                return
+        except TypeError:
+            pass  # the address of a dead interpreter arrives as None
+        except QueueError:
+            return
+
+
+def ring_all(sleepers: int) -> None:
+    """Ring every sleeper; each looks again and may queue up anew."""
+    for _ in range(queue_count(sleepers)):
+        ring_one(sleepers)
+
+
+def wait_until[T](attempt: "Callable[[], T | None]", sleepers: int, timeout: float | None) -> T | None:
+    """Call `attempt` until it returns something else than None, sleeping in between (G1 to G5).
+
+    Whoever makes `attempt` succeed must ring one of the sleepers afterwards.
+
+    Args:
+        attempt: must be safe to call from any thread, must not block, and may raise to end the wait.
+        sleepers: id of the low-level queue that takes the address of this thread's bell.
+        timeout: seconds, None for no limit.
+
+    Returns:
+        What `attempt` returned, None if the time was up.
+    """
+    found = attempt()
+    if found is not None:
+        return found
+    deadline = None if timeout is None else monotonic() + timeout
+    while True:
+        rung, found, failure = _sleep(attempt, sleepers, deadline)
+        if failure is not None:
+            raise failure
+        if found is None:
+            found = attempt()
+        elif rung:
+            ring_one(sleepers)  # R1
+        if found is not None:
+            return found
+        if deadline is not None and monotonic() >= deadline:
+            if rung:
+                ring_one(sleepers)  # R1
+            return None
+
+
+def _sleep[T](
+    attempt: "Callable[[], T | None]", sleepers: int, deadline: float | None
+) -> tuple[bool, T | None, Exception | None]:
+    """Go through G2 to G4 once; return whether a ring was consumed, what G3 found and what it raised."""
+    bell = own_bell()
+    found = failure = None
+    try:
+        queue_put(sleepers, bell.address, _REPLACE)
+        try:
+            found = attempt()
+        except Exception as exc:
+            failure = exc
+        if found is None and failure is None:
+            if bell.wait(None if deadline is None else max(0.0, deadline - monotonic())):
+                return True, None, None
+        if take_back(bell.address, sleepers):
+            return False, found, failure
+        bell.wait(None)
+        if failure is not None:
+            ring_one(sleepers)  # R1
+        return True, found, failure
+    except BaseException:
+        if not take_back(bell.address, sleepers):
+            forget_own_bell()
+            ring_one(sleepers)  # R1
+        raise
+
+
+def take_back(own: int, sleepers: int) -> bool:
+    """Remove an address from the sleepers, ringing those before it; return False if it was not there."""
+    try:
+        while True:
+            address = queue_get(sleepers)[0]
+            if address == own:
+                return True
+            if address is not None:
+                ring(address)
+    except QueueNotFoundError:
+        return True  # nobody can ring any more
+    except QueueError:
+        return False
+
+
+class SimpleQueue:
+    """An unbounded queue of directly shareable objects: no task tracking, no shutdown, nothing pickled.
+
+    What `queue.SimpleQueue` is to `queue.Queue`. Items are None, bool, int (of C size), float, str, bytes, memoryview
+    and tuples of these. The item of an interpreter that was closed since arrives as None.
+
+    Thread safety: all methods may be called from any thread of any interpreter at once, each interpreter through its
+    own `SimpleQueue(id)`.
+    """
+
+    __slots__ = ("_id", "_refs", "_sleepers")
+
+    def __init__(self, id: int | None = None) -> None:
+        """Create a queue, or with `id` open one that another SimpleQueue keeps alive.
+
+        Raises:
+            QueueNotFoundError: there is no such queue.
+            QueueError: the queue was not made by this class.
+        """
+        if id is None:
+            sleepers = queue_create(0, _REPLACE)
+            self._refs = QueueRefs([sleepers])
+            id = create_linked(sleepers)
+            self._refs.add(id)
+        else:
+            number = linked_number(id)
+            if number is None:
+                raise QueueError(f"queue {id} was not created by SimpleQueue()")
+            sleepers = number
+            self._refs = QueueRefs([id, sleepers])
+        self._id, self._sleepers = id, sleepers
+
+    @property
+    def id(self) -> int:
+        """The id that opens this queue in any interpreter."""
+        return self._id
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._id})"
+
+    def qsize(self) -> int:
+        """Return the number of items."""
+        return queue_count(self._id)
+
+    def put(self, item: object) -> None:
+        """Append an item. Never blocks.
+
+        Raises:
+            NotShareableError: the item is not directly shareable.
+        """
+        queue_put(self._id, item, _REPLACE)
+        if queue_count(self._sleepers):
+            ring_one(self._sleepers)
+
+    def get_nowait(self) -> object:
+        """Return the first item.
+
+        Raises:
+            QueueError: the queue is empty.
+        """
+        return queue_get(self._id)[0]
+
+    def get(self, timeout: float | None = None, *, spin: int = 0) -> object:
+        """Return the first item.
+
+        Args:
+            timeout: seconds, None for no limit.
+            spin: how many times to look before sleeping. A look costs 0.1 us of this interpreter's GIL; waking a
+                sleeper costs some 50 us.
+
+        Raises:
+            QueueError: no item arrived in time.
+            ValueError: the timeout is negative or not a number.
+
+        Blocks: until an item is there or the time is up; a put from any interpreter wakes it.
+        """
+        timeout = check_timeout(timeout)
+        id = self._id
+        for _ in range(spin):
+            if queue_count(id):
+                break
+        found = wait_until(self._take, self._sleepers, timeout)
+        if found is None:
+            raise QueueError(f"no item arrived in {timeout} seconds")
+        return found[0]
+
+    def drain(self, limit: int) -> list[object]:
+        """Return the items that are there, at most `limit`, without waiting."""
+        items: list[object] = []
+        try:
+            while len(items) < limit:
+                items.append(queue_get(self._id)[0])
+        except QueueNotFoundError:
+            raise
+        except QueueError:
+            pass
+        return items
+
+    def _take(self) -> tuple[object, ...] | None:
+        try:
+            return queue_get(self._id)
+        except QueueNotFoundError:
+            raise
+        except QueueError:
+            return None
+
+
+class QueueRefs:
+    """Keeps low-level queues alive from this interpreter; the last reference of any interpreter destroys them."""
+
+    __slots__ = ("_ids",)
+
+    def __init__(self, ids: "Iterable[int]") -> None:
+        """Bind all the queues.
+
+        Raises:
+            QueueNotFoundError: one of them is gone; those bound before are released.
+        """
+        self._ids: list[int] = []
+        for id in ids:
+            self.add(id)
+
+    def add(self, id: int) -> None:
+        """Bind one more queue."""
+        queue_bind(id)
+        self._ids.append(id)
+
+    def __del__(
+        self,
+        release: "Callable[[int], None]" = queue_release,
+        gone: type[Exception] = QueueError,
+    ) -> None:
+        # The defaults survive the clearing of the module's globals at exit.
+        for id in self._ids:
+            try:
+                release(id)
+            except gone:
+                pass

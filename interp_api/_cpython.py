@@ -1,0 +1,111 @@
+"""The primitives of CPython's interpreters and queues, the same on every supported version.
+
+The only importer of `_cpython_313` and `_cpython_314`, and with them of the runtime's private modules. Everything here
+is imported by every worker, so it must not import anything that is not built in.
+"""
+
+import sys
+
+import _interpreters
+from _interpqueues import QueueError as QueueError
+from _interpqueues import QueueNotFoundError as QueueNotFoundError
+from _interpreters import InterpreterError as InterpreterError
+from _interpreters import InterpreterNotFoundError as InterpreterNotFoundError
+from _interpreters import capture_exception as capture_exception
+from _interpreters import decref as interpreter_decref
+from _interpreters import incref as interpreter_incref
+from _interpreters import is_shareable as is_directly_shareable
+from _interpreters import whence as interpreter_whence
+
+if sys.version_info >= (3, 14):
+    from interp_api._cpython_314 import (
+        CLOSING_LEAKS as CLOSING_LEAKS,
+        DATETIME_FIRST_IN_MAIN as DATETIME_FIRST_IN_MAIN,
+        TRACEMALLOC_CRASHES as TRACEMALLOC_CRASHES,
+        VIEWS_ARE_RELEASED as VIEWS_ARE_RELEASED,
+        bind_main as bind_main,
+        queue_bind as queue_bind,
+        queue_count as queue_count,
+        queue_create as queue_create,
+        queue_destroy as queue_destroy,
+        queue_get as queue_get,
+        queue_list as queue_list,
+        queue_maxsize as queue_maxsize,
+        queue_put as queue_put,
+        queue_ref as queue_ref,
+        queue_release as queue_release,
+        run_script as run_script,
+    )
+else:
+    from interp_api._cpython_313 import (
+        CLOSING_LEAKS as CLOSING_LEAKS,
+        DATETIME_FIRST_IN_MAIN as DATETIME_FIRST_IN_MAIN,
+        TRACEMALLOC_CRASHES as TRACEMALLOC_CRASHES,
+        VIEWS_ARE_RELEASED as VIEWS_ARE_RELEASED,
+        bind_main as bind_main,
+        queue_bind as queue_bind,
+        queue_count as queue_count,
+        queue_create as queue_create,
+        queue_destroy as queue_destroy,
+        queue_get as queue_get,
+        queue_list as queue_list,
+        queue_maxsize as queue_maxsize,
+        queue_put as queue_put,
+        queue_ref as queue_ref,
+        queue_release as queue_release,
+        run_script as run_script,
+    )
+
+# What becomes of a queue item when the interpreter that put it dies (the runtime's numbers).
+UNBOUND_OP_REMOVE = 1
+UNBOUND_OP_ERROR = 2
+UNBOUND_OP_REPLACE = 3
+
+WHENCE_NAMES = {
+    _interpreters.WHENCE_UNKNOWN: "unknown",
+    _interpreters.WHENCE_RUNTIME: "runtime init",
+    _interpreters.WHENCE_LEGACY_CAPI: "legacy C-API",
+    _interpreters.WHENCE_CAPI: "C-API",
+    _interpreters.WHENCE_XI: "cross-interpreter C-API",
+    _interpreters.WHENCE_STDLIB: "_interpreters module",
+}
+WHENCE_RUNTIME: int = _interpreters.WHENCE_RUNTIME
+WHENCE_STDLIB: int = _interpreters.WHENCE_STDLIB
+
+CURRENT_ID: int = _interpreters.get_current()[0]
+"""The id of the interpreter this module was imported in."""
+
+
+def lend(data: bytes) -> bytes | memoryview:
+    """Return what carries immutable data across with the fewest copies that leak nothing."""
+    return memoryview(data) if VIEWS_ARE_RELEASED else data
+
+
+def interpreter_create() -> int:
+    """Create an isolated interpreter that lives until its last reference is dropped."""
+    return _interpreters.create(reqrefs=True)
+
+
+def interpreter_destroy(id: int) -> None:
+    """Finalize the interpreter; blocks until its threads have ended."""
+    _interpreters.destroy(id, restrict=True)
+
+
+def interpreter_is_running(id: int) -> bool:
+    """Return whether a thread is executing the interpreter's `__main__`."""
+    return _interpreters.is_running(id)
+
+
+def interpreter_list() -> list[tuple[int, int]]:
+    """Return (id, whence) of every interpreter that is ready, oldest first."""
+    return _interpreters.list_all(require_ready=True)
+
+
+def main_interpreter() -> tuple[int, int]:
+    """Return (id, whence) of the main interpreter."""
+    return _interpreters.get_main()
+
+
+def current_interpreter() -> tuple[int, int]:
+    """Return (id, whence) of the current interpreter."""
+    return _interpreters.get_current()

@@ -1,0 +1,119 @@
+"""Guards against what the runtime does to a process with interpreters: one place for each.
+
+- 3.13: datetime's static types must be initialised by the main interpreter first, or two subinterpreters that import it
+  corrupt the heap (gh-136421).
+- Creating interpreters is serialised on 3.13, where static types are initialised without locks (gh-129817 and others).
+- 3.14: an interpreter that runs while tracemalloc traces crashes the process (gh-134604).
+- A fork with a live interpreter kills the child (gh-139759): those that are idle are closed before.
+- An interpreter that is left at exit makes 3.13 hang if it has a thread, and 3.14+ warn (gh-128639, gh-141528).
+
+Closing against running is `_gate`'s; removed queue items are `_unbound`'s.
+"""
+
+import atexit
+import os
+from _thread import allocate_lock
+
+from interp_api._cpython import (
+    CURRENT_ID,
+    DATETIME_FIRST_IN_MAIN,
+    TRACEMALLOC_CRASHES,
+    WHENCE_STDLIB,
+    InterpreterError,
+    interpreter_create,
+    interpreter_destroy,
+    interpreter_list,
+    interpreter_whence,
+    main_interpreter,
+)
+from interp_api._gate import Gate
+
+_creating = allocate_lock()
+_created: set[int] = set()  # by this interpreter, and perhaps closed since
+
+
+def check_tracing(what: str) -> None:
+    """Refuse what would crash because tracemalloc traces.
+
+    Raises:
+        InterpreterError: on CPython 3.14, while tracing.
+    """
+    if TRACEMALLOC_CRASHES:
+        import _tracemalloc
+
+        if _tracemalloc.is_tracing():
+            raise InterpreterError(
+                f"cannot {what} while tracemalloc is tracing: CPython 3.14 would crash (gh-134604); "
+                "call tracemalloc.stop() first"
+            )
+
+
+def create_guarded() -> int:
+    """Create an interpreter in the only way this package does.
+
+    Raises:
+        InterpreterError: the runtime could not, or tracemalloc is tracing.
+    """
+    check_tracing("create an interpreter")
+    with _creating:
+        if DATETIME_FIRST_IN_MAIN and main_interpreter()[0] == CURRENT_ID:
+            import _datetime  # noqa: F401  # before the first interpreter can import it
+        id = interpreter_create()
+        _created.add(id)
+        return id
+
+
+def destroy_guarded(id: int) -> None:
+    """Destroy an interpreter; the caller holds its gate's token."""
+    interpreter_destroy(id)
+    _created.discard(id)
+
+
+def _close_leftovers() -> None:
+    """At exit: destroy what was created here and is still there, waiting for its threads."""
+    for id in sorted(_created):
+        try:
+            interpreter_destroy(id)
+        except InterpreterError:
+            pass  # closed meanwhile, or a daemon thread is in it: the runtime's own exit has to cope
+    _created.clear()
+
+
+def _before_fork() -> None:
+    import warnings
+
+    running = closed = 0
+    for id, whence in interpreter_list():
+        if id == CURRENT_ID:
+            continue
+        try:
+            if whence != WHENCE_STDLIB:
+                running += 1
+                continue
+            Gate(id).enter("interpreter running")
+            destroy_guarded(id)
+            closed += 1
+        except InterpreterError:
+            try:
+                interpreter_whence(id)
+                running += 1
+            except InterpreterError:
+                pass  # gone since
+    if closed:
+        warnings.warn(
+            f"closed {closed} idle interpreter(s) before fork(): they would have killed the child process",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    if running:
+        warnings.warn(
+            f"fork() with {running} running interpreter(s): the child process will be killed by the runtime "
+            "(gh-139759); wait for the tasks first, or use the spawn or forkserver start method",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+
+
+atexit.register(_close_leftovers)
+if hasattr(os, "register_at_fork") and main_interpreter()[0] == CURRENT_ID:
+    os.register_at_fork(before=_before_fork)

@@ -1,0 +1,329 @@
+"""Interpreter: a handle on one interpreter, and the functions that find or make them.
+
+Owns the reference that keeps an interpreter alive and the way code, names and calls get into it. Everything that enters
+an interpreter holds its gate (`_gate`); what crosses is `_transfer`'s.
+"""
+
+import os
+import sys
+from _thread import RLock
+from threading import Thread
+from weakref import WeakValueDictionary
+
+from interp_api._cpython import (
+    UNBOUND_OP_REPLACE,
+    WHENCE_NAMES,
+    WHENCE_STDLIB,
+    bind_main,
+    current_interpreter,
+    interpreter_decref,
+    interpreter_incref,
+    interpreter_is_running,
+    interpreter_list,
+    interpreter_whence,
+    is_directly_shareable,
+    main_interpreter,
+    queue_create,
+    queue_destroy,
+    queue_get,
+    run_script,
+)
+from interp_api._errors import (
+    ExecutionFailed,
+    InterpreterError,
+    InterpreterNotFoundError,
+    NotShareableError,
+)
+from interp_api._gate import Gate
+from interp_api._guards import check_tracing, create_guarded, destroy_guarded
+from interp_api._queue import Queue
+from interp_api._remote import ARGUMENTS_FAILED, RESULT
+from interp_api._transfer import decode, encode, encode_call, is_plain
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import CodeType, FunctionType, SimpleNamespace
+    from typing import Any, Self
+
+    from interp_api._transfer import Payload
+
+_PACKAGE_PARENT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_MESSAGE = "__interp_api__"  # bound in the other `__main__` for the time it takes to pop it
+_ENTER = compile(
+    f'(lambda sys, message: (message[0] in sys.path or sys.path.append(message[0]), getattr(__import__('
+    f'"interp_api._remote", fromlist=["*"]), message[1])(*message[2:])))(__import__("sys"), globals().pop("{_MESSAGE}"))',
+    "<interp_api>",
+    "exec",
+)
+
+_known: "WeakValueDictionary[int, Interpreter]" = WeakValueDictionary()
+_known_lock = RLock()
+
+
+def create() -> "Interpreter":
+    """Create a new, idle interpreter; it lives until it is closed or its last Interpreter object is gone.
+
+    Raises:
+        InterpreterError: the runtime could not create one, or tracemalloc is tracing on CPython 3.14.
+
+    Blocks: some 10 ms.
+
+    Source: `concurrent.interpreters.create`, CPython 3.14.
+    """
+    from interp_api._main_module import check_main_is_not_loading
+
+    check_main_is_not_loading("create an interpreter")
+    id = create_guarded()
+    try:
+        return Interpreter(id)
+    except BaseException:
+        destroy_guarded(id)
+        raise
+
+
+def list_all() -> "list[Interpreter]":
+    """Return all existing interpreters, the oldest first."""
+    found: list[Interpreter] = []
+    for id, _ in interpreter_list():
+        try:
+            found.append(Interpreter(id))
+        except InterpreterNotFoundError:
+            pass  # destroyed since it was listed
+    return found
+
+
+def get_current() -> "Interpreter":
+    """Return the interpreter that runs this call."""
+    return Interpreter(current_interpreter()[0])
+
+
+def get_main() -> "Interpreter":
+    """Return the main interpreter, which runs the script or the REPL."""
+    return Interpreter(main_interpreter()[0])
+
+
+def is_shareable(obj: object) -> bool:
+    """Return whether the object's type crosses between interpreters without being pickled.
+
+    Most other objects can be sent too: they are copied by pickle.
+    """
+    return is_directly_shareable(obj) or type(obj) is Queue
+
+
+class Interpreter:
+    """A handle on one interpreter; there is one per id and interpreter, and it can be pickled.
+
+    Only interpreters that `create` made can be closed or made to run something.
+
+    Thread safety: all methods may be called from any thread of any interpreter. Only one thread at a time can be inside:
+    `exec`, `call` and `prepare_main` then raise InterpreterError("interpreter already running").
+
+    Source: `concurrent.interpreters.Interpreter`, CPython 3.14.
+    """
+
+    __slots__ = ("__weakref__", "_gate", "_id", "_owns_reference", "_whence")
+
+    def __new__(cls, id: int, /) -> "Self":
+        """Return the handle of an existing interpreter.
+
+        Raises:
+            TypeError: the id is not an int.
+            ValueError: the id is negative.
+            InterpreterNotFoundError: there is no such interpreter.
+        """
+        if not isinstance(id, int):
+            raise TypeError(f"id must be an int, got {id!r}")
+        id = int(id)
+        with _known_lock:
+            known = _known.get(id)
+            if known is None:
+                whence = interpreter_whence(id)
+                known = super().__new__(cls)
+                known._owns_reference = False
+                known._id, known._whence = id, whence
+                if whence == WHENCE_STDLIB:
+                    interpreter_incref(id)
+                    known._owns_reference = True
+                known._gate = Gate(id)
+                _known[id] = known
+        return known  # type: ignore[return-value]  # subclasses share the ids
+
+    def __del__(
+        self,
+        decref: "Callable[[int], None]" = interpreter_decref,
+        gone: type[Exception] = InterpreterError,
+    ) -> None:
+        # The defaults survive the clearing of the module's globals at exit.
+        if self._owns_reference:
+            self._owns_reference = False
+            try:
+                decref(self._id)
+            except gone:
+                pass
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._id})"
+
+    def __hash__(self) -> int:
+        return hash(self._id)
+
+    def __reduce__(self) -> "tuple[type[Interpreter], tuple[int]]":
+        return Interpreter, (self._id,)
+
+    @property
+    def id(self) -> int:
+        """The interpreter's id, unique in the process for ever."""
+        return self._id
+
+    @property
+    def whence(self) -> str:
+        """Where the interpreter was created; "_interpreters module" for those of this package and the stdlib's."""
+        return WHENCE_NAMES[self._whence]
+
+    def is_running(self) -> bool:
+        """Return whether a thread is executing the interpreter's `__main__`; background threads do not count.
+
+        Raises:
+            InterpreterNotFoundError: the interpreter was destroyed.
+        """
+        return interpreter_is_running(self._id)
+
+    def close(self) -> None:
+        """Finalize and destroy the interpreter.
+
+        Raises:
+            InterpreterError: it is the current one, it is running, or `create` did not make it.
+            InterpreterNotFoundError: it was destroyed before.
+
+        Blocks: until the threads that were started inside have ended.
+        """
+        if self._id == current_interpreter()[0] and self._whence == WHENCE_STDLIB:
+            raise InterpreterError("cannot destroy the current interpreter")
+        self._gate.enter("interpreter running")
+        try:
+            destroy_guarded(self._id)
+        except BaseException:
+            self._gate.leave()
+            raise
+
+    def prepare_main(self, ns: "Mapping[str, object] | None" = None, /, **kwargs: object) -> None:
+        """Bind objects in the interpreter's `__main__`: shareable ones directly, the others as copies made by pickle.
+
+        Args:
+            ns: names and their objects.
+            kwargs: more of them.
+
+        Raises:
+            ValueError: no name was given.
+            TypeError: a name is not a str.
+            NotShareableError: an object can neither be shared nor pickled; nothing was bound.
+            InterpreterError: the interpreter is running, or `create` did not make it.
+        """
+        names = dict(ns or {}, **kwargs)
+        if not names:
+            raise ValueError("prepare_main() needs at least one name to bind")
+        for name in names:
+            if not isinstance(name, str):
+                raise TypeError(f"names must be str, got {name!r}")
+        plain = {name: obj for name, obj in names.items() if is_plain(obj)}
+        copied = {name: obj for name, obj in names.items() if name not in plain}
+        if copied:
+            payload = _encode("prepare_main()", copied)
+            self._report(self._enter_code(_ENTER, {_MESSAGE: (_PACKAGE_PARENT, "bind", payload)}))
+        if plain:
+            self._gate.enter("interpreter already running")
+            try:
+                bind_main(self._id, plain)
+            finally:
+                self._gate.leave()
+
+    def exec(self, code: "str | CodeType | FunctionType", /, dedent: bool = True) -> None:
+        """Run source code in the interpreter, in the current thread, with `__main__` as its namespace.
+
+        Args:
+            code: source text, a code object, or a function without arguments, whose body is run.
+            dedent: take common leading white space off source text first.
+
+        Raises:
+            ExecutionFailed: the code raised an exception.
+            SyntaxError: the source text is wrong.
+            InterpreterError: the interpreter is already running, or `create` did not make it.
+
+        Blocks: until the code has ended.
+        """
+        if isinstance(code, str):
+            if dedent:
+                from textwrap import dedent as dedented
+
+                code = dedented(code)
+            # Compiled here so that every version raises SyntaxError, with the caller's traceback.
+            code = compile(code, "<string>", "exec", dont_inherit=True)
+        self._report(self._enter_code(code, None))
+
+    def call(self, callable: "Callable[..., Any]", /, *args: object, **kwargs: object) -> "Any":
+        """Call an object in the interpreter, in the current thread, and return its result.
+
+        The callable, its arguments and the result are sent by value; memoryviews and queues among the arguments are
+        shared. A function that needs only its arguments and the builtins need not be importable.
+
+        Raises:
+            ExecutionFailed: the callable raised an exception.
+            NotShareableError: the callable, an argument or the result can neither be shared nor pickled.
+            TypeError: the first argument is not callable.
+            InterpreterError: the interpreter is already running, or `create` did not make it.
+
+        Blocks: until the call has returned.
+        """
+        if not hasattr(callable, "__call__"):
+            raise TypeError(f"expected a callable, got {callable!r}")
+        payload = _encode_call(callable, args, kwargs)
+        reply = queue_create(0, UNBOUND_OP_REPLACE)
+        try:
+            self._report(self._enter_code(_ENTER, {_MESSAGE: (_PACKAGE_PARENT, "call", reply, payload)}))
+            kind, outcome = queue_get(reply)[0]
+        finally:
+            queue_destroy(reply)
+        if kind == RESULT:
+            try:
+                return decode(outcome)
+            except Exception as exc:
+                raise NotShareableError(f"result could not be unpickled: {exc}") from exc
+        what = "callable and arguments" if kind == ARGUMENTS_FAILED else "result of"
+        raise NotShareableError(f"{what} not shareable: {outcome}")
+
+    def call_in_thread(self, callable: "Callable[..., object]", /, *args: object, **kwargs: object) -> Thread:
+        """Call an object in the interpreter in a new thread, and return the thread; the result is discarded.
+
+        An exception goes to `threading.excepthook`.
+        """
+        thread = Thread(target=self.call, args=(callable, *args), kwargs=kwargs)
+        thread.start()
+        return thread
+
+    def _enter_code(self, code: object, shared: "Mapping[str, object] | None") -> "SimpleNamespace | None":
+        """Run code inside, holding the gate."""
+        check_tracing("run an interpreter")
+        self._gate.enter("interpreter already running")
+        try:
+            return run_script(self._id, code, shared)
+        finally:
+            self._gate.leave()
+
+    def _report(self, excinfo: "SimpleNamespace | None") -> None:
+        if excinfo is not None:
+            raise ExecutionFailed(excinfo)
+
+
+def _encode(what: str, obj: object) -> "Payload":
+    try:
+        return encode(obj, share=True)
+    except Exception as exc:
+        raise NotShareableError(f"{what}: {exc}") from exc
+
+
+def _encode_call(callable: "Callable[..., Any]", args: tuple[object, ...], kwargs: dict[str, object]) -> "Payload":
+    try:
+        return encode_call(callable, args, kwargs)
+    except Exception as exc:
+        raise NotShareableError(f"cannot send {callable!r} or its arguments: {exc}") from exc

@@ -1,0 +1,124 @@
+"""The parent's `__main__` in another interpreter, under multiprocessing's `__mp_main__` convention.
+
+Owns how a main module is described, loaded once per interpreter, and found while something is unpickled. The loaded
+copy is `sys.modules["__mp_main__"]`; in the main interpreter that name is an alias of `__main__`, so that instances of
+its classes go there and come back.
+"""
+
+import sys
+from _thread import RLock
+
+from interp_api._cpython import CURRENT_ID, main_interpreter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+
+type MainSpec = tuple[str, str]
+"""How to load a main module: ("name", dotted name) for `python -m`, ("path", file) for a script."""
+
+_lock = RLock()
+_loaded_from: MainSpec | None = None
+_loading = False
+
+
+def main_is_loading() -> bool:
+    """Return whether this interpreter is just loading a copy of its parent's main module.
+
+    A script without `if __name__ == "__main__":` would start its workers again from inside each worker; what starts
+    workers asks this first.
+    """
+    return _loading
+
+
+def check_main_is_not_loading(what: str) -> None:
+    """Refuse to start workers from a copy of the main module.
+
+    Raises:
+        RuntimeError: the main module lacks its guard.
+    """
+    if _loading:
+        raise RuntimeError(
+            f"cannot {what} while a worker loads the main module: "
+            'put the code that starts workers under `if __name__ == "__main__":`'
+        )
+
+
+def main_spec() -> MainSpec | None:
+    """Return how other interpreters can load this one's main module; None if they cannot (-c, stdin, the REPL)."""
+    if _loaded_from is not None:
+        return _loaded_from
+    main = sys.modules.get("__main__")
+    spec = getattr(main, "__spec__", None)
+    name = getattr(spec, "name", None)
+    if isinstance(name, str) and name != "__main__":
+        return ("name", name)
+    path = getattr(main, "__file__", None)
+    if not isinstance(path, str):
+        return None
+    import os
+
+    path = os.path.abspath(path)
+    return ("path", path) if os.path.exists(path) else None
+
+
+def load_main(spec: MainSpec) -> "ModuleType":
+    """Return the copy of the main module, loading it the first time.
+
+    Raises:
+        Exception: whatever the module raises.
+    """
+    global _loaded_from, _loading
+    with _lock:
+        module = sys.modules.get("__mp_main__")
+        if module is not None and (_loaded_from == spec or _loaded_from is None):
+            return module
+        import runpy
+        from types import ModuleType
+
+        module = ModuleType("__mp_main__")
+        _loading = True
+        try:
+            if spec[0] == "name":
+                content = runpy.run_module(spec[1], run_name="__mp_main__", alter_sys=True)
+            else:
+                content = runpy.run_path(spec[1], run_name="__mp_main__")
+        finally:
+            _loading = False
+        module.__dict__.update(content)
+        sys.modules["__mp_main__"] = module
+        _loaded_from = spec
+        return module
+
+
+def adopt_main(spec: MainSpec) -> None:
+    """Load the copy and make it this interpreter's `__main__` for good, as multiprocessing does in a child."""
+    sys.modules["__main__"] = load_main(spec)
+
+
+def alias_main() -> None:
+    """In the main interpreter, let `__mp_main__` name the main module itself."""
+    if CURRENT_ID == main_interpreter()[0] and "__mp_main__" not in sys.modules:
+        sys.modules["__mp_main__"] = sys.modules["__main__"]
+
+
+class main_in_place:
+    """While active, `__main__` is the copy loaded from `spec` (in the main interpreter: itself)."""
+
+    __slots__ = ("_own", "_spec")
+
+    def __init__(self, spec: MainSpec) -> None:
+        self._spec = spec
+
+    def __enter__(self) -> None:
+        _lock.acquire()
+        try:
+            self._own = sys.modules["__main__"]
+            sys.modules["__main__"] = load_main(self._spec)
+        except BaseException:
+            _lock.release()
+            raise
+
+    def __exit__(self, *exc_info: object) -> None:
+        sys.modules["__main__"] = self._own
+        _lock.release()

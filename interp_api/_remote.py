@@ -1,0 +1,45 @@
+"""What runs inside the other interpreter when it is called or given names: decode, run, send the outcome.
+
+Imported there by `_interpreter`; knows nothing of handles.
+"""
+
+import sys
+
+from interp_api._cpython import UNBOUND_OP_REPLACE, queue_put
+from interp_api._transfer import decode, encode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from interp_api._transfer import Payload
+
+RESULT, ARGUMENTS_FAILED, RESULT_FAILED = range(3)
+
+
+def bind(payload: "Payload") -> None:
+    """Bind the names of a sent dict in this interpreter's `__main__`."""
+    names = decode(payload)
+    assert isinstance(names, dict)
+    sys.modules["__main__"].__dict__.update(names)
+
+
+def call(reply: int, payload: "Payload") -> None:
+    """Run a sent (callable, args, kwargs); put (kind, payload of the result or message) into the reply queue.
+
+    Raises:
+        BaseException: whatever the callable raised, for the runtime to report.
+    """
+    try:
+        function, args, kwargs = decode(payload)  # type: ignore[misc]  # what Interpreter.call sent
+    except Exception as exc:
+        queue_put(reply, (ARGUMENTS_FAILED, _describe(exc)), UNBOUND_OP_REPLACE)
+        return
+    result = function(*args, **kwargs)
+    try:
+        outcome: tuple[int, object] = (RESULT, encode(result, share=False))
+    except Exception as exc:
+        outcome = (RESULT_FAILED, f"{type(result)}: {_describe(exc)}")
+    queue_put(reply, outcome, UNBOUND_OP_REPLACE)
+
+
+def _describe(exc: Exception) -> str:
+    return f"{type(exc).__name__}: {exc}"

@@ -1,0 +1,61 @@
+"""The leak check of conftest.py, run on tests that leak."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+TESTS = """
+import os, sys, threading
+import _interpqueues, _interpreters, pytest
+
+def test_clean():
+    os.close(os.dup(0))
+
+def test_late_thread():
+    threading.Thread(target=threading.Event().wait, args=(0.2,)).start()
+
+@pytest.mark.leaks("on purpose")
+def test_marked():
+    os.dup(0)
+
+def test_leaks_interpreter():
+    _interpreters.create()
+
+def test_leaks_queue():
+    _interpqueues.create(0, 3, 0) if sys.version_info >= (3, 14) else _interpqueues.create(0, 0, 3)
+
+def test_leaks_thread():
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+
+def test_leaks_descriptor():
+    os.pipe()
+
+def test_fails_and_leaks():
+    os.pipe()
+    raise ValueError
+"""
+
+
+def test_leak_check_tells_each_kind_of_leak_and_nothing_else(tmp_path):
+    conftest = Path(__file__).with_name("conftest.py").read_text(encoding="utf-8")
+    impatient = conftest.replace("STRAGGLER_TIMEOUT = 10.0", "STRAGGLER_TIMEOUT = 1.0")
+    (tmp_path / "conftest.py").write_text(impatient, encoding="utf-8")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    leaks\n    conformance\n")
+    (tmp_path / "test_leaky.py").write_text(TESTS)
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-rfE", "-p", "no:cacheprovider", "test_leaky.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    told = [line.partition(" - ")[0] for line in run.stdout.splitlines() if line[:5] in {"FAILE", "ERROR"}]
+    assert told == [
+        "FAILED test_leaky.py::test_fails_and_leaks",
+        "ERROR test_leaky.py::test_leaks_interpreter",
+        "ERROR test_leaky.py::test_leaks_queue",
+        "ERROR test_leaky.py::test_leaks_thread",
+        "ERROR test_leaky.py::test_leaks_descriptor",
+    ]
