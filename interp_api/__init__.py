@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from interp_api._interpreter import list_all as list_all
     from interp_api._main_module import adopt_main as adopt_main
     from interp_api._main_module import check_main_is_not_loading as check_main_is_not_loading
-    from interp_api._main_module import main_spec as main_spec
+    from interp_api._main_module import forget_main as forget_main
     from interp_api._queue import Queue as Queue
     from interp_api._queue import create_queue as create_queue
     from interp_api._queue import list_all_queues as list_all_queues
@@ -46,7 +46,7 @@ _MODULES = {
     "_errors": "ExecutionFailed InterpreterError InterpreterNotFoundError ItemInterpreterDestroyed NotShareableError "
     "QueueEmpty QueueEmptyError QueueError QueueFull QueueFullError QueueNotFoundError ShutDown",
     "_interpreter": "Interpreter create get_current get_main is_shareable list_all",
-    "_main_module": "adopt_main check_main_is_not_loading main_spec",
+    "_main_module": "adopt_main check_main_is_not_loading forget_main",
     "_queue": "Queue create_queue list_all_queues",
     "_transfer": "decode encode encode_call",
     "_unbound": "UNBOUND UNBOUND_ERROR UNBOUND_REMOVE",

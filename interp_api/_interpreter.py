@@ -122,7 +122,7 @@ class Interpreter:
     Source: `concurrent.interpreters.Interpreter`, CPython 3.14.
     """
 
-    __slots__ = ("__weakref__", "_gate", "_id", "_owns_reference", "_whence")
+    __slots__ = ("__weakref__", "_gate", "_id", "_is_ready", "_owns_reference", "_whence")
 
     def __new__(cls, id: int, /) -> "Self":
         """Return the handle of an existing interpreter.
@@ -140,7 +140,7 @@ class Interpreter:
             if known is None:
                 whence = interpreter_whence(id)
                 known = super().__new__(cls)
-                known._owns_reference = False
+                known._owns_reference = known._is_ready = False
                 known._id, known._whence = id, whence
                 if whence == WHENCE_STDLIB:
                     interpreter_incref(id)
@@ -230,8 +230,9 @@ class Interpreter:
         copied = {name: obj for name, obj in names.items() if name not in plain}
         if copied:
             payload = _encode("prepare_main()", copied)
-            self._report(self._enter_code(_ENTER, {_MESSAGE: (_PACKAGE_PARENT, "bind", payload)}))
+            self._report(self._enter_remote("bind", payload))
         if plain:
+            self._make_ready()
             self._gate.enter("interpreter already running")
             try:
                 bind_main(self._id, plain)
@@ -280,7 +281,7 @@ class Interpreter:
         payload = _encode_call(callable, args, kwargs)
         reply = queue_create(0, UNBOUND_OP_REPLACE)
         try:
-            self._report(self._enter_code(_ENTER, {_MESSAGE: (_PACKAGE_PARENT, "call", reply, payload)}))
+            self._report(self._enter_remote("call", reply, payload))
             kind, outcome = queue_get(reply)[0]
         finally:
             queue_destroy(reply)
@@ -300,6 +301,17 @@ class Interpreter:
         thread = Thread(target=self.call, args=(callable, *args), kwargs=kwargs)
         thread.start()
         return thread
+
+    def _make_ready(self) -> None:
+        # 3.13 can receive queues and memoryviews only where the modules that define them were imported before.
+        if not self._is_ready:
+            self._report(self._enter_code(_ENTER, {_MESSAGE: (_PACKAGE_PARENT, "ready")}))
+            self._is_ready = True
+
+    def _enter_remote(self, function: str, *message: object) -> "SimpleNamespace | None":
+        """Run a function of `_remote` inside."""
+        self._make_ready()
+        return self._enter_code(_ENTER, {_MESSAGE: (_PACKAGE_PARENT, function, *message)})
 
     def _enter_code(self, code: object, shared: "Mapping[str, object] | None") -> "SimpleNamespace | None":
         """Run code inside, holding the gate."""

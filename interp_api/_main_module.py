@@ -20,6 +20,7 @@ type MainSpec = tuple[str, str]
 _lock = RLock()
 _loaded_from: MainSpec | None = None
 _loading = False
+_set_aside: "ModuleType | None" = None  # this interpreter's own `__main__` while the copy is in its place
 
 
 def main_is_loading() -> bool:
@@ -91,9 +92,25 @@ def load_main(spec: MainSpec) -> "ModuleType":
         return module
 
 
-def adopt_main(spec: MainSpec) -> None:
-    """Load the copy and make it this interpreter's `__main__` for good, as multiprocessing does in a child."""
-    sys.modules["__main__"] = load_main(spec)
+def adopt_main() -> None:
+    """Make the copy, once something needed it, this interpreter's `__main__` for good, as multiprocessing does."""
+    global _set_aside
+    copy = sys.modules["__mp_main__"]
+    if sys.modules["__main__"] is not copy:
+        _set_aside = sys.modules["__main__"]
+        sys.modules["__main__"] = copy
+
+
+def forget_main() -> None:
+    """Drop the copy and empty this interpreter's own `__main__`."""
+    global _loaded_from, _set_aside
+    _loaded_from = None
+    sys.modules.pop("__mp_main__", None)
+    if _set_aside is not None:
+        sys.modules["__main__"], _set_aside = _set_aside, None
+    names = sys.modules["__main__"].__dict__
+    for name in [name for name in names if not (name.startswith("__") and name.endswith("__"))]:
+        del names[name]
 
 
 def alias_main() -> None:

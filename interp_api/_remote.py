@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 RESULT, ARGUMENTS_FAILED, RESULT_FAILED = range(3)
 
 
+def ready() -> None:
+    """Have this module, and with it all it needs, imported."""
+
+
 def bind(payload: "Payload") -> None:
     """Bind the names of a sent dict in this interpreter's `__main__`."""
     names = decode(payload)

@@ -138,6 +138,7 @@ def _demo(arguments: _Arguments) -> int:
     paths = [file.path for file in chosen]
     entrants = contenders(len(paths), arguments.workers)
     runs = list(compare(paths, entrants, choose_progress(sys.stderr or io.StringIO())))
+    print(file=sys.stderr, flush=True)  # apart from the progress, when both go to one terminal
     measures = runs[0].measures
     _show(report.summary(measures, sources.root))
     _show(report.problems(measures, sources, is_verbose=arguments.is_verbose))

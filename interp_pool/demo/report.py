@@ -183,7 +183,7 @@ def _verdict(runs: Sequence[Run]) -> str:
     ratios = [(run.name, run.seconds / best.seconds) for run in rest]
     ties = [f"{name} ({ratio:.2f} times as long)" for name, ratio in ratios if ratio <= _TIE]
     if ties:
-        return f"Fastest: {best.name}; too close to call, as single runs differ by 10 %: {', '.join(ties)}."
+        return f"Fastest: {best.name}; too close to call (single runs differ by 10 %): {', '.join(ties)}."
     return f"Fastest: {best.name}; next: {ratios[0][0]} ({ratios[0][1]:.2f} times as long)."
 
 

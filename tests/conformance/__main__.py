@@ -30,9 +30,7 @@ def main() -> int:
         def run(suite: str) -> tuple[list[Result], float]:
             begin = time.monotonic()
             exclude = [skip.test for skip in skips_of(suite) if not skip.run and options.target == "ours"]
-            results = run_suite(
-                suite, options.target, Path(scratch, suite), only=options.only, exclude=exclude
-            )
+            results = run_suite(suite, options.target, Path(scratch, suite), only=options.only, exclude=exclude)
             return results, time.monotonic() - begin
 
         for suite, (results, seconds) in zip(options.suites, threads.map(run, options.suites), strict=True):

@@ -50,9 +50,7 @@ def missing_tests() -> str | None:
     return None
 
 
-def run_suite(
-    suite: str, target: str, scratch: Path, *, only: str = "*", exclude: Iterable[str] = ()
-) -> list[Result]:
+def run_suite(suite: str, target: str, scratch: Path, *, only: str = "*", exclude: Iterable[str] = ()) -> list[Result]:
     """Run one upstream test file to its end, in as many processes as that takes.
 
     Args:
@@ -70,9 +68,7 @@ def run_suite(
     results: list[Result] = []
     after: str | None = None
     for attempt in range(100):
-        events, status, stderr = _run_once(
-            suite, target, scratch / str(attempt), [*arguments, *_after(after)]
-        )
+        events, status, stderr = _run_once(suite, target, scratch / str(attempt), [*arguments, *_after(after)])
         results += (_result(event, module) for event in events if event["event"] == "result")
         last = events[-1] if events else {"event": "nothing"}
         if last["event"] == "end":
@@ -81,8 +77,8 @@ def run_suite(
             return results
         if last["event"] not in ("start", "result"):
             raise RuntimeError(f"cannot run the suite {suite}: {_how(status)}\n{stderr}")
-        after = last["id"]
-        name = after.removeprefix(f"{module}.")
+        died_in: str = last["id"]
+        after, name = died_in, died_in.removeprefix(f"{module}.")
         if last["event"] == "result":
             name = f"<after {name}>"
         outcome = Outcome.TIMED_OUT if "Timeout (" in stderr else Outcome.CRASHED
@@ -99,9 +95,7 @@ def _how(status: int | None) -> str:
 
 
 def _result(event: dict[str, Any], module: str) -> Result:
-    return Result(
-        event["id"].removeprefix(f"{module}."), Outcome(event["outcome"]), event["detail"], event["seconds"]
-    )
+    return Result(event["id"].removeprefix(f"{module}."), Outcome(event["outcome"]), event["detail"], event["seconds"])
 
 
 def _environment(target: str) -> dict[str, str]:

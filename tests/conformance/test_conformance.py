@@ -38,8 +38,7 @@ def runs(
     selected = [
         str(item.callspec.params["suite"])
         for item in request.session.items
-        if isinstance(item, pytest.Function)
-        and item.originalname == test_upstream_file_ends_as_the_table_says.__name__
+        if isinstance(item, pytest.Function) and item.originalname == test_upstream_file_ends_as_the_table_says.__name__
     ]
     scratch = tmp_path_factory.mktemp("conformance")
     with concurrent.futures.ThreadPoolExecutor(PROCESSES, thread_name_prefix="conformance") as threads:
@@ -59,9 +58,7 @@ def test_upstream_file_ends_as_the_table_says(suite: str, runs: dict[str, Future
     assert results, f"no test in {suite}"
     wrong = list(disagreements(suite, results))
     if wrong:
-        pytest.fail(
-            f"{len(wrong)} of {len(results)} outcomes unexplained on {sys.version}\n\n" + "\n\n".join(wrong)
-        )
+        pytest.fail(f"{len(wrong)} of {len(results)} outcomes unexplained on {sys.version}\n\n" + "\n\n".join(wrong))
 
 
 def test_table_names_known_suites() -> None:

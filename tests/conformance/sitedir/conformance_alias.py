@@ -1,17 +1,16 @@
 """Puts interp_api and interp_pool in the place of the standard library's modules, in this interpreter.
 
-Owns the mapping from the standard library's module names to ours. Must not know any test. Imports only what
-every interpreter has loaded anyway: the real work starts when one of the names is imported.
+Owns the mapping from the standard library's module names to ours. Must not know any test. Imports only what every
+interpreter has loaded anyway: the real work starts when one of the names is imported.
 
-What test code sees under a standard name is a stand-in whose public attributes come from our packages; a
-name we lack is an AttributeError, never the standard library's own. Our packages themselves need the real
-modules (on 3.14+ their exceptions are the standard library's), so the two sets take turns in `sys.modules`:
+Under a standard name stands a module of our own making, a stand-in. Who asks it for a name decides what it gives:
 
-1. A finder sees every import of a standard name and of our packages.
-2. While a module of ours is being executed the real modules are in `sys.modules` and on their parent
-   packages.
-3. At every other time the stand-ins are. An attribute of a stand-in is looked up in our package at each
-   access.
+- Everybody else gets the name of the same meaning from our package. A name we lack is an AttributeError, never the
+  standard library's own, so that nothing passes because CPython's code ran.
+- Our packages get the real module's: on 3.14 and later our exceptions are the standard library's own classes.
+
+The real module is imported when its stand-in is, because that import has an effect: it registers queue types with the
+runtime. Not so on 3.13, where its registration would displace ours.
 """
 
 from __future__ import annotations
@@ -26,23 +25,27 @@ if TYPE_CHECKING:
     from typing import Any
 
 OURS = ("interp_api", "interp_pool")
+DOCUMENTED = sys.version_info >= (3, 14)
 
-if sys.version_info >= (3, 14):
+if DOCUMENTED:
     INTERPRETERS = "concurrent.interpreters"
     QUEUES = "concurrent.interpreters._queues"
-    EXECUTOR = "concurrent.futures.interpreter"
+    STANDARD_NAMES = (INTERPRETERS, QUEUES, "concurrent.futures.interpreter")
 else:
     INTERPRETERS = "test.support.interpreters"
     QUEUES = "test.support.interpreters.queues"
-    EXECUTOR = "concurrent.futures.interpreter"
+    STANDARD_NAMES = (INTERPRETERS, QUEUES)
+# The layer's `_crossinterp` is not among them: it holds constants of the C level, which the tests read for their
+# low-level half, so the real one is used.
 
-# The layer's `_crossinterp` is not here: it holds private constants of the C level, which the tests read
-# for their low-level half, so the real one is used.
-STANDARD_NAMES = (INTERPRETERS, QUEUES, EXECUTOR)
+_IMPORT_SYSTEM = ("importlib._bootstrap", "importlib._bootstrap_external", "_frozen_importlib", __name__)
 
 _real: dict[str, ModuleType] = {}
-_stand_ins: dict[str, ModuleType] = {}
-_depth = 0
+_importing_real = False
+
+
+class StandIn(type(sys)):  # type: ignore[misc]
+    """A module under a standard name; the runner knows it by its type."""
 
 
 def install() -> None:
@@ -51,42 +54,16 @@ def install() -> None:
         sys.meta_path.insert(0, _Finder())  # type: ignore[arg-type, unused-ignore]
 
 
-def _put(name: str, module: ModuleType | None) -> None:
-    """Make `module` what an import of `name` gives, or nothing at all."""
-    parent_name, _, child = name.rpartition(".")
-    parent = sys.modules.get(parent_name)
-    if module is None:
-        sys.modules.pop(name, None)
-        if parent is not None:
-            parent.__dict__.pop(child, None)
-    else:
-        sys.modules[name] = module
-        if parent is not None:
-            setattr(parent, child, module)
-
-
-class _RealModules:
-    """While entered, the standard names mean the standard library's own modules."""
-
-    def __enter__(self) -> None:
-        global _depth
-        _depth += 1
-        if _depth == 1:
-            for name in STANDARD_NAMES:
-                if name in sys.modules:
-                    _stand_ins[name] = sys.modules[name]
-                _put(name, _real.get(name))
-
-    def __exit__(self, *_: object) -> None:
-        global _depth
-        _depth -= 1
-        if _depth == 0:
-            for name in STANDARD_NAMES:
-                if name in sys.modules:
-                    _real[name] = sys.modules[name]
-                _put(name, None)
-            for name, module in _stand_ins.items():
-                _put(name, module)
+class _Finder:
+    def find_spec(self, name: str, path: Sequence[str] | None, _target: object = None) -> ModuleSpec | None:
+        if name in STANDARD_NAMES and not _importing_real:
+            return _stand_in_spec(name, path)
+        if name == "concurrent.futures" and not DOCUMENTED:
+            spec = _spec_from_others(name, path)
+            if spec is not None and spec.loader is not None:
+                spec.loader = _FuturesLoader(spec.loader)
+            return spec
+        return None
 
 
 def _spec_from_others(name: str, path: Sequence[str] | None) -> ModuleSpec | None:
@@ -96,55 +73,6 @@ def _spec_from_others(name: str, path: Sequence[str] | None) -> ModuleSpec | Non
             if spec is not None:
                 return spec
     return None
-
-
-class _Finder:
-    def find_spec(self, name: str, path: Sequence[str] | None, _target: object = None) -> ModuleSpec | None:
-        if name in STANDARD_NAMES:
-            return None if _depth else _stand_in_spec(name, path)
-        if name.partition(".")[0] in OURS:
-            return _with_loader(_spec_from_others(name, path), _OurLoader)
-        if name == "concurrent.futures" and sys.version_info < (3, 14):
-            return _with_loader(_spec_from_others(name, path), _FuturesLoader)
-        return None
-
-
-def _with_loader(spec: ModuleSpec | None, wrapper: Callable[[Any], Any]) -> ModuleSpec | None:
-    if spec is not None and spec.loader is not None:
-        spec.loader = wrapper(spec.loader)
-    return spec
-
-
-class _OurLoader:
-    """The module's own loader, with the real modules in place while it executes."""
-
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-    def create_module(self, spec: ModuleSpec) -> Any:
-        return self._inner.create_module(spec)
-
-    def exec_module(self, module: Any) -> None:
-        # From here on the module looks as it would without the alias.
-        module.__loader__ = module.__spec__.loader = self._inner
-        with _RealModules():
-            self._inner.exec_module(module)
-
-
-class _FuturesLoader(_OurLoader):
-    """3.13 only: `concurrent.futures` gains the lazy names 3.14 has."""
-
-    def exec_module(self, module: Any) -> None:
-        super().exec_module(module)
-        own_getattr = module.__getattr__
-
-        def with_interpreter_pool(name: str) -> Any:
-            return _executor_attribute(name) if name == "InterpreterPoolExecutor" else own_getattr(name)
-
-        module.__getattr__ = with_interpreter_pool
 
 
 def _stand_in_spec(name: str, path: Sequence[str] | None) -> ModuleSpec:
@@ -159,52 +87,92 @@ def _stand_in_spec(name: str, path: Sequence[str] | None) -> ModuleSpec:
     return spec
 
 
-class StandIn(type(sys)):  # type: ignore[misc]
-    """A module whose public names are ours; the runner knows it by its type."""
-
-
 class _StandInLoader:
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         return StandIn(spec.name)
 
     def exec_module(self, module: Any) -> None:
         name: str = module.__name__
-        if name == QUEUES and sys.version_info >= (3, 14):
-            # The C level imports this name to have the queue types registered. The real module does that,
-            # and may not do it after ours has.
-            with _RealModules():
-                __import__(name)
-        module.__dict__["__getattr__"] = _LOOKUPS[name]
-        if name == QUEUES and sys.version_info < (3, 14):
-            _accept_names_of_313()
+
+        def lookup(attribute: str) -> Any:
+            # Under "__all__" and the like the import system asks, for whoever imports *.
+            if attribute.startswith("_") and attribute != "__all__":
+                raise AttributeError(attribute)
+            if _asked_by_ours():
+                return getattr(_real_module(name), attribute)
+            return _ours(name, attribute)
+
+        module.__getattr__ = lookup
+        if DOCUMENTED and name in (INTERPRETERS, QUEUES):
+            _real_module(name)
 
 
-def _ours(package: str, name: str, standard_name: str) -> Any:
-    if name.startswith("_") and name != "__all__":
-        raise AttributeError(name)
-    module = __import__(package)
+def _asked_by_ours() -> bool:
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__") in _IMPORT_SYSTEM:
+        frame = frame.f_back
+    return str(frame.f_globals.get("__name__")).partition(".")[0] in OURS
+
+
+def _real_module(name: str) -> ModuleType:
+    """Return the standard library's own module, importing it behind the stand-ins' back the first time."""
+    global _importing_real
+    if name in _real:
+        return _real[name]
+    hidden = {other: sys.modules.pop(other) for other in STANDARD_NAMES if other in sys.modules}
+    for other, module in _real.items():
+        _put(other, module)
+    _importing_real = True
     try:
-        return getattr(module, name)
+        __import__(name)
+    finally:
+        _importing_real = False
+        _real.update((other, sys.modules.pop(other)) for other in STANDARD_NAMES if other in sys.modules)
+        for other in STANDARD_NAMES:
+            if other in hidden:
+                _put(other, hidden[other])
+            elif other in _real:
+                # What the real import brought along is there for all to see, as it would be without the alias.
+                _put(other, _new_stand_in(other))
+    return _real[name]
+
+
+def _put(name: str, module: ModuleType) -> None:
+    parent, _, child = name.rpartition(".")
+    sys.modules[name] = module
+    setattr(sys.modules[parent], child, module)
+
+
+def _new_stand_in(name: str) -> ModuleType:
+    from importlib.util import module_from_spec
+
+    spec = _stand_in_spec(name, sys.modules[name.rpartition(".")[0]].__path__)
+    module = module_from_spec(spec)
+    if spec.loader is not None:
+        spec.loader.exec_module(module)
+    return module
+
+
+def _ours(standard_name: str, attribute: str) -> Any:
+    """Find what stands for an attribute of a standard module."""
+    if standard_name == QUEUES:
+        package, ours = "interp_api", {"create": "create_queue"}.get(attribute, attribute)
+        if attribute == "list_all":
+            return _list_queues
+        if not DOCUMENTED:
+            _accept_arguments_of_313()
+            if attribute == "create":
+                return _create_as_in_313
+    elif standard_name == INTERPRETERS:
+        package, ours = "interp_api", attribute
+        if attribute == "Interpreter":
+            _accept_private_arguments()
+    else:
+        package, ours = "interp_pool", attribute
+    try:
+        return getattr(__import__(package), ours)
     except AttributeError:
-        raise AttributeError(f"{package} has no {name!r}, which {standard_name} has") from None
-
-
-def _interpreters_attribute(name: str) -> Any:
-    return _ours("interp_api", name, INTERPRETERS)
-
-
-def _executor_attribute(name: str) -> Any:
-    return _ours("interp_pool", name, EXECUTOR)
-
-
-def _queues_attribute(name: str) -> Any:
-    if name == "list_all":
-        return _list_queues
-    if name == "create":
-        return (
-            _ours("interp_api", "create_queue", QUEUES) if sys.version_info >= (3, 14) else _create_as_in_313
-        )
-    return _ours("interp_api", name, QUEUES)
+        raise AttributeError(f"{package} has no {ours!r} for {standard_name}.{attribute}") from None
 
 
 def _list_queues() -> list[Any]:
@@ -212,20 +180,31 @@ def _list_queues() -> list[Any]:
     return list(__import__("interp_api._queue", fromlist=["list_all_queues"]).list_all_queues())
 
 
-_LOOKUPS = {INTERPRETERS: _interpreters_attribute, QUEUES: _queues_attribute, EXECUTOR: _executor_attribute}
+def _accept_private_arguments() -> None:
+    """Let `Interpreter` ignore `_whence` and `_ownsref`, which the upstream tests pass for C-API interpreters."""
+    interpreter: Any = __import__("interp_api").Interpreter
+    original = interpreter.__new__
+    if getattr(original, "accepts_private_arguments", False):
+        return
+
+    def new(cls: Any, id: Any, /, _whence: object = None, _ownsref: object = None) -> Any:
+        return original(cls, id)
+
+    new.accepts_private_arguments = True  # type: ignore[attr-defined]
+    interpreter.__new__ = new
 
 
-# 3.13's unreleased layer spelled two arguments differently. Documented today: `unbounditems`, and no
-# `syncobj` at all (it chose between copying by sharing and by pickling).
+# 3.13's layer was not documented and had other arguments: `unbound` is `unbounditems` today, and `syncobj`, which chose
+# between sharing and pickling, is gone.
 
 
 def _create_as_in_313(maxsize: int = 0, *, syncobj: bool = False, **kwargs: Any) -> Any:
-    return _ours("interp_api", "create_queue", QUEUES)(maxsize, **kwargs)
+    return __import__("interp_api").create_queue(maxsize, **kwargs)
 
 
-def _accept_names_of_313() -> None:
+def _accept_arguments_of_313() -> None:
     queue: Any = __import__("interp_api").Queue
-    if getattr(queue.put, "accepts_names_of_313", False):
+    if getattr(queue.put, "accepts_arguments_of_313", False):
         return
 
     def translated(method: Callable[..., None]) -> Callable[..., None]:
@@ -234,8 +213,32 @@ def _accept_names_of_313() -> None:
                 kwargs["unbounditems"] = kwargs.pop("unbound")
             method(self, obj, *args, **kwargs)
 
-        setattr(call, "accepts_names_of_313", True)  # noqa: B010
+        call.accepts_arguments_of_313 = True  # type: ignore[attr-defined]
         return call
 
     queue.put = translated(queue.put)
     queue.put_nowait = translated(queue.put_nowait)
+
+
+class _FuturesLoader:
+    """3.13 only: `concurrent.futures` gains the lazy name 3.14 has."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def create_module(self, spec: ModuleSpec) -> Any:
+        return self._inner.create_module(spec)
+
+    def exec_module(self, module: Any) -> None:
+        self._inner.exec_module(module)
+        own_lookup = module.__getattr__
+
+        def lookup(name: str) -> Any:
+            if name == "InterpreterPoolExecutor":
+                return __import__("interp_pool").InterpreterPoolExecutor
+            return own_lookup(name)
+
+        module.__getattr__ = lookup

@@ -1,0 +1,37 @@
+"""An executor whose workers are interpreters: `concurrent.futures` without processes and with a GIL per worker.
+
+The names are loaded when they are first used: a worker imports this package too, and needs none of them.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from interp_pool._errors import BrokenInterpreterPool as BrokenInterpreterPool
+    from interp_pool._errors import ResultPicklingError as ResultPicklingError
+    from interp_pool._errors import TaskPicklingError as TaskPicklingError
+    from interp_pool._errors import WorkerLostError as WorkerLostError
+    from interp_pool._executor import InterpreterPoolExecutor as InterpreterPoolExecutor
+    from interp_pool._pool import InterpreterPool as InterpreterPool
+    from interp_pool._warm import close_idle as close_idle
+
+_MODULES = {
+    "_errors": "BrokenInterpreterPool ResultPicklingError TaskPicklingError WorkerLostError",
+    "_executor": "InterpreterPoolExecutor",
+    "_pool": "InterpreterPool",
+    "_warm": "close_idle",
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names.split()}
+
+__all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

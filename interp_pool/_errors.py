@@ -1,0 +1,29 @@
+"""The exceptions of the executor and the pool."""
+
+import sys
+from pickle import PicklingError
+
+from interp_api import NotShareableError
+
+if sys.version_info >= (3, 14):
+    from concurrent.futures.interpreter import BrokenInterpreterPool
+else:
+    from concurrent.futures.thread import BrokenThreadPool
+
+    class BrokenInterpreterPool(BrokenThreadPool):
+        """The pool cannot run tasks any more: its initializer failed, or its process was forked."""
+
+
+class TaskPicklingError(NotShareableError, PicklingError):
+    """A task cannot be sent to a worker, or not be unpickled there: the function or one of its arguments is at fault."""
+
+
+class ResultPicklingError(NotShareableError, PicklingError):
+    """A task ran, but its result cannot be sent back, or not be unpickled here."""
+
+
+class WorkerLostError(RuntimeError):
+    """The worker failed outside of the task's own code while it ran the task; whether the task took effect is open."""
+
+
+__all__ = ["BrokenInterpreterPool", "ResultPicklingError", "TaskPicklingError", "WorkerLostError"]

@@ -1,0 +1,301 @@
+"""InterpreterPoolExecutor: the `concurrent.futures` interface on top of a pool.
+
+Owns the arguments, their checks and what the futures mean to the caller; everything else is the pool's.
+"""
+
+import threading
+import weakref
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from time import monotonic
+
+import interp_api
+from interp_pool._errors import BrokenInterpreterPool, TaskPicklingError
+from interp_pool._ledger import Ledger
+from interp_pool._messages import decode_failure
+from interp_pool._pool import DEFAULT_IDLE_TIMEOUT, InterpreterPool, WorkItem, task_error
+from interp_pool._worker_main import run_batch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
+
+
+class InterpreterPoolExecutor(ThreadPoolExecutor):
+    """An executor whose workers are interpreters of this process, each with its own GIL.
+
+    Works where a `ProcessPoolExecutor` does: tasks and results are copied by pickle, functions are found by reference.
+
+    Thread safety: all methods may be called from several threads at once.
+
+    Source: `concurrent.futures.InterpreterPoolExecutor`, CPython 3.14; `ProcessPoolExecutor` for `max_tasks_per_child`
+    and `chunksize`.
+    """
+
+    BROKEN = BrokenInterpreterPool
+
+    def __init__(
+        self,
+        max_workers: int | None = None,
+        thread_name_prefix: str = "",
+        initializer: "Callable[..., object] | None" = None,
+        initargs: tuple[object, ...] = (),
+        *,
+        mp_context: object = None,
+        max_tasks_per_child: int | None = None,
+        reuse: bool = True,
+        idle_timeout: float | None = DEFAULT_IDLE_TIMEOUT,
+        pool: InterpreterPool | None = None,
+    ) -> None:
+        """Make an executor; workers start when there is work for them.
+
+        Args:
+            max_workers: most interpreters at a time; None means `os.process_cpu_count()`.
+            thread_name_prefix: the workers' threads are named so, with a number.
+            initializer: called in each worker before its first task.
+            initargs: its arguments.
+            mp_context: accepted, and without effect, so that a call of ProcessPoolExecutor needs no change.
+            max_tasks_per_child: a worker gets a new interpreter after so many tasks; None means never.
+            reuse: whether interpreters that other executors left warm are used, and left warm at the end.
+            idle_timeout: seconds they are kept then; None means for ever.
+            pool: run the tasks in this pool instead of one of the executor's own; then none of the arguments above that
+                describe workers may be given, and shutting the executor down leaves the pool open.
+
+        Raises:
+            TypeError: an argument has the wrong type, or was given together with `pool`.
+            ValueError: a number is out of range.
+            TaskPicklingError: the initializer or its arguments cannot be pickled.
+            RuntimeError: a worker is just loading the main module, which lacks its `__name__ == "__main__"` guard.
+        """
+        if pool is None:
+            self._pool = InterpreterPool(
+                max_workers,
+                thread_name_prefix=thread_name_prefix,
+                initializer=initializer,
+                initargs=initargs,
+                max_tasks_per_child=max_tasks_per_child,
+                reuse=reuse,
+                idle_timeout=idle_timeout,
+            )
+        else:
+            if not isinstance(pool, InterpreterPool):
+                raise TypeError(f"pool must be an InterpreterPool, got {pool!r}")
+            given = (max_workers, initializer, max_tasks_per_child)
+            if any(value is not None for value in given) or thread_name_prefix or initargs:
+                raise TypeError("pool cannot be combined with arguments that describe workers: give them to the pool")
+            self._pool = pool
+        self._ledger = None if pool is None else Ledger()
+        if pool is None:
+            # A forgotten executor still finishes its tasks; its workers then end.
+            weakref.finalize(self, self._pool.forget).atexit = False
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} on {self._pool!r}>"
+
+    @property
+    def _max_workers(self) -> int:
+        return self._pool.max_workers
+
+    @property
+    def _threads(self) -> set[threading.Thread]:
+        return self._pool.worker_threads
+
+    @property
+    def _thread_name_prefix(self) -> str:
+        return self._pool.thread_name_prefix
+
+    @property
+    def _broken(self) -> "BaseException | str | bool":
+        return self._pool.broken or False
+
+    @property
+    def _shutdown(self) -> bool:
+        return self._pool.is_shut_down if self._ledger is None else self._ledger.is_closed
+
+    def submit[**P, T](self, fn: "Callable[P, T]", /, *args: "P.args", **kwargs: "P.kwargs") -> "Future[T]":
+        """Schedule `fn(*args, **kwargs)` in a worker.
+
+        The task is pickled now, in this thread: what happens to the arguments later does not matter, save for memoryviews
+        and PickleBuffers, which are shared with the worker.
+
+        Returns:
+            The task's future. If the task cannot be pickled, it has a TaskPicklingError.
+
+        Raises:
+            BrokenInterpreterPool: the initializer failed.
+            RuntimeError: the executor is shut down, or the interpreter is exiting.
+        """
+        future: Future[T] = Future()
+        try:
+            payload = interp_api.encode_call(fn, args, kwargs)
+        except Exception as exc:
+            self._check_open()
+            future.set_running_or_notify_cancel()
+            future.set_exception(_pickling_error(fn, args, kwargs, exc))
+            return future
+        ledger = self._ledger
+        if ledger is None:
+            self._pool.submit(WorkItem(future, payload))
+            return future
+        ledger.begin()
+        try:
+            self._pool.submit(WorkItem(future, payload, ledger))
+        except BaseException:
+            ledger.end()
+            raise
+        return future
+
+    def _check_open(self) -> None:
+        if self._shutdown:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+        self._pool.check_open()
+
+    def map[T](
+        self,
+        fn: "Callable[..., T]",
+        *iterables: "Iterable[Any]",
+        timeout: float | None = None,
+        chunksize: int | None = None,
+        buffersize: int | None = None,
+    ) -> "Iterator[T]":
+        """Return an iterator over the results of `map(fn, *iterables)`, in order.
+
+        Args:
+            fn: takes as many arguments as there are iterables.
+            iterables: consumed at once, or with `buffersize` as results are taken.
+            timeout: seconds from now that all results must be there; None means no limit.
+            chunksize: items per message to a worker; None means 1.
+            buffersize: most items whose results have not been taken; None means no limit.
+
+        Raises:
+            TimeoutError: from the iterator, when the time is up.
+            Exception: from the iterator, whatever `fn` raised for the item.
+            TypeError: an argument has the wrong type.
+            ValueError: a number is out of range.
+        """
+        _check_size("chunksize", chunksize)
+        _check_size("buffersize", buffersize)
+        end = None if timeout is None else monotonic() + _check_seconds(timeout)
+        calls = zip(*iterables, strict=False)
+        size = chunksize or 1
+        this = weakref.ref(self)  # the iterator must not keep the executor alive
+        futures = _singles(this, fn, calls) if size == 1 else _batches(this, fn, size, calls)
+        if buffersize is None:
+            return _results(deque(futures), iter(()), end, is_batched=size != 1)
+        return _results(deque(islice(futures, max(1, buffersize // size))), futures, end, is_batched=size != 1)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Refuse further tasks; those that were submitted are still done.
+
+        Args:
+            wait: return only when they are done and, unless the pool is shared, all its threads have ended.
+            cancel_futures: cancel the tasks that no worker has been given.
+
+        Blocks: with `wait`, until the last of them has ended.
+        """
+        if self._ledger is None:
+            self._pool.shutdown(wait, cancel_futures=cancel_futures)
+            return
+        self._ledger.close()
+        if cancel_futures:
+            self._pool.cancel_backlog(self._ledger)
+        if wait:
+            self._ledger.wait_done()
+
+
+def _singles(
+    executor: "weakref.ref[InterpreterPoolExecutor]", fn: "Callable[..., Any]", calls: "Iterator[tuple[Any, ...]]"
+) -> "Iterator[Future[Any]]":
+    for args in calls:
+        alive = executor()
+        if alive is None:
+            return
+        yield alive.submit(fn, *args)
+        del alive
+
+
+def _batches(
+    executor: "weakref.ref[InterpreterPoolExecutor]",
+    fn: "Callable[..., Any]",
+    size: int,
+    calls: "Iterator[tuple[Any, ...]]",
+) -> "Iterator[Future[Any]]":
+    """Submit `size` items at a time; a batch that cannot be pickled goes item by item, so that only the culprit fails."""
+    while batch := list(islice(calls, size)):
+        alive = executor()
+        if alive is None:
+            return
+        future = alive.submit(run_batch, fn, batch)
+        if len(batch) == 1 or not future.done() or not isinstance(future.exception(), TaskPicklingError):
+            yield future
+        else:
+            for args in batch:
+                yield alive.submit(run_batch, fn, [args])
+        del alive
+
+
+def _check_size(name: str, value: object) -> None:
+    if value is None:
+        return
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} must be an integer or None, got {value!r}")
+    if value < 1:
+        raise ValueError(f"{name} must be None or > 0, got {value}")
+
+
+def _check_seconds(timeout: float) -> float:
+    if timeout != timeout:
+        raise ValueError(f"timeout must be a number of seconds or None, got {timeout!r}")
+    return timeout
+
+
+def _pickling_error(fn: object, args: tuple[object, ...], kwargs: dict[str, object], exc: Exception) -> TaskPicklingError:
+    """Name what cannot be pickled: the function or one of the arguments."""
+    name = getattr(fn, "__qualname__", repr(fn))
+    for what, obj in _parts(fn, args, kwargs):
+        try:
+            interp_api.encode(obj, share=True)
+        except Exception as own:
+            error = TaskPicklingError(f"cannot send {what} of {name}(): {own}" if what else f"cannot send {name}: {own}")
+            error.__cause__ = own
+            return error
+    error = TaskPicklingError(f"cannot send {name}() and its arguments: {exc}")
+    error.__cause__ = exc
+    return error
+
+
+def _parts(fn: object, args: tuple[object, ...], kwargs: dict[str, object]) -> "Iterator[tuple[str, object]]":
+    yield "", fn
+    for position, arg in enumerate(args, 1):
+        yield f"argument {position}", arg
+    for key, arg in kwargs.items():
+        yield f"argument {key!r}", arg
+
+
+def _results(
+    pending: "deque[Future[Any]]", sent: "Iterator[Future[Any]]", end: float | None, *, is_batched: bool
+) -> "Iterator[Any]":
+    """Yield results in order; cancel what is left when the consumer stops."""
+    try:
+        while pending:
+            future = pending.popleft()
+            try:
+                result = future.result(None if end is None else end - monotonic())
+            except BaseException:
+                future.cancel()
+                raise
+            del future
+            pending.extend(islice(sent, 1))
+            if not is_batched:
+                yield result
+            else:
+                yield from result[0]
+                if result[1] is not None:
+                    kind, failure = result[1]
+                    raise task_error(kind, decode_failure(failure))
+            del result
+    finally:
+        for future in pending:
+            future.cancel()

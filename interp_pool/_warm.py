@@ -1,0 +1,98 @@
+"""The process's reserve of warm, idle interpreters.
+
+Owns which interpreters outlive the worker that used them, for how long, and who may have them next. An interpreter in
+the reserve is idle, tidied up, and keyed by the initializer that has run in it. It must not know pools or tasks.
+
+One thread, the reaper, exists only while something in the reserve has an end; it closes what was idle too long.
+"""
+
+import threading
+from time import monotonic
+
+import interp_api
+from interp_api import Interpreter
+
+MOST_IDLE = 64  # interpreters kept at most, of 2.5 MB and more each
+
+type Key = object
+"""Which initializer has run: None, or something equal for an equal initializer and initargs."""
+
+
+class Reserve:
+    """Warm interpreters by key. Thread safety: all methods."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._idle: list[tuple[Key, Interpreter, float]] = []  # guarded by self._condition; the end last
+        self._reaper: threading.Thread | None = None  # guarded by self._condition
+
+    def __len__(self) -> int:
+        return len(self._idle)
+
+    def take(self, key: Key) -> Interpreter | None:
+        """Return a warm interpreter for this key, the one used last, or None."""
+        with self._condition:
+            for position in range(len(self._idle) - 1, -1, -1):
+                if self._idle[position][0] == key:
+                    return self._idle.pop(position)[1]
+        return None
+
+    def give(self, key: Key, interpreter: Interpreter, idle_timeout: float | None) -> None:
+        """Keep an idle interpreter for at most `idle_timeout` seconds, None for ever; if there are enough, close one."""
+        if idle_timeout is None or interp_api.CLOSING_LEAKS:
+            end = float("inf")
+        else:
+            end = monotonic() + idle_timeout
+        excess: Interpreter | None = None
+        with self._condition:
+            self._idle.append((key, interpreter, end))
+            if len(self._idle) > MOST_IDLE:
+                excess = self._idle.pop(0)[1]
+            if end != float("inf"):
+                self._condition.notify()
+                if self._reaper is None:
+                    self._reaper = threading.Thread(target=self._reap, name="interp_pool reaper")
+                    self._reaper.start()
+        if excess is not None:
+            excess.close()
+
+    def close_idle(self) -> None:
+        """Close everything in the reserve and end the reaper. Blocks until that is done."""
+        with self._condition:
+            idle, self._idle = self._idle, []
+            reaper = self._reaper
+            self._condition.notify()
+        for _, interpreter, _ in idle:
+            interpreter.close()
+        if reaper is not None:
+            reaper.join()
+
+    def _reap(self) -> None:
+        while True:
+            with self._condition:
+                now = monotonic()
+                expired = [interpreter for _, interpreter, end in self._idle if end <= now]
+                self._idle = [entry for entry in self._idle if entry[2] > now]
+                if not expired:
+                    next_end = min((end for _, _, end in self._idle), default=float("inf"))
+                    if next_end == float("inf"):
+                        self._reaper = None
+                        return
+                    self._condition.wait(next_end - now)
+                    continue
+            for interpreter in expired:
+                interpreter.close()
+
+
+reserve = Reserve()
+
+
+def close_idle() -> None:
+    """Close every warm interpreter that no pool uses, and give its memory back.
+
+    Warm interpreters are kept so that the next executor starts in a millisecond. They are closed on their own after
+    the `idle_timeout` of the executor that used them, before a fork, and at exit.
+
+    Blocks: until they are closed, some 10 ms each.
+    """
+    reserve.close_idle()

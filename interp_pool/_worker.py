@@ -1,0 +1,126 @@
+"""The outside of one worker: its interpreter and the thread that runs the resident loop in it.
+
+Owns how an interpreter is got, prepared, left and given back. It must not know tasks or futures: what it has to tell it
+puts into the results queue, like the loop inside.
+"""
+
+import sys
+import threading
+import warnings
+
+import interp_api
+from interp_api import ExecutionFailed, Interpreter, InterpreterError, SimpleQueue
+from interp_pool._lifecycle import WorkerState
+from interp_pool._messages import WORKER_ENDED, WORKER_LEFT, WORKER_LOST, Payload
+from interp_pool._warm import reserve
+from interp_pool._worker_main import tidy, unfinished_work
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from interp_pool._pool import PoolOptions
+
+
+class Worker:
+    """One worker of a pool. `state` belongs to the pool; the rest is set once."""
+
+    def __init__(self, number: int, options: "PoolOptions", calls: SimpleQueue, results: SimpleQueue) -> None:
+        self.number = number
+        self.state = WorkerState.STARTING
+        self._options = options
+        self._calls, self._results = calls, results
+        self._may_close = threading.Event()
+        self.thread = threading.Thread(
+            target=self._main, name=f"{options.thread_name_prefix}_{number}", args=(list(sys.path),)
+        )
+
+    def start(self) -> None:
+        """Start the thread; the messages that follow end with WORKER_LEFT, and after `let_go` WORKER_ENDED."""
+        self.thread.start()
+
+    def let_go(self) -> None:
+        """Allow the thread to close the interpreter: everything it has sent is settled."""
+        self._may_close.set()
+
+    def _main(self, path: list[str]) -> None:
+        interpreter: Interpreter | None = None
+        try:
+            interpreter, is_initialized = obtain(self._options)
+            self._serve(interpreter, path, is_initialized)
+        except BaseException as exc:
+            self._put(WORKER_LOST, (_unfinished(interpreter), f"{type(exc).__name__}: {exc}"))
+        # What the worker has sent is lost when its interpreter is closed before it was taken, and large results point
+        # into its memory.
+        self._put(WORKER_LEFT, None)
+        self._may_close.wait()
+        try:
+            if interpreter is not None:
+                release(interpreter, self._options)
+        except BaseException as exc:
+            self._put(WORKER_LOST, (None, f"{type(exc).__name__}: {exc}"))
+        finally:
+            self._put(WORKER_ENDED, None)
+
+    def _put(self, kind: int, body: object) -> None:
+        self._results.put((kind, self.number, body, 0.0))
+
+    def _serve(self, interpreter: Interpreter, path: list[str], is_initialized: bool) -> None:
+        options = self._options
+        setup = SimpleQueue()
+        initializer = None if is_initialized else options.initializer
+        setup.put(
+            (self.number, self.thread.name, initializer, _warning_filters(), options.max_tasks_per_child or 0)
+        )
+        ids = (setup.id, self._calls.id, self._results.id)
+        interpreter.exec(
+            f"(lambda sys: sys.path.__setitem__(slice(None), {path!r}))(__import__('sys'))\n"
+            f"__import__('interp_pool._worker_main', fromlist=['serve']).serve{ids!r}"
+        )
+
+
+def obtain(options: "PoolOptions") -> tuple[Interpreter, bool]:
+    """Return a warm or new interpreter, and whether the initializer has run in it."""
+    if options.reuse:
+        warm = reserve.take(options.initializer)
+        if warm is not None:
+            return warm, True
+        if options.initializer is not None:
+            warm = reserve.take(None)
+            if warm is not None:
+                return warm, False
+    return interp_api.create(), False
+
+
+def release(interpreter: Interpreter, options: "PoolOptions") -> None:
+    """Keep an interpreter for others if it is fit for them, otherwise close it."""
+    try:
+        is_fit = options.reuse and not options.max_tasks_per_child and interpreter.call(tidy)
+    except ExecutionFailed:
+        is_fit = False
+    if is_fit:
+        reserve.give(options.initializer, interpreter, options.idle_timeout)
+    else:
+        interpreter.close()
+
+
+def _unfinished(interpreter: Interpreter | None) -> int | None:
+    """Return the id of the task that the loop was running when it failed, if that can be known."""
+    try:
+        return None if interpreter is None else interpreter.call(unfinished_work)
+    except InterpreterError:
+        return None
+
+
+def _warning_filters() -> Payload:
+    """Encode the warning filters that can be sent: their categories must be importable."""
+    try:
+        return interp_api.encode(list(warnings.filters), share=False)
+    except Exception:
+        return interp_api.encode([entry for entry in warnings.filters if _can_be_sent(entry)], share=False)
+
+
+def _can_be_sent(obj: object) -> bool:
+    try:
+        interp_api.encode(obj, share=False)
+    except Exception:
+        return False
+    return True

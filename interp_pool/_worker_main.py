@@ -1,0 +1,172 @@
+"""The worker's side: take a call item, run it, put its result item; runs INSIDE a worker interpreter.
+
+Owns the resident loop, and what prepares an interpreter for it and cleans up behind it. It must not know pools,
+executors or futures, and must not import what costs milliseconds in every worker.
+"""
+
+import sys
+from time import perf_counter
+
+from interp_api import SimpleQueue, adopt_main, decode, encode, forget_main
+from interp_pool._messages import (
+    INITIALIZER_FAILED,
+    RESULT,
+    RESULT_UNSENDABLE,
+    TASK_FAILED,
+    TASK_UNREADABLE,
+    WORKER_LEAVING,
+    WORKER_LOST,
+    WORKER_READY,
+    encode_failure,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from interp_pool._messages import Failure, Payload, Setup
+
+_is_fit = True  # for others, once this worker has ended
+_current: int | None = None  # the work id of the task that runs
+_SPIN = 50  # looks, of 0.1 us each, before the worker sleeps; they cost nobody else's GIL
+
+
+def serve(setup_id: int, calls_id: int, results_id: int) -> None:
+    """Run tasks until a None arrives or the task limit is reached.
+
+    Args:
+        setup_id: SimpleQueue that has one Setup.
+        calls_id: SimpleQueue that all workers take call items from.
+        results_id: SimpleQueue that takes result items.
+    """
+    global _is_fit
+    results = SimpleQueue(results_id)
+    setup: Setup = SimpleQueue(setup_id).get()  # type: ignore[assignment]
+    worker_id, name, initializer, warning_filters, max_tasks = setup
+    _name_thread(name)
+    _set_warning_filters(warning_filters)
+    started = perf_counter()
+    if initializer is not None:
+        try:
+            function, args, kwargs = _unpickled(initializer)  # type: ignore[misc]
+            function(*args, **kwargs)
+        except BaseException as exc:
+            _is_fit = False
+            results.put((INITIALIZER_FAILED, worker_id, encode_failure(_without_own_frame(exc)), 0.0))
+            return
+        del function, args, kwargs
+    results.put((WORKER_READY, worker_id, None, perf_counter() - started))
+    _is_fit = _serve_calls(SimpleQueue(calls_id), results, worker_id, max_tasks or sys.maxsize)
+
+
+def _serve_calls(calls: SimpleQueue, results: SimpleQueue, worker_id: int, max_tasks: int) -> bool:
+    """Return whether nothing but tasks failed."""
+    global _current
+    get, put = calls.get, results.put
+    for _ in range(max_tasks):
+        item = get(spin=_SPIN)
+        if item is None:
+            put((WORKER_LEAVING, worker_id, True, 0.0))
+            return True
+        work_id: int
+        work_id, payload = item  # type: ignore[misc]
+        _current = work_id
+        try:
+            put(_run(work_id, payload))
+        except BaseException as exc:  # not the task's: its own are in the outcome
+            put((WORKER_LOST, worker_id, (work_id, encode_failure(exc)), 0.0))
+            return False
+        # What the task was given, shared memory among it, must not stay while the worker waits.
+        item = payload = None
+        _current = None
+    put((WORKER_LEAVING, worker_id, False, 0.0))
+    return True
+
+
+def _run(work_id: int, payload: "Payload") -> tuple[int, int, object, float]:
+    """Run one task; return its result item."""
+    try:
+        function, args, kwargs = _unpickled(payload)  # type: ignore[misc]
+    except BaseException as exc:
+        return TASK_UNREADABLE, work_id, encode_failure(exc), 0.0
+    started = perf_counter()
+    try:
+        result = function(*args, **kwargs)
+    except BaseException as exc:
+        seconds = perf_counter() - started
+        return TASK_FAILED, work_id, encode_failure(_without_own_frame(exc)), seconds
+    seconds = perf_counter() - started
+    try:
+        try:
+            return RESULT, work_id, encode(result, share=False), seconds
+        except BaseException as exc:
+            if function is not run_batch:
+                raise
+            return RESULT, work_id, _encode_part(result[0], exc), seconds
+    except BaseException as exc:
+        return RESULT_UNSENDABLE, work_id, encode_failure(_without_own_frame(exc)), seconds
+
+
+def run_batch(
+    function: "Callable[..., Any]", batch: list[tuple[object, ...]]
+) -> "tuple[list[object], tuple[int, Failure] | None]":
+    """Run one message of `map`; return the results up to the first exception, and that."""
+    results: list[object] = []
+    try:
+        for args in batch:
+            results.append(function(*args))
+    except BaseException as exc:
+        return results, (TASK_FAILED, encode_failure(_without_own_frame(exc)))
+    return results, None
+
+
+def _encode_part(results: list[object], exc: BaseException) -> "Payload":
+    """Encode the results of a batch before the first that cannot be, and its failure."""
+    for position, result in enumerate(results):
+        try:
+            encode(result, share=False)
+        except BaseException as own:
+            return encode((results[:position], (RESULT_UNSENDABLE, encode_failure(own))), share=False)
+    raise exc
+
+
+def _unpickled(payload: "Payload") -> object:
+    obj = decode(payload)  # type: ignore[arg-type]
+    if "__mp_main__" in sys.modules:
+        adopt_main()
+    return obj
+
+
+def _without_own_frame(exc: BaseException) -> BaseException:
+    """Drop this module's frame from the traceback: the task begins below it."""
+    if exc.__traceback__ is not None and exc.__traceback__.tb_next is not None:
+        exc.__traceback__ = exc.__traceback__.tb_next
+    return exc
+
+
+def _name_thread(name: str) -> None:
+    import threading
+
+    threading.current_thread().name = name
+
+
+def _set_warning_filters(payload: "Payload") -> None:
+    import warnings
+
+    warnings.resetwarnings()
+    warnings.filters[:] = decode(payload)  # type: ignore[arg-type, index]
+
+
+def unfinished_work() -> int | None:
+    """Return the id of the task that was running when the loop failed."""
+    return _current
+
+
+def tidy() -> bool:
+    """Clean up behind the tasks; return whether the interpreter can serve others."""
+    import _thread
+
+    forget_main()
+    return _is_fit and _thread._count() == 0
+
