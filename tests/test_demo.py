@@ -24,6 +24,7 @@ import pytest
 
 from interp_pool.demo import cli, report
 from interp_pool.demo.compare import Contender, Run, compare, contenders, process_chunksize
+from interp_pool.demo.interrupts import KeptInterrupts, interrupts_deferred
 from interp_pool.demo.measure import FileMeasure, measure_file
 from interp_pool.demo.progress import PlainProgress, TqdmProgress, choose_progress
 from interp_pool.demo.sources import SourceError, SourceFile, Sources, find_sources, sample, standard_library
@@ -559,6 +560,56 @@ class TestCompare:
     @pytest.mark.parametrize(("files", "workers", "expected"), [(0, 1, 1), (4, 2, 1), (810, 2, 12), (10**6, 2, 16)])
     def test_process_chunksize_balances(self, files: int, workers: int, expected: int) -> None:
         assert process_chunksize(files, workers) == expected
+
+
+class TestInterrupts:
+    def test_interrupt_swallowed_by_a_destructor_is_raised_at_the_next_item(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        class Swallows:
+            def __del__(self) -> None:
+                raise KeyboardInterrupt
+
+        seen: list[int] = []
+        hook = sys.unraisablehook
+
+        def run() -> None:
+            with KeptInterrupts(Quiet()) as progress:
+                for item in progress.track(range(3), 3, "serial"):
+                    seen.append(item)
+                    Swallows()
+
+        with pytest.raises(KeyboardInterrupt):
+            run()
+        assert seen == [0]
+        assert sys.unraisablehook is hook
+        assert capsys.readouterr().err == ""
+
+    def test_other_unraisable_exceptions_are_told_as_ever(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        told: list[object] = []
+        monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: told.append(unraisable.exc_type))
+
+        class Broken:
+            def __del__(self) -> None:
+                raise ZeroDivisionError
+
+        with KeptInterrupts(Quiet()) as progress:
+            Broken()
+            assert list(progress.track(range(3), 3, "serial")) == [0, 1, 2]
+        assert told == [ZeroDivisionError]
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="no signal masks on this platform")
+    def test_deferred_interrupt_arrives_when_the_block_ends(self) -> None:
+        steps: list[str] = []
+
+        def run() -> None:
+            with interrupts_deferred():
+                os.kill(os.getpid(), signal.SIGINT)
+                steps.append("in the block")
+
+        with pytest.raises(KeyboardInterrupt):
+            run()
+        assert steps == ["in the block"]
 
 
 class TestReport:

@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from interp_pool.demo import report
 from interp_pool.demo.compare import compare, contenders
+from interp_pool.demo.interrupts import KeptInterrupts
 from interp_pool.demo.progress import choose_progress
 from interp_pool.demo.sources import (
     DEFAULT_SAMPLE_SIZE,
@@ -137,7 +138,8 @@ def _demo(arguments: _Arguments) -> int:
     _show(report.heading(sources, chosen, facts))
     paths = [file.path for file in chosen]
     entrants = contenders(len(paths), arguments.workers)
-    runs = list(compare(paths, entrants, choose_progress(sys.stderr or io.StringIO())))
+    with KeptInterrupts(choose_progress(sys.stderr or io.StringIO())) as progress:
+        runs = list(compare(paths, entrants, progress))
     print(file=sys.stderr, flush=True)  # apart from the progress, when both go to one terminal
     measures = runs[0].measures
     _show(report.summary(measures, sources.root))

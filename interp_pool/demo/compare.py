@@ -5,15 +5,14 @@ the same function, paths and number of workers, and its time includes starting a
 serial run is the reference for the results.
 """
 
-import signal
-import sys
 import time
 import warnings
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 
+from interp_pool.demo.interrupts import interrupts_deferred
 from interp_pool.demo.measure import FileMeasure, measure_file, prepare_process, prepare_worker
 from interp_pool.demo.progress import Progress
 
@@ -139,7 +138,7 @@ def _run(contender: Contender, paths: Sequence[str], reference: list[FileMeasure
 def _map(contender: Contender, paths: Sequence[str], progress: Progress) -> list[FileMeasure]:
     executor = contender.start()
     try:
-        with _interrupts_deferred() if contender.has_processes else nullcontext():
+        with interrupts_deferred() if contender.has_processes else nullcontext():
             if contender.chunksize is None:
                 results = executor.map(measure_file, paths)
             else:
@@ -151,23 +150,6 @@ def _map(contender: Contender, paths: Sequence[str], progress: Progress) -> list
         raise
     executor.shutdown()
     return measures
-
-
-@contextmanager
-def _interrupts_deferred() -> Generator[None]:
-    """Hold Ctrl-C back until the block ends, for this process and for the processes it starts meanwhile.
-
-    A child is born with the mask, so an interrupt that reaches it before `prepare_process` has run cannot make
-    it print a traceback. Windows has no such mask.
-    """
-    if sys.platform == "win32":
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _warm_file_cache(paths: Sequence[str]) -> None:

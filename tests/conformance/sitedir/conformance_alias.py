@@ -27,14 +27,9 @@ if TYPE_CHECKING:
 OURS = ("interp_api", "interp_pool")
 DOCUMENTED = sys.version_info >= (3, 14)
 
-if DOCUMENTED:
-    INTERPRETERS = "concurrent.interpreters"
-    QUEUES = "concurrent.interpreters._queues"
-    STANDARD_NAMES = (INTERPRETERS, QUEUES, "concurrent.futures.interpreter")
-else:
-    INTERPRETERS = "test.support.interpreters"
-    QUEUES = "test.support.interpreters.queues"
-    STANDARD_NAMES = (INTERPRETERS, QUEUES)
+INTERPRETERS = "concurrent.interpreters" if DOCUMENTED else "test.support.interpreters"
+QUEUES = f"{INTERPRETERS}._queues" if DOCUMENTED else f"{INTERPRETERS}.queues"
+STANDARD_NAMES = (INTERPRETERS, QUEUES, *(("concurrent.futures.interpreter",) if DOCUMENTED else ()))
 # The layer's `_crossinterp` is not among them: it holds constants of the C level, which the tests read for their
 # low-level half, so the real one is used.
 
@@ -61,7 +56,7 @@ class _Finder:
         if name == "concurrent.futures" and not DOCUMENTED:
             spec = _spec_from_others(name, path)
             if spec is not None and spec.loader is not None:
-                spec.loader = _FuturesLoader(spec.loader)
+                spec.loader = _FuturesLoader(spec.loader)  # type: ignore[assignment]
             return spec
         return None
 
@@ -108,7 +103,7 @@ class _StandInLoader:
 
 
 def _asked_by_ours() -> bool:
-    frame = sys._getframe(1)
+    frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
     while frame.f_back is not None and frame.f_globals.get("__name__") in _IMPORT_SYSTEM:
         frame = frame.f_back
     return str(frame.f_globals.get("__name__")).partition(".")[0] in OURS

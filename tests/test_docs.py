@@ -1,0 +1,42 @@
+"""Every example in README.md and docs/ runs, and the tables in docs/design/states.md are the code's."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from interp_pool._lifecycle import POOL_TABLE, WORKER_TABLE
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+EXAMPLES = [
+    pytest.param(block, id=f"{page.relative_to(ROOT)}:{number}")
+    for page in PAGES
+    for number, block in enumerate(re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.M | re.S), 1)
+]
+
+
+def test_examples_are_found():
+    assert len(EXAMPLES) >= 4
+
+
+@pytest.mark.parametrize("source", EXAMPLES)
+def test_example_runs_as_script_without_output_on_stderr(source: str, tmp_path: Path):
+    script = tmp_path / "example.py"
+    script.write_text(source, "utf-8")
+    done = subprocess.run([sys.executable, "-W", "error", script], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_states_page_lists_exactly_the_tables_rows():
+    rows = {
+        f"| {state.name} | {event.name} | {following.name} | {', '.join(each.name for each in instructions)} |"
+        for table in (POOL_TABLE, WORKER_TABLE)
+        for (state, event), (following, instructions) in table.items()
+    }
+    page = (ROOT / "docs" / "design" / "states.md").read_text("utf-8")
+    assert rows == set(re.findall(r"^\| [A-Z].*\|$", page, re.M))
