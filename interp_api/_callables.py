@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Set
     from typing import Any
 
 _BUILTIN_NAMES = frozenset(dir(builtins))
@@ -45,16 +45,18 @@ def is_stateless(function: FunctionType) -> bool:
     if function.__closure__ or function.__dict__ or function.__type_params__:
         return False
     defaults = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
-    return all(type(value) in _PLAIN_TYPES for value in defaults) and _uses_only_builtins(function.__code__)
+    # What the function's module defines, `__name__` among it, is not what the builtins define.
+    allowed = _BUILTIN_NAMES - function.__globals__.keys()
+    return all(type(value) in _PLAIN_TYPES for value in defaults) and _names_only(function.__code__, allowed)
 
 
-def _uses_only_builtins(code: CodeType) -> bool:
+def _names_only(code: CodeType, allowed: "Set[str]") -> bool:
     from dis import get_instructions
 
     for instruction in get_instructions(code):
-        if instruction.opname.startswith(_GLOBAL_OPS) and instruction.argval not in _BUILTIN_NAMES:
+        if instruction.opname.startswith(_GLOBAL_OPS) and instruction.argval not in allowed:
             return False
-    return all(_uses_only_builtins(const) for const in code.co_consts if type(const) is CodeType)
+    return all(_names_only(const, allowed) for const in code.co_consts if type(const) is CodeType)
 
 
 def reduce_stateless(function: FunctionType) -> "tuple[Callable[..., FunctionType], tuple[object, ...]] | None":

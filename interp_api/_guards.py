@@ -39,8 +39,10 @@ def check_tracing(what: str) -> None:
         InterpreterError: on CPython 3.14, while tracing.
     """
     if TRACEMALLOC_CRASHES:
-        import _tracemalloc
-
+        try:
+            import _tracemalloc
+        except ImportError:
+            return  # in a subinterpreter, which cannot load it, and cannot know
         if _tracemalloc.is_tracing():
             raise InterpreterError(
                 f"cannot {what} while tracemalloc is tracing: CPython 3.14 would crash (gh-134604); "

@@ -260,7 +260,9 @@ class Interpreter:
                 code = dedented(code)
             # Compiled here so that every version raises SyntaxError, with the caller's traceback.
             code = compile(code, "<string>", "exec", dont_inherit=True)
-        self._report(self._enter_code(code, None))
+        excinfo = self._enter_code(code, None)
+        if excinfo is not None:
+            raise ExecutionFailed(excinfo)
 
     def call(self, callable: "Callable[..., Any]", /, *args: object, **kwargs: object) -> "Any":
         """Call an object in the interpreter, in the current thread, and return its result.

@@ -8,7 +8,8 @@ queue's shared state is the number of items in low-level queues, chained from th
     watchers   bells that `fileno()` handed out         joiners    bells of blocked joins
     tally      three queues that count unfinished tasks
     closed     one item once the queue is shut down
-    guards     how many guard items lie in `items` (see `_unbound`)
+    guards     how many guard items lie in `items`, and
+    ledger     where (see `_unbound`)
     held       one item per item in `items`: its own bound is the queue's, so a full one refuses the slot
 
 An item is `held` from before it is in `items` until after it left.
@@ -51,10 +52,9 @@ from interp_api._errors import (
 from interp_api._tally import Tally
 from interp_api._transfer import decode, encode, is_plain, keep_in_transit
 from interp_api._unbound import (
-    GUARD,
     UNBOUND,
+    Removable,
     UnboundKind,
-    note_removable,
     take_count,
     unbound_kind,
     unbound_op,
@@ -64,7 +64,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Self
 
-_LINKED = 10
+_LINKED = 11
 _REPLACE = UNBOUND_OP_REPLACE
 _PLAIN, _PICKLED, _COUNTED = 0, 1, 2
 _LOWEST_MAXSIZE = -(1 << 31)  # lower ones carry numbers, see _channel
@@ -136,6 +136,7 @@ class Queue:
         "_op",
         "_putters",
         "_refs",
+        "_removable",
         "_tally",
         "_watch",
         "_watchers",
@@ -167,8 +168,10 @@ class Queue:
         self._held, self._op = divmod(number, 4)
         self._ids = (*ids, self._held)
         self._refs = QueueRefs(self._ids)
-        (self._id, self._getters, self._watchers, self._putters, *tally, self._joiners, self._closed, self._guards) = ids
-        self._tally = Tally((tally[0], tally[1], tally[2]))
+        self._id, self._getters, self._watchers, self._putters = ids[:4]
+        self._tally = Tally((ids[4], ids[5], ids[6]))
+        self._joiners, self._closed, self._guards, ledger = ids[7:]
+        self._removable = Removable(id, self._held, self._guards, ledger)
         self._maxsize = queue_maxsize(self._held)
         self._is_bounded = self._maxsize > 0
         self._watch: _Watch | None = None
@@ -238,7 +241,7 @@ class Queue:
         elif queue_count(self._closed):
             raise ShutDown
         if op == UNBOUND_OP_REMOVE:
-            item = (_COUNTED, note_removable(self._id, self._guards, self._held), item)
+            item = (_COUNTED, self._removable.note_put(), item)
         self._tally.raise_by_one()
         try:
             queue_put(self._id, item, op)
@@ -372,8 +375,7 @@ class Queue:
                     return None
                 closed = True  # only now: an item put before the shutdown may have come since
                 continue
-            if got[0] == GUARD or (got[-1] == UNBOUND_OP_ERROR and queue_count(self._guards)):
-                take_count(self._guards)
+            if queue_count(self._guards) and self._removable.is_guard():
                 continue
             self._release()
             item = got[0]

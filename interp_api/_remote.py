@@ -4,6 +4,7 @@ Imported there by `_interpreter`; knows nothing of handles.
 """
 
 import sys
+from functools import partial
 
 from interp_api._cpython import UNBOUND_OP_REPLACE, queue_put
 from interp_api._transfer import decode, encode
@@ -11,6 +12,9 @@ from interp_api._transfer import decode, encode
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from interp_api._transfer import Payload
+
+_CALL = "__interp_api_call__"  # bound in `__main__` until the call begins
+_CALL_CODE = compile(f"globals().pop({_CALL!r})()", "<interp_api>", "eval")
 
 RESULT, ARGUMENTS_FAILED, RESULT_FAILED = range(3)
 
@@ -37,7 +41,10 @@ def call(reply: int, payload: "Payload") -> None:
     except Exception as exc:
         queue_put(reply, (ARGUMENTS_FAILED, _describe(exc)), UNBOUND_OP_REPLACE)
         return
-    result = function(*args, **kwargs)
+    # Called from a frame of `__main__`, so that dir(), globals() and eval() mean that module, as documented for call().
+    main = sys.modules["__main__"].__dict__
+    main[_CALL] = partial(function, *args, **kwargs)
+    result = eval(_CALL_CODE, main)
     try:
         outcome: tuple[int, object] = (RESULT, encode(result, share=False))
     except Exception as exc:
