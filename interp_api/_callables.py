@@ -12,10 +12,15 @@ import sys
 from types import CodeType, FunctionType
 from weakref import WeakKeyDictionary
 
+from interp_api._main_module import main_spec
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Set
+    from collections.abc import Callable
     from typing import Any
+
+    type Reduced = tuple[Callable[..., FunctionType], tuple[object, ...]]
+    type Stateless = tuple[CodeType, bytes, frozenset[str]]  # the code, marshalled, and the builtins it names
 
 _BUILTIN_NAMES = frozenset(dir(builtins))
 _GLOBAL_OPS = (
@@ -27,8 +32,10 @@ _GLOBAL_OPS = (
     "DELETE_GLOBAL",
     "DELETE_NAME",
 )
-_marshalled: "WeakKeyDictionary[FunctionType, bytes]" = WeakKeyDictionary()  # of functions found stateless
 _PLAIN_TYPES = (type(None), bool, int, float, complex, str, bytes)
+_NAMESPACE_READERS = frozenset(("globals", "vars", "dir", "eval", "exec"))
+
+_stateless: "WeakKeyDictionary[FunctionType, Stateless]" = WeakKeyDictionary()
 
 
 def find_reference(function: FunctionType) -> str | None:
@@ -42,32 +49,40 @@ def find_reference(function: FunctionType) -> str | None:
 
 def is_stateless(function: FunctionType) -> bool:
     """Return whether the function needs nothing but its arguments and the builtins."""
+    return _examine(function) is not None
+
+
+def _examine(function: FunctionType) -> "Stateless | None":
+    known = _stateless.get(function)
+    if known is None or known[0] is not function.__code__:
+        code = function.__code__
+        names = _global_names(code)
+        if not names <= _BUILTIN_NAMES:
+            return None
+        known = _stateless[function] = code, marshal.dumps(code), names
     if function.__closure__ or function.__dict__ or function.__type_params__:
-        return False
-    defaults = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
+        return None
     # What the function's module defines, `__name__` among it, is not what the builtins define.
-    allowed = _BUILTIN_NAMES - function.__globals__.keys()
-    return all(type(value) in _PLAIN_TYPES for value in defaults) and _names_only(function.__code__, allowed)
+    if not known[2].isdisjoint(function.__globals__):
+        return None
+    defaults = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
+    return known if all(type(value) in _PLAIN_TYPES for value in defaults) else None
 
 
-def _names_only(code: CodeType, allowed: "Set[str]") -> bool:
+def _global_names(code: CodeType) -> frozenset[str]:
     from dis import get_instructions
 
-    for instruction in get_instructions(code):
-        if instruction.opname.startswith(_GLOBAL_OPS) and instruction.argval not in allowed:
-            return False
-    return all(_names_only(const, allowed) for const in code.co_consts if type(const) is CodeType)
+    names = {instruction.argval for instruction in get_instructions(code) if instruction.opname.startswith(_GLOBAL_OPS)}
+    return frozenset(names).union(*(_global_names(const) for const in code.co_consts if type(const) is CodeType))
 
 
-def reduce_stateless(function: FunctionType) -> "tuple[Callable[..., FunctionType], tuple[object, ...]] | None":
+def reduce_stateless(function: FunctionType) -> "Reduced | None":
     """Return how to pickle a function by value, None if it is not stateless."""
-    code = _marshalled.get(function)
-    if code is None:
-        if not is_stateless(function):
-            return None
-        code = _marshalled[function] = marshal.dumps(function.__code__)
+    known = _examine(function)
+    if known is None:
+        return None
     return rebuild_function, (
-        code,
+        known[1],
         function.__name__,
         function.__qualname__,
         function.__defaults__,
@@ -80,17 +95,24 @@ class ByValue:
 
     __slots__ = ("_reduced",)
 
-    def __init__(self, reduced: "tuple[Callable[..., FunctionType], tuple[object, ...]]") -> None:
+    def __init__(self, reduced: "Reduced") -> None:
         self._reduced = reduced
 
-    def __reduce__(self) -> "tuple[Callable[..., FunctionType], tuple[object, ...]]":
+    def __reduce__(self) -> "Reduced":
         return self._reduced
 
 
 def by_value(function: "Callable[..., Any]") -> "Callable[..., Any] | ByValue":
     """Return what to pickle for a callable of `__main__`: a stand-in if it is stateless, otherwise itself."""
-    reduced = reduce_stateless(function) if type(function) is FunctionType else None
-    return function if reduced is None else ByValue(reduced)
+    if type(function) is not FunctionType:
+        return function
+    reduced = reduce_stateless(function)
+    if reduced is None:
+        return function
+    # One that looks into its namespace means the module it was written in, if the receiver can have that.
+    if not _NAMESPACE_READERS.isdisjoint(_stateless[function][2]) and main_spec() is not None:
+        return function
+    return ByValue(reduced)
 
 
 def rebuild_function(

@@ -1,29 +1,30 @@
 """Pickling what the plain C pickler refuses or cannot tell apart: views, buffers and functions by value.
 
 Owns the second, slower attempt of `_transfer.encode`; imported when the first one failed or met a buffer. When
-cloudpickle is installed and this attempt fails too, or the sender's main module cannot be loaded elsewhere, functions and
-classes go by value through it.
+cloudpickle is installed and this attempt fails too, or the sender's main module cannot be loaded elsewhere, functions
+and classes go by value through it.
 """
 
 from _pickle import PickleBuffer, Pickler
 from copyreg import dispatch_table
 from types import FunctionType
 
+from interp_api._buffers import READONLY_COPY, SHARED, WRITABLE_COPY
 from interp_api._callables import find_reference, reduce_stateless
 from interp_api._cpython import lend
 from interp_api._main_module import main_spec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
+
+    from interp_api._buffers import AnyView, Buffer
 
 _PROTOCOL = 5
 
 
-def dump_carefully(
-    obj: object, sink: "list[bytes]", share: bool
-) -> "list[tuple[bytes | memoryview, bool]]":
+def dump_carefully(obj: object, sink: "list[bytes]", share: bool) -> "list[Buffer]":
     """Pickle an object into `sink`; return its out-of-band buffers as `_transfer` describes them.
 
     Raises:
@@ -45,15 +46,13 @@ def dump_carefully(
 
 def _cloud_pickler() -> "type[Pickler] | None":
     try:
-        from cloudpickle import Pickler as CloudPickler
+        from cloudpickle import Pickler as CloudPickler  # type: ignore[import-not-found]  # an extra, without types
     except ImportError:
         return None
-    return CloudPickler
+    return CloudPickler  # type: ignore[no-any-return]  # the package has no types
 
 
-def _dump(
-    base: "type[Pickler]", obj: object, sink: "list[bytes]", share: bool
-) -> "list[tuple[bytes | memoryview, bool]]":
+def _dump(base: "type[Pickler]", obj: object, sink: "list[bytes]", share: bool) -> "list[Buffer]":
     rules = _Rules(share)
     pickler = _pickler_class(base)(sink, _PROTOCOL, buffer_callback=rules.take)
     pickler.rules = rules
@@ -66,45 +65,68 @@ class _Rules:
 
     def __init__(self, share: bool) -> None:
         self.share = share
-        self.buffers: list[tuple[bytes | memoryview, bool]] = []
-        self.owned: dict[int, PickleBuffer] = {}  # handed out by a class's reduce method, kept so that ids stay theirs
+        self.buffers: list[Buffer] = []
+        # By id; the buffers are kept so that the ids stay theirs.
+        self._views: dict[int, tuple[PickleBuffer, AnyView]] = {}  # stand-ins for memoryviews
+        self._owned: dict[int, PickleBuffer] = {}  # handed out by a class's reduce method
 
     def take(self, buffer: PickleBuffer) -> None:
-        if self.share and id(buffer) not in self.owned:
-            self.buffers.append((memoryview(buffer), True))
+        """Decide about a buffer that the pickler met; called in the order in which the unpickler will want them."""
+        if id(buffer) in self._views:
+            self.buffers.append((self._views[id(buffer)][1], SHARED))
+        elif self.share and id(buffer) not in self._owned:
+            self.buffers.append((memoryview(buffer), SHARED))
         else:
-            self.buffers.append((_snapshot(buffer), False))
+            raw = buffer.raw()
+            data = raw.obj if type(raw.obj) is bytes and len(raw.obj) == raw.nbytes else bytes(raw)
+            self.buffers.append((lend(data), READONLY_COPY if raw.readonly else WRITABLE_COPY))
 
-    def reduce_view(self, view: memoryview) -> "tuple[Callable[..., memoryview], tuple[object, ...]]":
-        if self.share:
-            return memoryview, (PickleBuffer(view),)
-        return rebuild_view, (view.tobytes(), view.format, view.shape, view.readonly)
+    def reduce_view(self, view: "AnyView") -> "tuple[Callable[..., AnyView], tuple[object, ...]]":
+        """Return how to pickle a memoryview."""
+        if not self.share:
+            return rebuild_view, (view.tobytes(), view.format, view.shape, view.readonly)
+        # The pickler takes contiguous buffers only, so an empty one, as writable as the view, stands in for it.
+        stand_in = PickleBuffer(b"" if view.readonly else bytearray())
+        self._views[id(stand_in)] = stand_in, view
+        return memoryview, (stand_in,)
 
-    def own(self, reduced: object) -> None:
+    def own(self, reduced: "Any") -> None:
         """Remember the buffers a reduce method handed out: arguments, state, and what lies directly in them."""
-        if isinstance(reduced, tuple):
-            for part in reduced[1:3]:
-                for value in part if isinstance(part, tuple) else (part,):
-                    if type(value) is PickleBuffer:
-                        self.owned[id(value)] = value
+        if type(reduced) is str:
+            return
+        for part in reduced[1:3]:
+            for value in _members(part):
+                if type(value) is PickleBuffer:
+                    self._owned[id(value)] = value
 
 
-def _snapshot(buffer: PickleBuffer) -> "bytes | memoryview":
-    raw = buffer.raw()
-    if type(raw.obj) is bytes:
-        return raw
-    data = bytes(raw)
-    return lend(data) if raw.readonly else memoryview(bytearray(data))
+def _members(part: "Any") -> "Iterable[Any]":
+    kind = type(part)  # pyright: ignore[reportUnknownVariableType]  # whatever it is
+    if kind is dict:
+        members: Iterable[Any] = part.values()
+        return members
+    return part if kind in (tuple, list) else (part,)
 
 
-def rebuild_view(data: bytes, format: str, shape: tuple[int, ...], readonly: bool) -> memoryview:
+def rebuild_view(data: bytes, format: str, shape: tuple[int, ...], readonly: bool) -> "AnyView":  # noqa: A002  # its name
     """Return a memoryview over a copy of its own."""
-    view = memoryview(data if readonly else bytearray(data))
-    return view if format == "B" and shape == (len(data),) else view.cast("B").cast(format, shape)
+    view: AnyView = memoryview(data if readonly else bytearray(data))
+    if format == "B" and shape == (len(data),):
+        return view
+    return view.cast(format, shape)  # type: ignore[call-overload, no-any-return]  # any format a view has
 
 
-def _has_own_reduce(kind: type) -> bool:
-    return kind.__reduce_ex__ is not object.__reduce_ex__ or kind.__reduce__ is not object.__reduce__
+def _reduce_own(obj: object) -> "str | tuple[Any, ...] | None":
+    """Return what the object's own reduce method, or the one registered for its class, says; None if it has none."""
+    kind = type(obj)
+    if issubclass(kind, type):
+        return None
+    registered = dispatch_table.get(kind)
+    if registered is not None:
+        return registered(obj)
+    if kind.__reduce_ex__ is object.__reduce_ex__ and kind.__reduce__ is object.__reduce__:
+        return None
+    return obj.__reduce_ex__(_PROTOCOL)
 
 
 _classes: "dict[type[Pickler], type[Any]]" = {}
@@ -114,24 +136,22 @@ def _pickler_class(base: "type[Pickler]") -> "type[Any]":
     """Return a pickler class with the transfer rules on top of `base`."""
     if base not in _classes:
 
-        class CarefulPickler(base):  # type: ignore[misc, valid-type]
+        class CarefulPickler(base):  # type: ignore[misc, valid-type]  # chosen at run time
             rules: _Rules
 
-            def reducer_override(self, obj: object, /) -> "Any":
-                kind = type(obj)
+            def reducer_override(self, obj: "Any", /) -> "Any":
+                kind = type(obj)  # pyright: ignore[reportUnknownVariableType]  # whatever it is
                 if kind is memoryview:
                     return self.rules.reduce_view(obj)
-                if kind is FunctionType and find_reference(obj) is None:
-                    reduced = reduce_stateless(obj)
-                    if reduced is not None:
-                        return reduced
+                if kind is FunctionType and find_reference(obj) is None and (by_value := reduce_stateless(obj)):
+                    return by_value
                 if base is not Pickler:
                     return super().reducer_override(obj)
-                if _has_own_reduce(kind) and kind is not type and kind not in dispatch_table:
-                    reduced = obj.__reduce_ex__(_PROTOCOL)
-                    self.rules.own(reduced)
-                    return reduced
-                return NotImplemented
+                reduced = _reduce_own(obj)
+                if reduced is None:
+                    return NotImplemented
+                self.rules.own(reduced)
+                return reduced
 
         _classes[base] = CarefulPickler
     return _classes[base]

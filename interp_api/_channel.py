@@ -15,18 +15,29 @@ about to block. The mutex inside each low-level queue is all the protocol needs.
 No wake-up is lost: if G3 misses an item, then P1 comes after G3, so after G2, so P2 counts the address unless another
 putter took it, and that one rings it. Putters ring no more often than getters slept.
 
-Leaving the wait early (an item was found at G3, the time is up, `attempt` raised) takes the own address back. The
-addresses met before it are rung: their owners look again and queue up anew, which costs them a turn, never an item.
-When the own address is not there, a putter is between P3 and P4: its ring is waited for, so that it cannot end the
-thread's next wait, whatever queue that is for. That ring may have announced an item which this getter does not take,
-so a leaver that consumed a ring without using it rings the next sleeper (R1): a ring too many does no harm.
+A thread's bell has one ring at most, and only while its address is published or was just taken: a thread publishes
+again only after the ring has been read. Leaving the wait early (an item was found at G3, the time is up, `attempt`
+raised) takes the own address back.
 
-Exceptions of signal handlers can strike anywhere in Python code. P3 and P4 are one chain of C calls, with no bytecode
-in between to strike at. A getter so struck cannot know whether its address is published: it takes it back if it is
-there, and otherwise gives its bell up, ringing on (R1), without waiting for anything.
+    L1  take addresses from the front and ring them, up to the own one; found: done
+    L2  not there, so a putter or another leaver is between taking and ringing it: read that ring
+    L3  ring the next sleeper (R1)
+
+The owners of the addresses before it look again and queue up anew, which costs them a turn, never an item. Without L2
+the ring would end the thread's next wait, of whatever queue, and leave its address there published with nobody behind
+it: the next putter would ring that one, and a sleeper would be forgotten. L3 is needed because that ring may have
+announced an item which this getter does not take. For the same reason a getter whose time is up when it was rung in
+vain rings on: a ring too many does no harm.
+
+Exceptions of signal handlers, and those sent to a thread, strike between bytecodes. Taking an address and ringing it is
+one chain of C calls, with no bytecode in between. A getter so struck cannot know whether its address is published or
+its ring read: it does L1, and if the address is not there it gives its bell up instead of L2 (`forget_own_bell`: the
+descriptor stays open, a late ring does no harm), then L3. A putter so struck between P1 and P4 does P2 to P4 once more.
+An item that `attempt` had taken goes with the exception.
 """
 
-from operator import itemgetter
+from _operator import itemgetter
+from itertools import repeat
 from os import write
 from time import monotonic
 
@@ -42,7 +53,7 @@ from interp_api._cpython import (
     queue_put,
     queue_release,
 )
-from interp_api._doorbell import RING, forget_own_bell, own_bell, ring
+from interp_api._doorbell import RING, forget_own_bell, own_bell
 
 _REPLACE = UNBOUND_OP_REPLACE
 _ADDRESS_BASE = 1 << 40  # a low-level queue's negative maxsize holds data; this tells ours from a user's -1
@@ -52,6 +63,8 @@ _first = itemgetter(0)
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from interp_api._doorbell import Doorbell
 
 
 def create_linked(number: int, unbound: int = _REPLACE) -> int:
@@ -145,66 +158,77 @@ def wait_until[T](attempt: "Callable[[], T | None]", sleepers: int, timeout: flo
         What `attempt` returned, None if the time was up.
     """
     found = attempt()
-    if found is not None:
+    if found is not None or timeout == 0.0:
         return found
     deadline = None if timeout is None else monotonic() + timeout
-    while True:
-        rung, found, failure = _sleep(attempt, sleepers, deadline)
+    bell = own_bell()
+    is_published = False  # False: surely no address there, and no ring under way
+    try:
+        while True:
+            is_published = True
+            queue_put(sleepers, bell.address, _REPLACE)
+            found, failure = _try_again(attempt)
+            if found is not None or failure is not None or not bell.wait(_seconds_until(deadline)):
+                break
+            is_published = False
+            found = attempt()
+            if found is not None:
+                return found
+            if deadline is not None and monotonic() >= deadline:
+                ring_one(sleepers)  # R1
+                return None
+        if not take_back(bell.address, sleepers):
+            bell.wait(None)
+            is_published = False
+            if found is None and failure is None:
+                found = attempt()
+            ring_one(sleepers)  # R1
+        is_published = False
         if failure is not None:
             raise failure
-        if found is None:
-            found = attempt()
-        elif rung:
-            ring_one(sleepers)  # R1
-        if found is not None:
-            return found
-        if deadline is not None and monotonic() >= deadline:
-            if rung:
-                ring_one(sleepers)  # R1
-            return None
-
-
-def _sleep[T](
-    attempt: "Callable[[], T | None]", sleepers: int, deadline: float | None
-) -> tuple[bool, T | None, Exception | None]:
-    """Go through G2 to G4 once; return whether a ring was consumed, what G3 found and what it raised."""
-    bell = own_bell()
-    found = failure = None
-    try:
-        queue_put(sleepers, bell.address, _REPLACE)
-        try:
-            found = attempt()
-        except Exception as exc:
-            failure = exc
-        if found is None and failure is None:
-            if bell.wait(None if deadline is None else max(0.0, deadline - monotonic())):
-                return True, None, None
-        if take_back(bell.address, sleepers):
-            return False, found, failure
-        bell.wait(None)
-        if failure is not None:
-            ring_one(sleepers)  # R1
-        return True, found, failure
+        return found
     except BaseException:
-        if not take_back(bell.address, sleepers):
-            forget_own_bell()
-            ring_one(sleepers)  # R1
+        try:
+            _abandon(bell, sleepers, is_published)
+        except BaseException:  # struck once more
+            _abandon(bell, sleepers, is_published)
+            raise
         raise
+
+
+def _try_again[T](attempt: "Callable[[], T | None]") -> tuple[T | None, Exception | None]:
+    """Make attempt G3; return what it found and what it raised."""
+    try:
+        return attempt(), None
+    except Exception as exc:
+        return None, exc
+
+
+def _seconds_until(deadline: float | None) -> float | None:
+    return None if deadline is None else max(0.0, deadline - monotonic())
+
+
+def _abandon(bell: "Doorbell", sleepers: int, is_published: bool) -> None:
+    """Leave a wait that an exception ended nobody knows where."""
+    if is_published and not take_back(bell.address, sleepers):
+        forget_own_bell()
+    ring_one(sleepers)  # R1
 
 
 def take_back(own: int, sleepers: int) -> bool:
     """Remove an address from the sleepers, ringing those before it; return False if it was not there."""
-    try:
-        while True:
-            address = queue_get(sleepers)[0]
-            if address == own:
-                return True
-            if address is not None:
-                ring(address)
-    except QueueNotFoundError:
-        return True  # nobody can ring any more
-    except QueueError:
-        return False
+    others = iter(map(_first, map(queue_get, repeat(sleepers))).__next__, own)
+    while True:
+        try:
+            # One chain of C calls again: no address can be taken without being rung.
+            all(map(write, others, repeat(RING)))
+            return True
+        except TypeError:
+            pass  # the address of a dead interpreter arrives as None
+        except QueueNotFoundError:
+            return True  # nobody can ring any more
+        except QueueError:
+            return False
 
 
 class SimpleQueue:
@@ -257,9 +281,13 @@ class SimpleQueue:
         Raises:
             NotShareableError: the item is not directly shareable.
         """
-        queue_put(self._id, item, _REPLACE)
-        if queue_count(self._sleepers):
-            ring_one(self._sleepers)
+        try:
+            queue_put(self._id, item, _REPLACE)
+            if queue_count(self._sleepers):
+                ring_one(self._sleepers)
+        except BaseException:
+            ring_one(self._sleepers)  # the item may be there
+            raise
 
     def get_nowait(self) -> object:
         """Return the first item.

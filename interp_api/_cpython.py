@@ -4,14 +4,10 @@ The only importer of `_cpython_313` and `_cpython_314`, and with them of the run
 is imported by every worker, so it must not import anything that is not built in.
 """
 
-import sys
-
 import _interpreters
-from _interpqueues import QueueError as QueueError
-from _interpqueues import QueueNotFoundError as QueueNotFoundError
-from _interpreters import InterpreterError as InterpreterError
-from _interpreters import InterpreterNotFoundError as InterpreterNotFoundError
-from _interpreters import capture_exception as capture_exception
+import sys
+from _interpqueues import QueueError, QueueNotFoundError
+from _interpreters import InterpreterError, InterpreterNotFoundError, capture_exception
 from _interpreters import decref as interpreter_decref
 from _interpreters import incref as interpreter_incref
 from _interpreters import is_shareable as is_directly_shareable
@@ -19,41 +15,43 @@ from _interpreters import whence as interpreter_whence
 
 if sys.version_info >= (3, 14):
     from interp_api._cpython_314 import (
-        CLOSING_LEAKS as CLOSING_LEAKS,
-        DATETIME_FIRST_IN_MAIN as DATETIME_FIRST_IN_MAIN,
-        TRACEMALLOC_CRASHES as TRACEMALLOC_CRASHES,
-        VIEWS_ARE_RELEASED as VIEWS_ARE_RELEASED,
-        bind_main as bind_main,
-        queue_bind as queue_bind,
-        queue_count as queue_count,
-        queue_create as queue_create,
-        queue_destroy as queue_destroy,
-        queue_get as queue_get,
-        queue_list as queue_list,
-        queue_maxsize as queue_maxsize,
-        queue_put as queue_put,
-        queue_ref as queue_ref,
-        queue_release as queue_release,
-        run_script as run_script,
+        CLOSING_LEAKS,
+        DATETIME_FIRST_IN_MAIN,
+        TRACEMALLOC_CRASHES,
+        VIEWS_ARE_RELEASED,
+        bind_main,
+        check_script,
+        queue_bind,
+        queue_count,
+        queue_create,
+        queue_destroy,
+        queue_get,
+        queue_list,
+        queue_maxsize,
+        queue_put,
+        queue_ref,
+        queue_release,
+        run_script,
     )
 else:
     from interp_api._cpython_313 import (
-        CLOSING_LEAKS as CLOSING_LEAKS,
-        DATETIME_FIRST_IN_MAIN as DATETIME_FIRST_IN_MAIN,
-        TRACEMALLOC_CRASHES as TRACEMALLOC_CRASHES,
-        VIEWS_ARE_RELEASED as VIEWS_ARE_RELEASED,
-        bind_main as bind_main,
-        queue_bind as queue_bind,
-        queue_count as queue_count,
-        queue_create as queue_create,
-        queue_destroy as queue_destroy,
-        queue_get as queue_get,
-        queue_list as queue_list,
-        queue_maxsize as queue_maxsize,
-        queue_put as queue_put,
-        queue_ref as queue_ref,
-        queue_release as queue_release,
-        run_script as run_script,
+        CLOSING_LEAKS,
+        DATETIME_FIRST_IN_MAIN,
+        TRACEMALLOC_CRASHES,
+        VIEWS_ARE_RELEASED,
+        bind_main,
+        check_script,
+        queue_bind,
+        queue_count,
+        queue_create,
+        queue_destroy,
+        queue_get,
+        queue_list,
+        queue_maxsize,
+        queue_put,
+        queue_ref,
+        queue_release,
+        run_script,
     )
 
 # What becomes of a queue item when the interpreter that put it dies (the runtime's numbers).
@@ -82,8 +80,13 @@ def lend(data: bytes) -> bytes | memoryview:
 
 
 def interpreter_create() -> int:
-    """Create an isolated interpreter that lives until its last reference is dropped."""
-    return _interpreters.create(reqrefs=True)
+    """Create an isolated interpreter; it lives until it is destroyed, or `interpreter_own` says otherwise."""
+    return _interpreters.create()
+
+
+def interpreter_own(id: int) -> None:
+    """Add the reference of its creator: the interpreter is destroyed with its last one from now on."""
+    _interpreters.incref(id, implieslink=True)
 
 
 def interpreter_destroy(id: int) -> None:
@@ -98,7 +101,7 @@ def interpreter_is_running(id: int) -> bool:
 
 def interpreter_list() -> list[tuple[int, int]]:
     """Return (id, whence) of every interpreter that is ready, oldest first."""
-    return _interpreters.list_all(require_ready=True)
+    return [(id, whence) for id, whence in _interpreters.list_all(require_ready=True)]
 
 
 def main_interpreter() -> tuple[int, int]:
@@ -109,3 +112,48 @@ def main_interpreter() -> tuple[int, int]:
 def current_interpreter() -> tuple[int, int]:
     """Return (id, whence) of the current interpreter."""
     return _interpreters.get_current()
+
+
+__all__ = [
+    "CLOSING_LEAKS",
+    "CURRENT_ID",
+    "DATETIME_FIRST_IN_MAIN",
+    "TRACEMALLOC_CRASHES",
+    "UNBOUND_OP_ERROR",
+    "UNBOUND_OP_REMOVE",
+    "UNBOUND_OP_REPLACE",
+    "VIEWS_ARE_RELEASED",
+    "WHENCE_NAMES",
+    "WHENCE_RUNTIME",
+    "WHENCE_STDLIB",
+    "InterpreterError",
+    "InterpreterNotFoundError",
+    "QueueError",
+    "QueueNotFoundError",
+    "bind_main",
+    "capture_exception",
+    "check_script",
+    "current_interpreter",
+    "interpreter_create",
+    "interpreter_decref",
+    "interpreter_destroy",
+    "interpreter_incref",
+    "interpreter_is_running",
+    "interpreter_list",
+    "interpreter_own",
+    "interpreter_whence",
+    "is_directly_shareable",
+    "lend",
+    "main_interpreter",
+    "queue_bind",
+    "queue_count",
+    "queue_create",
+    "queue_destroy",
+    "queue_get",
+    "queue_list",
+    "queue_maxsize",
+    "queue_put",
+    "queue_ref",
+    "queue_release",
+    "run_script",
+]

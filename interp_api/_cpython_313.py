@@ -6,28 +6,36 @@ Owns the spelling of `_interpreters` and `_interpqueues` on 3.13; knows nothing 
 
 import _interpqueues
 import _interpreters
-from _interpqueues import bind as queue_bind
-from _interpqueues import destroy as queue_destroy
-from _interpqueues import get as queue_get
-from _interpqueues import get_count as queue_count
-from _interpqueues import get_maxsize as queue_maxsize
-from _interpqueues import release as queue_release
+from types import CodeType, FunctionType
 
 TYPE_CHECKING = False  # importing typing would cost every worker 8 ms
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from types import SimpleNamespace
+    from typing import Any
+
+# Typeshed knows neither this function nor that flags may be 0.
+_queues: "Any" = _interpqueues
+_register_types = _queues._register_heap_types
+
+queue_bind = _interpqueues.bind
+queue_destroy = _interpqueues.destroy
+queue_get = _interpqueues.get
+queue_count = _interpqueues.get_count
+queue_maxsize = _interpqueues.get_maxsize
+queue_release = _interpqueues.release
 
 # gh-132776, not fixed in 3.13: the exporter of a memoryview that was sent is kept for ever.
 VIEWS_ARE_RELEASED = False
-# gh-134604: tracing allocations while a subinterpreter lives crashes 3.14; 3.13 was not seen to.
-TRACEMALLOC_CRASHES = False
+# gh-134604: an interpreter that ran while allocations were traced makes 3.13 abort at exit ("free(): invalid pointer").
+TRACEMALLOC_CRASHES = True
 # gh-136421, never fixed in 3.13: two subinterpreters that initialise datetime before main did corrupt the heap.
 DATETIME_FIRST_IN_MAIN = True
 # gh-110411: each create and close leaks 1.4 MB at least.
 CLOSING_LEAKS = True
 
 _FORMAT_SHAREABLE = 0
+_TAKES_MORE = 0x04 | 0x08  # CO_VARARGS, CO_VARKEYWORDS
+_RETURNS_ITERATOR = 0x20 | 0x80 | 0x200  # CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR
 
 
 class _Empty(_interpqueues.QueueError):
@@ -55,22 +63,22 @@ class _QueueRef:
 
 
 # Without registered types the runtime looks for them in the test package, which slim installations lack.
-_interpqueues._register_heap_types(_QueueRef, _Empty, _Full)  # type: ignore[arg-type]  # any classes do
+_register_types(_QueueRef, _Empty, _Full)
 
 
 def register_queue_exceptions(empty: type[Exception], full: type[Exception]) -> None:
     """Make the runtime raise these for an empty and a full queue."""
-    _interpqueues._register_heap_types(_QueueRef, empty, full)  # type: ignore[arg-type]
+    _register_types(_QueueRef, empty, full)
 
 
 def queue_create(maxsize: int, unbound: int) -> int:
     """Create a low-level queue that refuses what is not directly shareable."""
-    return _interpqueues.create(maxsize, _FORMAT_SHAREABLE, unbound)
+    return int(_queues.create(maxsize, _FORMAT_SHAREABLE, unbound))
 
 
 def queue_put(qid: int, obj: object, unbound: int) -> None:
     """Append a directly shareable object."""
-    _interpqueues.put(qid, obj, _FORMAT_SHAREABLE, unbound)
+    _queues.put(qid, obj, _FORMAT_SHAREABLE, unbound)
 
 
 def queue_list() -> list[int]:
@@ -83,12 +91,41 @@ def queue_ref(qid: int) -> object:
     return _QueueRef(qid)
 
 
-def run_script(id: int, code: object, shared: "Mapping[str, object] | None" = None) -> "SimpleNamespace | None":
+def check_script(code: object) -> None:
+    """Refuse a function or code object that 3.14 does not take as a script.
+
+    Raises:
+        TypeError: it is neither.
+        ValueError: it takes arguments, returns something, or is a closure.
+    """
+    if isinstance(code, FunctionType):
+        if code.__closure__:
+            raise ValueError("closures not supported")
+        code = code.__code__
+    if not isinstance(code, CodeType):
+        raise TypeError(f"unsupported script {code!r}")
+    if code.co_argcount or code.co_kwonlyargcount or code.co_flags & _TAKES_MORE:
+        raise ValueError("code with args not supported")
+    if code.co_flags & _RETURNS_ITERATOR or not _returns_only_none(code):
+        raise ValueError("code that returns a value is not a script")
+
+
+def _returns_only_none(code: CodeType) -> bool:
+    from dis import get_instructions
+
+    for instruction in get_instructions(code):
+        if instruction.opname == "RETURN_VALUE" or (
+            instruction.opname == "RETURN_CONST" and instruction.argval is not None
+        ):
+            return False
+    return True
+
+
+def run_script(id: int, code: "Any", shared: "dict[str, Any] | None" = None) -> "SimpleNamespace | None":
     """Run code in the interpreter's `__main__`; return the snapshot of an uncaught exception."""
     return _interpreters.exec(id, code, shared or {}, restrict=True)
 
 
-def bind_main(id: int, ns: "Mapping[str, object]") -> None:
+def bind_main(id: int, ns: "dict[str, Any]") -> None:
     """Bind directly shareable values in the interpreter's `__main__`."""
     _interpreters.set___main___attrs(id, ns, restrict=True)
-

@@ -1,8 +1,8 @@
 """Wake a thread that is blocked in any interpreter of this process.
 
 Owns the one primitive that crosses interpreters and blocks without polling: a descriptor that a thread reads and
-anybody writes. Knows nothing of queues. A bell's address is a plain int, valid in every interpreter, because descriptors
-belong to the process.
+anybody writes. Knows nothing of queues. A bell's address is a plain int, valid in every interpreter, because
+descriptors belong to the process.
 
 Invariant: nobody rings an address after its bell was closed. Whoever publishes an address takes it back, or waits for
 the ring, before letting the bell go; `_channel` does both.
@@ -10,7 +10,7 @@ the ring, before letting the bell go; `_channel` does both.
 
 import os
 import sys
-from _thread import _local, allocate_lock, start_new_thread
+from _thread import _local, allocate_lock, start_new_thread  # pyright: ignore[reportPrivateUsage]  # threading.local, without threading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,23 +20,28 @@ RING = (1).to_bytes(8, sys.byteorder)  # an eventfd takes exactly eight bytes, i
 _ALARM = bytes(8)  # eight bytes that no ring sends: the pipe's own time-out
 _LONGEST_POLL = 86_400.0  # seconds; poll() takes a C int of milliseconds
 
-KIND: str = os.environ.get("INTERP_API_DOORBELL") or ("eventfd" if hasattr(os, "eventfd") else "pipe")
+KIND: str = os.environ.get("INTERP_API_DOORBELL") or ("eventfd" if sys.platform == "linux" else "pipe")
 """How bells are made: "eventfd" (Linux), "pipe", or "pipe-alarm" (a pipe on a system that cannot poll one)."""
 
 if KIND not in ("eventfd", "pipe", "pipe-alarm"):
     raise ImportError(f"INTERP_API_DOORBELL must be eventfd, pipe or pipe-alarm, got {KIND!r}")
 
 
+def _open() -> tuple[int, int]:
+    """Return the descriptors to read and to write."""
+    if sys.platform == "linux" and KIND == "eventfd":
+        both = os.eventfd(0, os.EFD_CLOEXEC)
+        return both, both
+    return os.pipe()
+
+
 class Doorbell:
     """One thread's bell. Not thread-safe: only its owner waits; any thread of any interpreter may ring its address."""
 
-    __slots__ = ("reader", "address")
+    __slots__ = ("address", "reader")
 
     def __init__(self) -> None:
-        if KIND == "eventfd":
-            self.reader = self.address = os.eventfd(0, os.EFD_CLOEXEC)
-        else:
-            self.reader, self.address = os.pipe()
+        self.reader, self.address = _open()
 
     def wait(self, timeout: float | None) -> bool:
         """Block until the bell rings or `timeout` seconds have passed; return whether it rang.
@@ -62,24 +67,12 @@ def ring(address: int) -> None:
     os.write(address, RING)
 
 
-def _poll_read(reader: int, address: int, timeout: float) -> bool:
-    import select  # a built-in, wanted only by timed waits
-    from math import ceil
-
-    poll = select.poll()
-    poll.register(reader, select.POLLIN)
-    if not poll.poll(ceil(min(timeout, _LONGEST_POLL) * 1000)):
-        return False
-    os.read(reader, 8)
-    return True
-
-
 def _alarm_read(reader: int, address: int, timeout: float) -> bool:
     """Time out a read that cannot be polled: a second thread writes an alarm into the same pipe.
 
     1. The alarm thread waits for `answered` with the time limit. 2. The reader reads eight bytes. 3. It releases
-    `answered` and joins the thread through `ended`. The alarm can have been written between 2 and 3: then it is read,
-    so that the pipe is left as it was found.
+    `answered` and joins the thread through `ended`. The alarm can have been written between 2 and 3, or 2 can have been
+    interrupted: then the pipe is read up to the alarm, and a ring that nobody waits for any more is put back.
     """
     answered, ended = allocate_lock(), allocate_lock()
     answered.acquire()
@@ -96,18 +89,36 @@ def _alarm_read(reader: int, address: int, timeout: float) -> bool:
             ended.release()
 
     start_new_thread(alarm, ())
-    first = b""
+    got = b""
     try:
-        first = os.read(reader, 8)
+        got = os.read(reader, 8)
     finally:
         answered.release()
         ended.acquire()
-        if fired and first != _ALARM:
-            os.read(reader, 8)
-    return first != _ALARM
+        rung = got == RING
+        while fired and got != _ALARM:
+            had, got = got, os.read(reader, 8)
+            if not had and got == RING:
+                os.write(address, RING)
+    return rung
 
 
-_timed_read = _alarm_read if KIND == "pipe-alarm" or sys.platform == "win32" else _poll_read
+if sys.platform == "win32":
+    _timed_read = _alarm_read
+else:
+
+    def _poll_read(reader: int, _address: int, timeout: float) -> bool:
+        import select  # a built-in, wanted only by timed waits
+        from math import ceil
+
+        poll = select.poll()
+        poll.register(reader, select.POLLIN)
+        if not poll.poll(ceil(min(timeout, _LONGEST_POLL) * 1000)):
+            return False
+        os.read(reader, 8)
+        return True
+
+    _timed_read = _alarm_read if KIND == "pipe-alarm" else _poll_read
 
 
 class _ThreadBells(_local):
@@ -146,5 +157,5 @@ def _after_fork_in_child() -> None:
     _bells.bell = None
 
 
-if hasattr(os, "register_at_fork"):
+if sys.platform != "win32":
     os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -2,9 +2,9 @@
 
 - 3.13: datetime's static types must be initialised by the main interpreter first, or two subinterpreters that import it
   corrupt the heap (gh-136421).
-- Creating interpreters is serialised on 3.13, where static types are initialised without locks (gh-129817 and others).
-- 3.14: an interpreter that runs while tracemalloc traces crashes the process (gh-134604).
-- A fork with a live interpreter kills the child (gh-139759): those that are idle are closed before.
+- Creating interpreters is serialised: 3.13 initialises static types without locks (gh-129817 and others).
+- 3.13, 3.14: an interpreter that runs while tracemalloc traces crashes the process, on 3.13 at exit (gh-134604).
+- A fork with a live interpreter kills the child (gh-139759): those of this package that are idle are closed before.
 - An interpreter that is left at exit makes 3.13 hang if it has a thread, and 3.14+ warn (gh-128639, gh-141528).
 
 Closing against running is `_gate`'s; removed queue items are `_unbound`'s.
@@ -12,6 +12,7 @@ Closing against running is `_gate`'s; removed queue items are `_unbound`'s.
 
 import atexit
 import os
+import sys
 from _thread import allocate_lock
 
 from interp_api._cpython import (
@@ -36,7 +37,7 @@ def check_tracing(what: str) -> None:
     """Refuse what would crash because tracemalloc traces.
 
     Raises:
-        InterpreterError: on CPython 3.14, while tracing.
+        InterpreterError: on CPython 3.13 and 3.14, while tracing.
     """
     if TRACEMALLOC_CRASHES:
         try:
@@ -44,14 +45,15 @@ def check_tracing(what: str) -> None:
         except ImportError:
             return  # in a subinterpreter, which cannot load it, and cannot know
         if _tracemalloc.is_tracing():
+            version = ".".join(map(str, sys.version_info[:2]))
             raise InterpreterError(
-                f"cannot {what} while tracemalloc is tracing: CPython 3.14 would crash (gh-134604); "
+                f"cannot {what} while tracemalloc is tracing: CPython {version} would crash (gh-134604); "
                 "call tracemalloc.stop() first"
             )
 
 
-def create_guarded() -> int:
-    """Create an interpreter in the only way this package does.
+def create_guarded() -> tuple[int, Gate]:
+    """Create an interpreter in the only way this package does; return its id and its gate.
 
     Raises:
         InterpreterError: the runtime could not, or tracemalloc is tracing.
@@ -59,15 +61,22 @@ def create_guarded() -> int:
     check_tracing("create an interpreter")
     with _creating:
         if DATETIME_FIRST_IN_MAIN and main_interpreter()[0] == CURRENT_ID:
-            import _datetime  # noqa: F401  # before the first interpreter can import it
+            __import__("_datetime")  # before the first interpreter can
         id = interpreter_create()
         _created.add(id)
-        return id
+    return id, Gate(id, is_ours=True)
 
 
-def destroy_guarded(id: int) -> None:
-    """Destroy an interpreter; the caller holds its gate's token."""
-    interpreter_destroy(id)
+def close_guarded(gate: Gate, id: int) -> None:
+    """Destroy an interpreter.
+
+    Raises:
+        InterpreterError: it is running, or not one that may be destroyed.
+        InterpreterNotFoundError: it was destroyed before.
+
+    Blocks: until its threads have ended.
+    """
+    gate.close("interpreter running", interpreter_destroy, id)
     _created.discard(id)
 
 
@@ -75,47 +84,55 @@ def _close_leftovers() -> None:
     """At exit: destroy what was created here and is still there, waiting for its threads."""
     for id in sorted(_created):
         try:
-            interpreter_destroy(id)
+            close_guarded(Gate(id), id)
         except InterpreterError:
             pass  # closed meanwhile, or a daemon thread is in it: the runtime's own exit has to cope
     _created.clear()
 
 
 def _before_fork() -> None:
-    import warnings
-
-    running = closed = 0
+    closed = left = 0
     for id, whence in interpreter_list():
         if id == CURRENT_ID:
             continue
         try:
-            if whence != WHENCE_STDLIB:
-                running += 1
+            if whence != WHENCE_STDLIB or not (gate := Gate(id)).is_ours:
+                left += 1
                 continue
-            Gate(id).enter("interpreter running")
-            destroy_guarded(id)
+            close_guarded(gate, id)
             closed += 1
         except InterpreterError:
-            try:
-                interpreter_whence(id)
-                running += 1
-            except InterpreterError:
-                pass  # gone since
+            left += _exists(id)
+    if closed or left:
+        _warn_of_fork(closed, left)
+
+
+def _exists(id: int) -> bool:
+    try:
+        interpreter_whence(id)
+    except InterpreterError:
+        return False
+    return True
+
+
+def _warn_of_fork(closed: int, left: int) -> None:
+    import warnings
+
     if closed:
         warnings.warn(
             f"closed {closed} idle interpreter(s) before fork(): they would have killed the child process",
             RuntimeWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
-    if running:
+    if left:
         warnings.warn(
-            f"fork() with {running} running interpreter(s): the child process will be killed by the runtime "
+            f"fork() with {left} running interpreter(s): the child process will be killed by the runtime "
             "(gh-139759); wait for the tasks first, or use the spawn or forkserver start method",
             RuntimeWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
 
 
 atexit.register(_close_leftovers)
-if hasattr(os, "register_at_fork") and main_interpreter()[0] == CURRENT_ID:
+if sys.platform != "win32" and main_interpreter()[0] == CURRENT_ID:
     os.register_at_fork(before=_before_fork)

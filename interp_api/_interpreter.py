@@ -5,8 +5,8 @@ an interpreter holds its gate (`_gate`); what crosses is `_transfer`'s.
 """
 
 import os
-import sys
 from _thread import RLock
+from builtins import callable as is_callable
 from threading import Thread
 from weakref import WeakValueDictionary
 
@@ -15,11 +15,13 @@ from interp_api._cpython import (
     WHENCE_NAMES,
     WHENCE_STDLIB,
     bind_main,
+    check_script,
     current_interpreter,
     interpreter_decref,
     interpreter_incref,
     interpreter_is_running,
     interpreter_list,
+    interpreter_own,
     interpreter_whence,
     is_directly_shareable,
     main_interpreter,
@@ -35,7 +37,7 @@ from interp_api._errors import (
     NotShareableError,
 )
 from interp_api._gate import Gate
-from interp_api._guards import check_tracing, create_guarded, destroy_guarded
+from interp_api._guards import check_tracing, close_guarded, create_guarded
 from interp_api._queue import Queue
 from interp_api._remote import ARGUMENTS_FAILED, RESULT
 from interp_api._transfer import decode, encode, encode_call, is_plain
@@ -49,10 +51,12 @@ if TYPE_CHECKING:
     from interp_api._transfer import Payload
 
 _PACKAGE_PARENT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_BUSY = "interpreter already running"
 _MESSAGE = "__interp_api__"  # bound in the other `__main__` for the time it takes to pop it
 _ENTER = compile(
-    f'(lambda sys, message: (message[0] in sys.path or sys.path.append(message[0]), getattr(__import__('
-    f'"interp_api._remote", fromlist=["*"]), message[1])(*message[2:])))(__import__("sys"), globals().pop("{_MESSAGE}"))',
+    "(lambda sys, message: (message[0] in sys.path or sys.path.append(message[0]), getattr(__import__("
+    '"interp_api._remote", fromlist=["*"]), message[1])(*message[2:])))'
+    f'(__import__("sys"), globals().pop("{_MESSAGE}"))',
     "<interp_api>",
     "exec",
 )
@@ -74,11 +78,14 @@ def create() -> "Interpreter":
     from interp_api._main_module import check_main_is_not_loading
 
     check_main_is_not_loading("create an interpreter")
-    id = create_guarded()
+    id, gate = create_guarded()
     try:
-        return Interpreter(id)
+        interpreter = Interpreter(id)
+        interpreter_own(id)  # only now: somebody's `list_all` may have had a handle of its own in between, and lost it
+        interpreter_decref(id)  # the handle has one already
+        return interpreter
     except BaseException:
-        destroy_guarded(id)
+        close_guarded(gate, id)
         raise
 
 
@@ -116,13 +123,18 @@ class Interpreter:
 
     Only interpreters that `create` made can be closed or made to run something.
 
-    Thread safety: all methods may be called from any thread of any interpreter. Only one thread at a time can be inside:
-    `exec`, `call` and `prepare_main` then raise InterpreterError("interpreter already running").
+    Thread safety: all methods may be called from any thread of any interpreter. Only one thread at a time can be
+    inside: `exec`, `call` and `prepare_main` then raise InterpreterError("interpreter already running").
 
     Source: `concurrent.interpreters.Interpreter`, CPython 3.14.
     """
 
     __slots__ = ("__weakref__", "_gate", "_id", "_is_ready", "_owns_reference", "_whence")
+    _gate: Gate
+    _id: int
+    _is_ready: bool
+    _owns_reference: bool
+    _whence: int
 
     def __new__(cls, id: int, /) -> "Self":
         """Return the handle of an existing interpreter.
@@ -132,7 +144,7 @@ class Interpreter:
             ValueError: the id is negative.
             InterpreterNotFoundError: there is no such interpreter.
         """
-        if not isinstance(id, int):
+        if not isinstance(id, int):  # pyright: ignore[reportUnnecessaryIsInstance]  # not everybody has a type checker
             raise TypeError(f"id must be an int, got {id!r}")
         id = int(id)
         with _known_lock:
@@ -200,12 +212,7 @@ class Interpreter:
         """
         if self._id == current_interpreter()[0] and self._whence == WHENCE_STDLIB:
             raise InterpreterError("cannot destroy the current interpreter")
-        self._gate.enter("interpreter running")
-        try:
-            destroy_guarded(self._id)
-        except BaseException:
-            self._gate.leave()
-            raise
+        close_guarded(self._gate, self._id)
 
     def prepare_main(self, ns: "Mapping[str, object] | None" = None, /, **kwargs: object) -> None:
         """Bind objects in the interpreter's `__main__`: shareable ones directly, the others as copies made by pickle.
@@ -224,7 +231,7 @@ class Interpreter:
         if not names:
             raise ValueError("prepare_main() needs at least one name to bind")
         for name in names:
-            if not isinstance(name, str):
+            if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # not everybody has a type checker
                 raise TypeError(f"names must be str, got {name!r}")
         plain = {name: obj for name, obj in names.items() if is_plain(obj)}
         copied = {name: obj for name, obj in names.items() if name not in plain}
@@ -233,13 +240,10 @@ class Interpreter:
             self._report(self._enter_remote("bind", payload))
         if plain:
             self._make_ready()
-            self._gate.enter("interpreter already running")
-            try:
-                bind_main(self._id, plain)
-            finally:
-                self._gate.leave()
+            check_tracing("run an interpreter")
+            self._gate.run(_BUSY, bind_main, self._id, plain)
 
-    def exec(self, code: "str | CodeType | FunctionType", /, dedent: bool = True) -> None:
+    def exec(self, code: "str | bytes | CodeType | FunctionType", /, dedent: bool = True) -> None:
         """Run source code in the interpreter, in the current thread, with `__main__` as its namespace.
 
         Args:
@@ -249,22 +253,22 @@ class Interpreter:
         Raises:
             ExecutionFailed: the code raised an exception.
             SyntaxError: the source text is wrong.
+            TypeError: it is something else.
+            ValueError: the function takes arguments, returns something, or is a closure.
             InterpreterError: the interpreter is already running, or `create` did not make it.
 
         Blocks: until the code has ended.
         """
-        if isinstance(code, str):
-            if dedent:
-                from textwrap import dedent as dedented
-
-                code = dedented(code)
+        if isinstance(code, str | bytes):
             # Compiled here so that every version raises SyntaxError, with the caller's traceback.
-            code = compile(code, "<string>", "exec", dont_inherit=True)
+            code = compile(_dedented(code) if dedent else code, "<string>", "exec", dont_inherit=True)
+        else:
+            check_script(code)
         excinfo = self._enter_code(code, None)
         if excinfo is not None:
             raise ExecutionFailed(excinfo)
 
-    def call(self, callable: "Callable[..., Any]", /, *args: object, **kwargs: object) -> "Any":
+    def call(self, callable: "Callable[..., Any]", /, *args: object, **kwargs: object) -> "Any":  # noqa: A002  # documented
         """Call an object in the interpreter, in the current thread, and return its result.
 
         The callable, its arguments and the result are sent by value; memoryviews and queues among the arguments are
@@ -278,7 +282,7 @@ class Interpreter:
 
         Blocks: until the call has returned.
         """
-        if not hasattr(callable, "__call__"):
+        if not is_callable(callable):
             raise TypeError(f"expected a callable, got {callable!r}")
         payload = _encode_call(callable, args, kwargs)
         reply = queue_create(0, UNBOUND_OP_REPLACE)
@@ -295,7 +299,7 @@ class Interpreter:
         what = "callable and arguments" if kind == ARGUMENTS_FAILED else "result of"
         raise NotShareableError(f"{what} not shareable: {outcome}")
 
-    def call_in_thread(self, callable: "Callable[..., object]", /, *args: object, **kwargs: object) -> Thread:
+    def call_in_thread(self, callable: "Callable[..., object]", /, *args: object, **kwargs: object) -> Thread:  # noqa: A002  # documented
         """Call an object in the interpreter in a new thread, and return the thread; the result is discarded.
 
         An exception goes to `threading.excepthook`.
@@ -315,18 +319,26 @@ class Interpreter:
         self._make_ready()
         return self._enter_code(_ENTER, {_MESSAGE: (_PACKAGE_PARENT, function, *message)})
 
-    def _enter_code(self, code: object, shared: "Mapping[str, object] | None") -> "SimpleNamespace | None":
+    def _enter_code(self, code: object, shared: "dict[str, Any] | None") -> "SimpleNamespace | None":
         """Run code inside, holding the gate."""
         check_tracing("run an interpreter")
-        self._gate.enter("interpreter already running")
-        try:
-            return run_script(self._id, code, shared)
-        finally:
-            self._gate.leave()
+        return self._gate.run(_BUSY, run_script, self._id, code, shared)
 
     def _report(self, excinfo: "SimpleNamespace | None") -> None:
         if excinfo is not None:
             raise ExecutionFailed(excinfo)
+
+
+def _dedented(source: str | bytes) -> str:
+    if isinstance(source, bytes):
+        from importlib.util import decode_source
+
+        source = decode_source(source)
+    if source.lstrip("\r\n")[:1] not in (" ", "\t"):
+        return source  # nothing in common; textwrap would still alter lines of white space in string literals
+    from textwrap import dedent
+
+    return dedent(source)
 
 
 def _encode(what: str, obj: object) -> "Payload":
@@ -336,8 +348,8 @@ def _encode(what: str, obj: object) -> "Payload":
         raise NotShareableError(f"{what}: {exc}") from exc
 
 
-def _encode_call(callable: "Callable[..., Any]", args: tuple[object, ...], kwargs: dict[str, object]) -> "Payload":
+def _encode_call(function: "Callable[..., Any]", args: tuple[object, ...], kwargs: dict[str, object]) -> "Payload":
     try:
-        return encode_call(callable, args, kwargs)
+        return encode_call(function, args, kwargs)
     except Exception as exc:
-        raise NotShareableError(f"cannot send {callable!r} or its arguments: {exc}") from exc
+        raise NotShareableError(f"cannot send {function!r} or its arguments: {exc}") from exc

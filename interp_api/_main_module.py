@@ -115,11 +115,11 @@ def forget_main() -> None:
 
 def alias_main() -> None:
     """In the main interpreter, let `__mp_main__` name the main module itself."""
-    if CURRENT_ID == main_interpreter()[0] and "__mp_main__" not in sys.modules:
+    if main_interpreter()[0] == CURRENT_ID and "__mp_main__" not in sys.modules:
         sys.modules["__mp_main__"] = sys.modules["__main__"]
 
 
-class main_in_place:
+class MainInPlace:
     """While active, `__main__` is the copy loaded from `spec` (in the main interpreter: itself)."""
 
     __slots__ = ("_own", "_spec")

@@ -3,19 +3,21 @@
 Owns the bound, the task count, the shutdown and what an item looks like in transit; blocking is `_channel`'s. All of a
 queue's shared state is the number of items in low-level queues, chained from the one that has the items:
 
-    items      the items: a scalar or memoryview as it is; a tuple in an envelope (_PLAIN, tuple); the rest as (_PICKLED, payload)
+    items      the items: a scalar or memoryview as it is; a tuple as (_PLAIN, tuple); the rest as (_PICKLED, payload);
+               one that is not to arrive as UNBOUND when its interpreter dies as (_MORTAL, kinds, item), see `_unbound`
     getters    bells of blocked getters                 putters    bells of blocked putters
     watchers   bells that `fileno()` handed out         joiners    bells of blocked joins
     tally      three queues that count unfinished tasks
-    closed     one item once the queue is shut down
-    guards     how many guard items lie in `items`, and
-    ledger     where (see `_unbound`)
+    closed     empty until the queue is shut down, then one item, or _IMMEDIATE items
+    verdicts   what kind of item the next dead one is
+    skips      how many dead items are to be skipped
     held       one item per item in `items`: its own bound is the queue's, so a full one refuses the slot
 
-An item is `held` from before it is in `items` until after it left.
+An item of a bounded queue is `held` from before it is in `items` until after it left. Each step that an exception of a
+signal handler must not tear from the record of it is one C call: `list.extend(map(queue_put, ...))`.
 """
 
-from _thread import RLock, allocate_lock
+from _thread import RLock
 from weakref import WeakValueDictionary
 
 from interp_api._channel import (
@@ -25,7 +27,6 @@ from interp_api._channel import (
     follow_chain,
     ring_all,
     ring_one,
-    take_back,
     wait_until,
 )
 from interp_api._cpython import (
@@ -39,7 +40,6 @@ from interp_api._cpython import (
     queue_maxsize,
     queue_put,
 )
-from interp_api._doorbell import Doorbell
 from interp_api._errors import (
     ItemInterpreterDestroyed,
     NotShareableError,
@@ -53,20 +53,24 @@ from interp_api._tally import Tally
 from interp_api._transfer import decode, encode, is_plain, keep_in_transit
 from interp_api._unbound import (
     UNBOUND,
-    Removable,
     UnboundKind,
+    note_mortal,
+    put_verdict,
     take_count,
+    take_verdict,
     unbound_kind,
     unbound_op,
 )
+from interp_api._watch import Watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Self
+    from typing import Any, Self
 
 _LINKED = 11
 _REPLACE = UNBOUND_OP_REPLACE
-_PLAIN, _PICKLED, _COUNTED = 0, 1, 2
+_PLAIN, _PICKLED, _MORTAL = 0, 1, 2
+_IMMEDIATE = 64  # more graceful shutdowns than can be under way at once
 _LOWEST_MAXSIZE = -(1 << 31)  # lower ones carry numbers, see _channel
 
 _known: "WeakValueDictionary[int, Queue]" = WeakValueDictionary()
@@ -87,16 +91,15 @@ def create_queue(maxsize: int = 0, *, unbounditems: UnboundKind = UNBOUND) -> "Q
 
     Source: `concurrent.interpreters.create_queue`, CPython 3.14.
     """
-    if not isinstance(maxsize, int):
+    if not isinstance(maxsize, int):  # pyright: ignore[reportUnnecessaryIsInstance]  # not everybody has a type checker
         raise TypeError(f"maxsize must be an int, got {maxsize!r}")
     op = unbound_op(unbounditems)
     refs = QueueRefs([])
     held = queue_create(max(maxsize, _LOWEST_MAXSIZE), _REPLACE)
     refs.add(held)
     ids = create_chain(_LINKED, held * 4 + op, refs)
-    queue = Queue(ids[0])
-    queue._tally.fill()
-    return queue
+    Tally(*ids[4:7]).fill()
+    return Queue(ids[0])
 
 
 def list_all_queues() -> "list[Queue]":
@@ -113,9 +116,9 @@ def list_all_queues() -> "list[Queue]":
 class Queue:
     """A queue between interpreters, with the interface of `queue.Queue`.
 
-    An object is sent by value: directly if its type is shareable, otherwise pickled. A memoryview, and a Queue, refer to
-    the same memory or queue at the other end. There is one Queue object per id and interpreter; the queue lives as long
-    as one exists in any interpreter or on its way to one.
+    An object is sent by value: directly if its type is shareable, otherwise pickled. A memoryview, and a Queue, refer
+    to the same memory or queue at the other end. There is one Queue object per id and interpreter; the queue lives as
+    long as one exists in any interpreter or on its way to one.
 
     Thread safety: all methods may be called from any thread of any interpreter at once.
 
@@ -126,7 +129,6 @@ class Queue:
         "__weakref__",
         "_closed",
         "_getters",
-        "_guards",
         "_held",
         "_id",
         "_ids",
@@ -136,8 +138,9 @@ class Queue:
         "_op",
         "_putters",
         "_refs",
-        "_removable",
+        "_skips",
         "_tally",
+        "_verdicts",
         "_watch",
         "_watchers",
     )
@@ -150,14 +153,15 @@ class Queue:
             QueueNotFoundError: there is no such queue.
             QueueError: the queue was not made by this package.
         """
-        if not isinstance(id, int):
+        if not isinstance(id, int):  # pyright: ignore[reportUnnecessaryIsInstance]  # not everybody has a type checker
             raise TypeError(f"id must be an int, got {id!r}")
         id = int(id)
         with _known_lock:
             known = _known.get(id)
             if known is None:
-                known = _known[id] = super().__new__(cls)
+                known = super().__new__(cls)
                 known._open(id)
+                _known[id] = known
         return known  # type: ignore[return-value]  # subclasses share the ids
 
     def _open(self, id: int) -> None:
@@ -168,13 +172,12 @@ class Queue:
         self._held, self._op = divmod(number, 4)
         self._ids = (*ids, self._held)
         self._refs = QueueRefs(self._ids)
-        self._id, self._getters, self._watchers, self._putters = ids[:4]
-        self._tally = Tally((ids[4], ids[5], ids[6]))
-        self._joiners, self._closed, self._guards, ledger = ids[7:]
-        self._removable = Removable(id, self._held, self._guards, ledger)
+        self._id, self._getters, self._watchers, self._putters, *_ = ids
+        self._tally = Tally(*ids[4:7])
+        self._joiners, self._closed, self._verdicts, self._skips = ids[7:]
         self._maxsize = queue_maxsize(self._held)
         self._is_bounded = self._maxsize > 0
-        self._watch: _Watch | None = None
+        self._watch: Watch | None = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._id})"
@@ -203,7 +206,7 @@ class Queue:
 
     def qsize(self) -> int:
         """Return the number of items; it may have changed since."""
-        return max(0, queue_count(self._id) - queue_count(self._guards))
+        return max(0, queue_count(self._id) - queue_count(self._skips))
 
     def empty(self) -> bool:
         """Return whether there is no item; it may have changed since."""
@@ -235,21 +238,23 @@ class Queue:
         op = self._op if unbounditems is None else unbound_op(unbounditems)
         limit = check_timeout(timeout) if block else 0.0
         item = _wrap(obj)
-        if self._is_bounded:
-            if (self._hold() if limit == 0.0 else wait_until(self._hold, self._putters, limit)) is None:
-                raise QueueFull(f"the queue still held {self._maxsize} items after {limit} seconds")
-        elif queue_count(self._closed):
-            raise ShutDown
-        if op == UNBOUND_OP_REMOVE:
-            item = (_COUNTED, self._removable.note_put(), item)
-        self._tally.raise_by_one()
+        slot: list[None] = []
+        count: list[None] = []
+        placed: list[None] = []
         try:
-            queue_put(self._id, item, op)
+            if self._is_bounded:
+                if wait_until(lambda: self._hold(slot), self._putters, limit) is None:
+                    raise QueueFull(f"the queue still held {self._maxsize} items after {limit} seconds")
+            elif queue_count(self._closed):
+                raise ShutDown
+            if op != _REPLACE:
+                item, op = self._note(item, op)
+            self._tally.raise_by_one(count)
+            placed.extend(map(queue_put, (self._id,), (item,), (op,)))
+            self._announce()
         except BaseException:
-            self._tally.lower_by_one()
-            self._release()
+            self._undo(slot, count, placed)
             raise
-        self._announce()
 
     def put_nowait(self, obj: object, *, unbounditems: UnboundKind | None = None) -> None:
         """Add an object if a slot is free; the same as `put(obj, block=False)`."""
@@ -272,12 +277,12 @@ class Queue:
         Blocks: while the queue is empty; a `put` or `shutdown` in any interpreter wakes it.
         """
         limit = check_timeout(timeout) if block else 0.0
-        got = self._take() if limit == 0.0 else wait_until(self._take, self._getters, limit)
+        got = wait_until(self._take, self._getters, limit)
         if self._watch is not None:
             self._watch.settle()
         if got is None:
-            raise QueueEmpty(f"no item arrived in {limit} seconds" if block else "the queue is empty")
-        item, op = got[0], got[-1]
+            raise QueueEmpty(f"no item arrived in {limit} seconds" if limit else "the queue is empty")
+        item, op = got
         if op is None:
             return _unwrap(item)
         if op == UNBOUND_OP_ERROR:
@@ -294,10 +299,12 @@ class Queue:
         Raises:
             ValueError: called more often than objects were put.
         """
-        if not self._tally.lower_by_one():
-            raise ValueError("task_done() called too many times")
-        if self._tally.is_zero():
-            ring_all(self._joiners)
+        try:
+            if not self._tally.lower_by_one():
+                raise ValueError("task_done() called too many times")
+        finally:
+            if self._tally.is_zero():
+                ring_all(self._joiners)
 
     def join(self) -> None:
         """Wait until every object that was put has been got and dealt with.
@@ -314,17 +321,22 @@ class Queue:
         Args:
             immediate: drop the items that are there, each as a task done.
         """
-        queue_put(self._closed, None, _REPLACE)
+        for _ in range(_IMMEDIATE if immediate else not queue_count(self._closed)):
+            queue_put(self._closed, None, _REPLACE)
         if immediate:
-            try:
-                while self._take() is not None:
-                    self._tally.lower_by_one()
-            except ShutDown:
-                pass
-            if self._tally.is_zero():
-                ring_all(self._joiners)
+            self._discard()
         for sleepers in (self._getters, self._putters, self._watchers):
             ring_all(sleepers)
+
+    def _discard(self) -> None:
+        """Drop all items, each as a task done."""
+        try:
+            while self._take() is not None:
+                self._tally.lower_by_one()
+        except ShutDown:
+            pass
+        if self._tally.is_zero():
+            ring_all(self._joiners)
 
     def fileno(self) -> int:
         """Return a descriptor that is readable when an item is there, for `select` or an event loop.
@@ -334,15 +346,15 @@ class Queue:
         """
         with _known_lock:
             if self._watch is None:
-                self._watch = _Watch(self._id, self._closed, self._watchers)
+                self._watch = Watch(self._id, self._closed, self._watchers)
             return self._watch.fileno()
 
-    def _hold(self) -> bool | None:
-        """Take a slot; None if there is none."""
+    def _hold(self, slot: list[None]) -> bool | None:
+        """Take a slot and record it; None if there is none."""
         if queue_count(self._closed):
             raise ShutDown
         try:
-            queue_put(self._held, None, _REPLACE)
+            slot.extend(map(queue_put, (self._held,), (None,), (_REPLACE,)))
         except QueueNotFoundError:
             raise
         except QueueError:
@@ -351,70 +363,93 @@ class Queue:
 
     def _release(self) -> None:
         if self._is_bounded:
-            take_count(self._held)
-            ring_one(self._putters)
+            _release_slot(self._held, self._putters)
+
+    def _note(self, item: object, op: int) -> tuple[object, int]:
+        """Return what to put for an item that is not to arrive as UNBOUND, and how."""
+        ids = self._ids
+
+        def bury(op: int) -> None:
+            _bury(ids, op)
+
+        kinds = note_mortal(self._id, op, bury)
+        return item if kinds is None else (_MORTAL, kinds, item), UNBOUND_OP_ERROR
+
+    def _undo(self, slot: list[None], count: list[None], placed: list[None]) -> None:
+        """Finish or take back a put that an exception ended."""
+        if placed:
+            self._announce()
+            return
+        if count:
+            self._tally.lower_by_one()
+        if slot:
+            self._release()
 
     def _announce(self) -> None:
         if queue_count(self._getters):
             ring_one(self._getters)
         if queue_count(self._watchers):
             ring_all(self._watchers)
+        if queue_count(self._closed) >= _IMMEDIATE:
+            self._discard()  # it came too late to be dropped by the shutdown
 
-    def _take(self) -> "tuple[object, ...] | None":
-        """Take the first low-level item that is not a guard, and give its slot back; None if there is none."""
-        closed = False
+    def _take(self) -> tuple[object, int | None] | None:
+        """Take the first item that is not to be skipped and give its slot back; None if there is none."""
+        is_closed = False
         while True:
+            got: list[tuple[Any, ...]] = []
             try:
-                got = queue_get(self._id)
+                got.extend(map(queue_get, (self._id,)))
+                if (taken := self._accept(got[0][0], got[0][-1])) is not None:
+                    return taken
             except QueueNotFoundError:
                 raise
             except QueueError:
-                if closed:
+                if is_closed:
                     raise ShutDown from None
                 if not queue_count(self._closed):
                     return None
-                closed = True  # only now: an item put before the shutdown may have come since
-                continue
-            if queue_count(self._guards) and self._removable.is_guard():
-                continue
-            self._release()
-            item = got[0]
-            if type(item) is tuple and item[0] == _COUNTED:
-                take_count(item[1])
-                return item[2], None
-            return got
+                is_closed = True  # only now: an item put before the shutdown may have come since
+            except BaseException:
+                if got:
+                    self._release()  # the item is lost, its slot must not be
+                raise
+
+    def _accept(self, item: "Any", op: int | None) -> tuple[object, int | None] | None:
+        """Account for a low-level item that was taken; None if it is to be skipped."""
+        kind = type(item)  # pyright: ignore[reportUnknownVariableType]  # whatever it is
+        if kind is tuple and item[0] == _MORTAL:
+            _, kinds, item = item
+            # Its interpreter is exiting and gave the slot and the task back already: count it again.
+            if not take_count(kinds) and self._is_to_be_skipped():
+                self._tally.raise_by_one([])
+                return item, None
+        elif op == UNBOUND_OP_ERROR and self._is_to_be_skipped():
+            return None
+        self._release()
+        return item, op
+
+    def _is_to_be_skipped(self) -> bool:
+        return take_verdict(self._verdicts) == UNBOUND_OP_REMOVE and take_count(self._skips)
 
 
-class _Watch:
-    """The bell behind `fileno()`: rung means readable."""
+def _release_slot(held: int, putters: int) -> None:
+    take_count(held)
+    ring_one(putters)
 
-    def __init__(self, items: int, closed: int, watchers: int) -> None:
-        self._items, self._closed, self._watchers = items, closed, watchers
-        self._bell = Doorbell()
-        self._lock = allocate_lock()
-        self._arm()
 
-    def fileno(self) -> int:
-        return self._bell.reader
-
-    def _arm(self) -> None:
-        queue_put(self._watchers, self._bell.address, _REPLACE)
-        if queue_count(self._items) or queue_count(self._closed):
-            ring_all(self._watchers)
-
-    def settle(self) -> None:
-        """After a get: if nothing is left, make the descriptor unreadable until the next put."""
-        with self._lock:
-            if not queue_count(self._items) and not queue_count(self._closed) and self._bell.wait(0.0):
-                self._arm()
-
-    def __del__(self) -> None:
-        # The address is published, or a ring is there or on its way: leave neither behind a closed descriptor.
-        try:
-            if not take_back(self._bell.address, self._watchers):
-                self._bell.wait(1.0)
-        except (QueueError, OSError):
-            pass
+def _bury(ids: tuple[int, ...], op: int) -> None:
+    """Account for an item that dies with this interpreter, as if it had been taken if it is one to remove."""
+    _, _, _, putters, *tally_ids, joiners, _, verdicts, skips, held = ids
+    put_verdict(verdicts, op)
+    if op != UNBOUND_OP_REMOVE:
+        return
+    queue_put(skips, None, _REPLACE)
+    if queue_maxsize(held) > 0:
+        _release_slot(held, putters)
+    tally = Tally(*tally_ids)
+    if tally.lower_by_one() and tally.is_zero():
+        ring_all(joiners)
 
 
 def _wrap(obj: object) -> object:
@@ -424,19 +459,21 @@ def _wrap(obj: object) -> object:
         NotShareableError: it cannot be pickled.
     """
     if is_plain(obj):
-        return (_PLAIN, obj) if type(obj) is tuple else obj
+        return (_PLAIN, obj) if isinstance(obj, tuple) else obj  # pyright: ignore[reportUnknownVariableType]  # whatever
     try:
         return (_PICKLED, encode(obj, share=True))
     except Exception as exc:
         raise NotShareableError(f"cannot send an object of {type(obj)}: {exc}") from exc
 
 
-def _unwrap(item: object) -> object:
-    if type(item) is not tuple:
+def _unwrap(item: "Any") -> object:
+    kind = type(item)  # pyright: ignore[reportUnknownVariableType]  # whatever it is
+    if kind is not tuple:
         return item
-    if item[0] == _PLAIN:
-        return item[1]
+    form, body = item
+    if form == _PLAIN:
+        return body
     try:
-        return decode(item[1])
+        return decode(body)
     except Exception as exc:
         raise NotShareableError(f"object could not be unpickled: {exc}") from exc

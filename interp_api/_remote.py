@@ -11,6 +11,8 @@ from interp_api._transfer import decode, encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from interp_api._transfer import Payload
 
 _CALL = "__interp_api_call__"  # bound in `__main__` until the call begins
@@ -25,8 +27,7 @@ def ready() -> None:
 
 def bind(payload: "Payload") -> None:
     """Bind the names of a sent dict in this interpreter's `__main__`."""
-    names = decode(payload)
-    assert isinstance(names, dict)
+    names: Any = decode(payload)
     sys.modules["__main__"].__dict__.update(names)
 
 
@@ -37,7 +38,8 @@ def call(reply: int, payload: "Payload") -> None:
         BaseException: whatever the callable raised, for the runtime to report.
     """
     try:
-        function, args, kwargs = decode(payload)  # type: ignore[misc]  # what Interpreter.call sent
+        sent: Any = decode(payload)
+        function, args, kwargs = sent
     except Exception as exc:
         queue_put(reply, (ARGUMENTS_FAILED, _describe(exc)), UNBOUND_OP_REPLACE)
         return

@@ -5,7 +5,7 @@ Owns the payload, which is either one `bytes` (a pickle that needs nothing else)
     (chunks, buffers, refs, main)
 
 chunks   the pickle in pieces, bytes or memoryview; the pieces from 64 KiB up are whole objects that were not copied
-buffers  what the pickle's out-of-band buffers are made of, in order: (memoryview or bytes, whether to share it)
+buffers  what the pickle's out-of-band buffers are made of, in order: (memoryview or bytes, what to make of it)
 refs     references that keep queues alive while the payload is on its way
 main     how to load the sender's main module, None if nothing of it is named
 
@@ -18,14 +18,16 @@ Must not know what a call or a queue item is. It is imported by every worker: no
 """
 
 from _pickle import PickleBuffer, Pickler, PicklingError, Unpickler, loads
-from _thread import _local
+from _thread import _local  # pyright: ignore[reportPrivateUsage]  # threading.local, without threading
 
+from interp_api._buffers import Buffer, Chunk, receive
 from interp_api._cpython import lend, queue_ref
-from interp_api._main_module import alias_main, main_in_place, main_spec
+from interp_api._main_module import MainInPlace, alias_main, main_spec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import Any
 
     from interp_api._main_module import MainSpec
 
@@ -35,11 +37,8 @@ LARGE = 64 * 1024  # bytes; what the C pickler hands to `write` uncopied (its FR
 _PLAIN_TYPES = frozenset((type(None), bool, float, str, bytes, memoryview))
 _MAX_INT = (1 << 31) - 1  # beyond, the size of C's long decides; such an int is pickled
 
-type Chunk = bytes | memoryview
-type Payload = (
-    bytes
-    | tuple[tuple[Chunk, ...], tuple[tuple[Chunk, bool], ...], tuple[object, ...], MainSpec | tuple[()] | None]
-)
+type Envelope = tuple[tuple[Chunk, ...], tuple[Buffer, ...], tuple[object, ...], MainSpec | tuple[()] | None]
+type Payload = bytes | Envelope
 
 _UNLOADABLE_TEXT = (
     "the __main__ it is defined in has no file that a worker could load: "
@@ -52,7 +51,7 @@ class _Sink(list[bytes]):
     """What a pickler writes to: the list of its pieces."""
 
     __slots__ = ()
-    write = list.append
+    write = list[bytes].append if TYPE_CHECKING else list.append
 
 
 class _ThreadState(_local):
@@ -69,13 +68,13 @@ class _ThreadState(_local):
 _state = _ThreadState()
 
 
-def is_plain(obj: object) -> bool:
+def is_plain(obj: "Any") -> bool:
     """Return whether an object crosses as it is, without being pickled: a scalar, a memoryview, or a tuple of these."""
-    kind = type(obj)
+    kind = type(obj)  # pyright: ignore[reportUnknownVariableType]  # whatever it is
     if kind is int:
-        return -_MAX_INT <= obj <= _MAX_INT  # type: ignore[operator]
+        return bool(-_MAX_INT <= obj <= _MAX_INT)
     if kind is tuple:
-        return all(map(is_plain, obj))  # type: ignore[arg-type]
+        return all(map(is_plain, obj))
     return kind in _PLAIN_TYPES
 
 
@@ -122,12 +121,11 @@ def encode(obj: object, *, share: bool) -> "Payload":
         state.busy = False
 
 
-def encode_call(
-    function: "Callable[..., object]", args: tuple[object, ...], kwargs: dict[str, object]
-) -> "Payload":
+def encode_call(function: "Callable[..., object]", args: tuple[object, ...], kwargs: dict[str, object]) -> "Payload":
     """Encode (function, args, kwargs) in one pickle, so that what they have in common stays so.
 
-    A stateless function of `__main__` goes by value: it then works where `__main__` cannot be loaded or lacks its guard.
+    A stateless function of `__main__` goes by value: it then works where `__main__` cannot be loaded or lacks its
+    guard.
 
     Raises:
         Exception: what pickling raised; nothing was sent.
@@ -135,7 +133,7 @@ def encode_call(
     if getattr(function, "__module__", None) in ("__main__", "__mp_main__"):
         from interp_api._callables import by_value
 
-        function = by_value(function)
+        return encode((by_value(function), args, kwargs), share=True)
     return encode((function, args, kwargs), share=True)
 
 
@@ -152,7 +150,7 @@ def _encode_carefully(obj: object, share: bool) -> "Payload":
         state.refs = outer
 
 
-def _pack(pieces: "Iterable[bytes]", buffers: "Iterable[tuple[Chunk, bool]]", refs: list[object]) -> "Payload":
+def _pack(pieces: "Iterable[bytes]", buffers: "Iterable[Buffer]", refs: list[object]) -> "Payload":
     main: MainSpec | tuple[()] | None = None
     chunks: list[Chunk] = []
     for piece in pieces:
@@ -174,7 +172,7 @@ def decode(payload: "Payload") -> object:
     Raises:
         Exception: what unpickling raised.
     """
-    if type(payload) is bytes:
+    if isinstance(payload, bytes):
         return loads(payload)
     main = payload[3]
     if main is None:
@@ -190,20 +188,16 @@ def decode(payload: "Payload") -> object:
     except ModuleNotFoundError as exc:
         if exc.name != "__mp_main__" or not main:
             raise
-    with main_in_place(main):
+    with MainInPlace(main):
         return _load(payload)
 
 
-def _load(payload: "tuple[tuple[Chunk, ...], tuple[tuple[Chunk, bool], ...], tuple[object, ...], object]") -> object:
+def _load(payload: "Envelope") -> object:
     chunks, lent, _, _ = payload
-    buffers = [chunk if is_shared else _copy(chunk) for chunk, is_shared in lent]
+    buffers = [receive(buffer) for buffer in lent]
     if len(chunks) == 1:
         return loads(chunks[0], buffers=buffers)
     return Unpickler(_Reader(chunks), buffers=buffers).load()
-
-
-def _copy(chunk: Chunk) -> bytes | bytearray:
-    return bytes(chunk) if type(chunk) is bytes or chunk.readonly else bytearray(chunk)
 
 
 class _Reader:
@@ -216,7 +210,8 @@ class _Reader:
         self._view = memoryview(b"")
         self._offset = 0
 
-    def readinto(self, target: bytearray) -> int:
+    def readinto(self, target: "bytearray | memoryview[int]") -> int:
+        """Fill the target; return how much of it."""
         room = memoryview(target)
         done = 0
         while done < len(room):
@@ -233,8 +228,15 @@ class _Reader:
         return done
 
     def read(self, size: int) -> bytes:
+        """Return so many bytes, fewer at the end."""
+        end = self._offset + size
+        if end <= len(self._view):
+            piece = bytes(self._view[self._offset : end])
+            self._offset = end
+            return piece
         target = bytearray(size)
-        return bytes(target[: self.readinto(target)])
+        return bytes(memoryview(target)[: self.readinto(target)])
 
     def readline(self) -> bytes:
+        """Refuse: protocol 5 pickles have no lines."""
         raise NotImplementedError("protocol 5 pickles have no lines")

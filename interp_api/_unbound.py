@@ -1,29 +1,33 @@
-"""What becomes of queue items whose interpreter died, and a guard against the runtime's error with removed ones.
+"""What becomes of queue items whose interpreter died.
 
-The runtime forgets to update a queue's tail when it removes the last item of a dead interpreter: the next put writes to
-freed memory (gh-146427, open in 3.13 to 3.15). So an interpreter that put UNBOUND_REMOVE items into a queue appends one
-item of another kind when it exits, before the runtime removes anything: a removed item is never the tail.
-
-That guard item dies with its interpreter, and what is left of it looks like any dead item. Which one it is stands in the
-queue's *ledger*, a low-level queue with one token for each item up to the last guard, in the items' order: ITEM or GUARD.
-The tokens die as well, but their kinds, of which the runtime keeps note, do not. While there are guards, whoever takes an
-item takes a token too. (Two getters that do so at the same moment may swap their tokens: then a guard is taken for a dead
-item of its own interpreter, or the other way round.)
+The runtime offers three kinds: replace the item by nothing, the same with an error, and remove it. The third corrupts
+memory when the removed item was the last (gh-146427, open in 3.13 to 3.15), so it is never used: an UNBOUND_REMOVE item
+is put as one with an error, and a getter skips it when its interpreter is dead. Dead items have lost their contents, so
+an interpreter notes the kind of each such item it puts, in order, and at its exit publishes the kinds of those still in
+the queue as verdicts: the next dead item with an error is what the next verdict says. With several dead interpreters in
+one queue the number of errors stays right, their places may not.
 """
 
 import atexit
 from _thread import allocate_lock
 
 from interp_api._cpython import (
+    CURRENT_ID,
     UNBOUND_OP_ERROR,
     UNBOUND_OP_REMOVE,
     UNBOUND_OP_REPLACE,
     QueueError,
+    main_interpreter,
     queue_count,
     queue_create,
+    queue_destroy,
     queue_get,
     queue_put,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class UnboundKind:
@@ -48,8 +52,6 @@ UNBOUND_REMOVE = UnboundKind("UNBOUND_REMOVE")
 _OPS = {UNBOUND: UNBOUND_OP_REPLACE, UNBOUND_ERROR: UNBOUND_OP_ERROR, UNBOUND_REMOVE: UNBOUND_OP_REMOVE}
 _KINDS = {op: kind for kind, op in _OPS.items()}
 
-_ITEM, _GUARD = UNBOUND_OP_REPLACE, UNBOUND_OP_ERROR  # the tokens' kinds
-
 
 def unbound_op(kind: object) -> int:
     """Return the runtime's number for one of the three kinds.
@@ -57,12 +59,10 @@ def unbound_op(kind: object) -> int:
     Raises:
         ValueError: it is none of them.
     """
-    try:
-        return _OPS[kind]  # type: ignore[index]  # whatever it is
-    except (KeyError, TypeError):
-        raise ValueError(
-            f"unbounditems must be UNBOUND, UNBOUND_ERROR or UNBOUND_REMOVE, got {kind!r}"
-        ) from None
+    op = _OPS.get(kind) if isinstance(kind, UnboundKind) else None
+    if op is None:
+        raise ValueError(f"unbounditems must be UNBOUND, UNBOUND_ERROR or UNBOUND_REMOVE, got {kind!r}")
+    return op
 
 
 def unbound_kind(op: int) -> UnboundKind:
@@ -70,58 +70,74 @@ def unbound_kind(op: int) -> UnboundKind:
     return _KINDS[op]
 
 
-class Removable:
-    """The low-level queues of one queue that UNBOUND_REMOVE is about."""
-
-    __slots__ = ("guards", "held", "items", "ledger", "outstanding")
-
-    def __init__(self, items: int, held: int, guards: int, ledger: int) -> None:
-        self.items, self.held, self.guards, self.ledger = items, held, guards, ledger
-        self.outstanding: int | None = None  # counts this interpreter's items of that kind in the queue
-
-    def note_put(self) -> int:
-        """Prepare for this interpreter's exit before it puts an UNBOUND_REMOVE item.
-
-        Returns:
-            The id of the low-level queue that counts its items still in the queue: whoever gets one takes one out.
-        """
-        with _lock:
-            if not _noted:
-                atexit.register(_guard_tails)
-            _noted[self.items] = self
-            if self.outstanding is None:
-                self.outstanding = queue_create(0, UNBOUND_OP_REPLACE)
-        queue_put(self.outstanding, None, UNBOUND_OP_REPLACE)
-        return self.outstanding
-
-    def is_guard(self) -> bool:
-        """Return whether the item that was just taken is a guard; call it for each item while `guards` is not empty."""
-        try:
-            token = queue_get(self.ledger)
-        except QueueError:
-            return False
-        if (token[0] if token[-1] is None else token[-1]) != _GUARD:
-            return False
-        take_count(self.guards)
-        return True
-
-    def guard_tail(self) -> None:
-        """Append a guard, and give back the slots of what the runtime is about to remove."""
-        removed = 0 if self.outstanding is None else queue_count(self.outstanding)
-        if not queue_count(self.guards):
-            while take_count(self.ledger):
-                pass
-        for _ in range(queue_count(self.items) - queue_count(self.ledger) - removed):
-            queue_put(self.ledger, _ITEM, _ITEM)
-        queue_put(self.ledger, _GUARD, _GUARD)
-        queue_put(self.guards, None, UNBOUND_OP_REPLACE)
-        queue_put(self.items, None, UNBOUND_OP_REPLACE)
-        for _ in range(removed):
-            take_count(self.held)
-
-
-_noted: dict[int, Removable] = {}
+_IS_IMMORTAL = main_interpreter()[0] == CURRENT_ID  # it ends with the process
+_noted: "dict[int, tuple[int, Callable[[int], None]]]" = {}  # by queue; guarded by _lock
 _lock = allocate_lock()
+_has_ended = False
+
+
+def note_mortal(items: int, op: int, bury: "Callable[[int], None]") -> int | None:
+    """Note an item of kind ERROR or REMOVE that this interpreter is about to put.
+
+    Args:
+        items: id of the low-level queue it goes into.
+        op: its kind.
+        bury: called with the kind of each item that is still there when this interpreter exits.
+
+    Returns:
+        The id of the low-level queue of the kinds noted: whoever gets such an item takes one out. None if the
+        interpreter cannot end before the queue, or is just ending.
+    """
+    if _IS_IMMORTAL or _has_ended:
+        return None
+    with _lock:
+        if items not in _noted:
+            if not _noted:
+                atexit.register(_bury_all)
+            _forget_dead_queues()
+            _noted[items] = queue_create(0, UNBOUND_OP_REPLACE), bury
+        kinds = _noted[items][0]
+    queue_put(kinds, op, UNBOUND_OP_REPLACE)
+    return kinds
+
+
+def _forget_dead_queues() -> None:
+    for items, (kinds, _) in list(_noted.items()):
+        try:
+            queue_count(items)
+        except QueueError:
+            queue_destroy(kinds)
+            del _noted[items]
+
+
+def _bury_all() -> None:
+    global _has_ended
+    _has_ended = True
+    for kinds, bury in _noted.values():
+        try:
+            while True:
+                op = queue_get(kinds)[0]
+                assert isinstance(op, int)
+                bury(op)
+        except QueueError:
+            pass  # all noted, or the queue is gone
+        queue_destroy(kinds)
+    _noted.clear()
+
+
+def put_verdict(verdicts: int, op: int) -> None:
+    """Publish the kind of a dying item, in a form that outlives this interpreter."""
+    queue_put(verdicts, op, UNBOUND_OP_ERROR if op == UNBOUND_OP_ERROR else UNBOUND_OP_REPLACE)
+
+
+def take_verdict(verdicts: int) -> int:
+    """Return the kind of the next dead item."""
+    try:
+        got = queue_get(verdicts)
+    except QueueError:
+        return UNBOUND_OP_ERROR  # put while its interpreter ended
+    op = got[0] if got[-1] is None else got[-1]
+    return UNBOUND_OP_ERROR if op == UNBOUND_OP_ERROR else UNBOUND_OP_REMOVE
 
 
 def take_count(qid: int) -> bool:
@@ -131,11 +147,3 @@ def take_count(qid: int) -> bool:
     except QueueError:
         return False
     return True
-
-
-def _guard_tails() -> None:
-    for noted in _noted.values():
-        try:
-            noted.guard_tail()
-        except QueueError:
-            pass  # nobody uses the queue any more

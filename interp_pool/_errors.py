@@ -15,7 +15,7 @@ else:
 
 
 class TaskPicklingError(NotShareableError, PicklingError):
-    """A task cannot be sent to a worker, or not be unpickled there: the function or one of its arguments is at fault."""
+    """A task cannot be sent to a worker, or not be unpickled there: its function or an argument is at fault."""
 
 
 class ResultPicklingError(NotShareableError, PicklingError):

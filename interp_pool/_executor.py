@@ -14,13 +14,17 @@ import interp_api
 from interp_pool._errors import BrokenInterpreterPool, TaskPicklingError
 from interp_pool._ledger import Ledger
 from interp_pool._messages import decode_failure
-from interp_pool._pool import DEFAULT_IDLE_TIMEOUT, InterpreterPool, WorkItem, task_error
+from interp_pool._options import DEFAULT_IDLE_TIMEOUT, check_seconds
+from interp_pool._pool import InterpreterPool
+from interp_pool._work import WorkItem, task_error, without_frames
 from interp_pool._worker_main import run_batch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any
+
+    from interp_pool._messages import Failure
 
 
 class InterpreterPoolExecutor(ThreadPoolExecutor):
@@ -43,7 +47,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         initializer: "Callable[..., object] | None" = None,
         initargs: tuple[object, ...] = (),
         *,
-        mp_context: object = None,
+        mp_context: object = None,  # noqa: ARG002  # see below
         max_tasks_per_child: int | None = None,
         reuse: bool = True,
         idle_timeout: float | None = DEFAULT_IDLE_TIMEOUT,
@@ -80,8 +84,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
                 idle_timeout=idle_timeout,
             )
         else:
-            if not isinstance(pool, InterpreterPool):
-                raise TypeError(f"pool must be an InterpreterPool, got {pool!r}")
+            _check_pool(pool)
             given = (max_workers, initializer, max_tasks_per_child)
             if any(value is not None for value in given) or thread_name_prefix or initargs:
                 raise TypeError("pool cannot be combined with arguments that describe workers: give them to the pool")
@@ -95,30 +98,30 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         return f"<{type(self).__name__} on {self._pool!r}>"
 
     @property
-    def _max_workers(self) -> int:
+    def _max_workers(self) -> int:  # type: ignore[override]  # read-only, as all of these: they are the pool's
         return self._pool.max_workers
 
     @property
-    def _threads(self) -> set[threading.Thread]:
+    def _threads(self) -> set[threading.Thread]:  # type: ignore[override]  # see above
         return self._pool.worker_threads
 
     @property
-    def _thread_name_prefix(self) -> str:
+    def _thread_name_prefix(self) -> str:  # type: ignore[override]  # see above
         return self._pool.thread_name_prefix
 
     @property
-    def _broken(self) -> "BaseException | str | bool":
+    def _broken(self) -> "BaseException | str | bool":  # type: ignore[override]  # see above
         return self._pool.broken or False
 
     @property
-    def _shutdown(self) -> bool:
+    def _shutdown(self) -> bool:  # type: ignore[override]  # see above
         return self._pool.is_shut_down if self._ledger is None else self._ledger.is_closed
 
     def submit[**P, T](self, fn: "Callable[P, T]", /, *args: "P.args", **kwargs: "P.kwargs") -> "Future[T]":
         """Schedule `fn(*args, **kwargs)` in a worker.
 
-        The task is pickled now, in this thread: what happens to the arguments later does not matter, save for memoryviews
-        and PickleBuffers, which are shared with the worker.
+        The task is pickled now, in this thread: what happens to the arguments later does not matter, save for
+        memoryviews and PickleBuffers, which are shared with the worker.
 
         Returns:
             The task's future. If the task cannot be pickled, it has a TaskPicklingError.
@@ -127,30 +130,30 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
             BrokenInterpreterPool: the initializer failed.
             RuntimeError: the executor is shut down, or the interpreter is exiting.
         """
-        future: Future[T] = Future()
         try:
             payload = interp_api.encode_call(fn, args, kwargs)
         except Exception as exc:
             self._check_open()
-            future.set_running_or_notify_cancel()
-            future.set_exception(_pickling_error(fn, args, kwargs, exc))
+            return _failed(_pickling_error(fn, args, kwargs, without_frames(exc)))
+        future: Future[T] = Future()
+        item = WorkItem(future, payload, self._ledger)
+        if self._ledger is None:
+            self._pool.submit(item)
             return future
-        ledger = self._ledger
-        if ledger is None:
-            self._pool.submit(WorkItem(future, payload))
-            return future
-        ledger.begin()
         try:
-            self._pool.submit(WorkItem(future, payload, ledger))
+            if self._pool.broken is not None:
+                self._pool.check_open()  # in a forked child the ledger's lock may be held for ever
+            self._ledger.begin(item)
+            self._pool.submit(item)
         except BaseException:
-            ledger.end()
+            self._ledger.end(item)
             raise
         return future
 
     def _check_open(self) -> None:
+        self._pool.check_open()
         if self._shutdown:
             raise RuntimeError("cannot schedule new futures after shutdown")
-        self._pool.check_open()
 
     def map[T](
         self,
@@ -177,11 +180,13 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         """
         _check_size("chunksize", chunksize)
         _check_size("buffersize", buffersize)
-        end = None if timeout is None else monotonic() + _check_seconds(timeout)
+        if timeout is not None:
+            check_seconds("timeout", timeout)
+        end = None if timeout is None or timeout == float("inf") else monotonic() + timeout
         calls = zip(*iterables, strict=False)
         size = chunksize or 1
-        this = weakref.ref(self)  # the iterator must not keep the executor alive
-        futures = _singles(this, fn, calls) if size == 1 else _batches(this, fn, size, calls)
+        # With a buffersize this keeps the executor alive until the last item is submitted.
+        futures = _singles(self, fn, calls) if size == 1 else _batches(self, fn, size, calls)
         if buffersize is None:
             return _results(deque(futures), iter(()), end, is_batched=size != 1)
         return _results(deque(islice(futures, max(1, buffersize // size))), futures, end, is_batched=size != 1)
@@ -193,47 +198,42 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
             wait: return only when they are done and, unless the pool is shared, all its threads have ended.
             cancel_futures: cancel the tasks that no worker has been given.
 
-        Blocks: with `wait`, until the last of them has ended.
+        Blocks: with `wait`, until the last of them has ended. Called from a callback of one of its own futures it does
+            not wait.
         """
         if self._ledger is None:
             self._pool.shutdown(wait, cancel_futures=cancel_futures)
-            return
-        self._ledger.close()
-        if cancel_futures:
-            self._pool.cancel_backlog(self._ledger)
-        if wait:
-            self._ledger.wait_done()
+        elif not self._pool.is_forked:
+            self._ledger.close()
+            if cancel_futures:
+                self._pool.cancel_backlog(self._ledger)
+            if wait and not self._pool.is_managed_here:
+                self._ledger.wait_done()
 
 
 def _singles(
-    executor: "weakref.ref[InterpreterPoolExecutor]", fn: "Callable[..., Any]", calls: "Iterator[tuple[Any, ...]]"
+    executor: InterpreterPoolExecutor, fn: "Callable[..., Any]", calls: "Iterator[tuple[Any, ...]]"
 ) -> "Iterator[Future[Any]]":
     for args in calls:
-        alive = executor()
-        if alive is None:
-            return
-        yield alive.submit(fn, *args)
-        del alive
+        yield executor.submit(fn, *args)
 
 
 def _batches(
-    executor: "weakref.ref[InterpreterPoolExecutor]",
-    fn: "Callable[..., Any]",
-    size: int,
-    calls: "Iterator[tuple[Any, ...]]",
+    executor: InterpreterPoolExecutor, fn: "Callable[..., Any]", size: int, calls: "Iterator[tuple[Any, ...]]"
 ) -> "Iterator[Future[Any]]":
-    """Submit `size` items at a time; a batch that cannot be pickled goes item by item, so that only the culprit fails."""
+    """Submit `size` items at a time; a batch that cannot be pickled goes item by item: only the culprit fails."""
     while batch := list(islice(calls, size)):
-        alive = executor()
-        if alive is None:
-            return
-        future = alive.submit(run_batch, fn, batch)
+        future = executor.submit(run_batch, fn, batch)
         if len(batch) == 1 or not future.done() or not isinstance(future.exception(), TaskPicklingError):
             yield future
         else:
             for args in batch:
-                yield alive.submit(run_batch, fn, [args])
-        del alive
+                yield executor.submit(run_batch, fn, [args])
+
+
+def _check_pool(pool: object) -> None:
+    if not isinstance(pool, InterpreterPool):
+        raise TypeError(f"pool must be an InterpreterPool, got {pool!r}")
 
 
 def _check_size(name: str, value: object) -> None:
@@ -245,23 +245,28 @@ def _check_size(name: str, value: object) -> None:
         raise ValueError(f"{name} must be None or > 0, got {value}")
 
 
-def _check_seconds(timeout: float) -> float:
-    if timeout != timeout:
-        raise ValueError(f"timeout must be a number of seconds or None, got {timeout!r}")
-    return timeout
+def _failed(error: TaskPicklingError) -> "Future[Any]":
+    future: Future[Any] = Future()
+    future.set_running_or_notify_cancel()
+    future.set_exception(error)
+    return future
 
 
-def _pickling_error(fn: object, args: tuple[object, ...], kwargs: dict[str, object], exc: Exception) -> TaskPicklingError:
+def _pickling_error(
+    fn: object, args: tuple[object, ...], kwargs: dict[str, object], exc: BaseException
+) -> TaskPicklingError:
     """Name what cannot be pickled: the function or one of the arguments."""
-    name = getattr(fn, "__qualname__", repr(fn))
+    name = getattr(fn, "__qualname__", None) or repr(fn)
     for what, obj in _parts(fn, args, kwargs):
         try:
             interp_api.encode(obj, share=True)
         except Exception as own:
-            error = TaskPicklingError(f"cannot send {what} of {name}(): {own}" if what else f"cannot send {name}: {own}")
-            error.__cause__ = own
-            return error
-    error = TaskPicklingError(f"cannot send {name}() and its arguments: {exc}")
+            culprit = f"{what} of {name}()" if what else name
+            exc = without_frames(own)
+            break
+    else:
+        culprit = f"{name}() and its arguments"
+    error = TaskPicklingError(f"cannot send {culprit}: {exc}")
     error.__cause__ = exc
     return error
 
@@ -281,21 +286,25 @@ def _results(
     try:
         while pending:
             future = pending.popleft()
+            failed: tuple[int, Failure] | None = None
             try:
-                result = future.result(None if end is None else end - monotonic())
+                outcome = future.result(None if end is None else end - monotonic())
             except BaseException:
                 future.cancel()
                 raise
-            del future
-            pending.extend(islice(sent, 1))
-            if not is_batched:
-                yield result
+            finally:
+                del future  # its exception's traceback holds this frame
+            if is_batched:
+                results, failed = outcome
+                results.reverse()
             else:
-                yield from result[0]
-                if result[1] is not None:
-                    kind, failure = result[1]
-                    raise task_error(kind, decode_failure(failure))
-            del result
+                results = [outcome]
+            del outcome
+            pending.extend(islice(sent, 1))
+            while results:
+                yield results.pop()  # no reference to it stays here
+            if failed is not None:
+                raise task_error(failed[0], decode_failure(failed[1]))
     finally:
-        for future in pending:
-            future.cancel()
+        while pending:
+            pending.popleft().cancel()

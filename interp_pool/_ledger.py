@@ -1,44 +1,49 @@
 """Ledger: which open tasks of a shared pool belong to one executor.
 
-Owns the count that lets each of several executors on one pool shut down for itself.
+Owns what lets each of several executors on one pool shut down for itself.
 """
 
 import threading
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from interp_pool._work import WorkItem
+
 
 class Ledger:
-    """Counts one executor's tasks from submit to settling. Thread safety: all methods."""
+    """One executor's tasks from submit to settling. Thread safety: all methods."""
 
-    __slots__ = ("_condition", "_open_tasks", "is_closed")
+    __slots__ = ("_changed", "_open_tasks", "is_closed")
 
     def __init__(self) -> None:
-        self.is_closed = False  # guarded by self._condition
-        self._open_tasks = 0  # guarded by self._condition
-        self._condition = threading.Condition()
+        self.is_closed = False  # guarded by self._changed
+        self._open_tasks: set[WorkItem] = set()  # guarded by self._changed
+        self._changed = threading.Condition()  # the last task was ended
 
-    def begin(self) -> None:
-        """Count a task.
+    def begin(self, item: "WorkItem") -> None:
+        """Note an open task.
 
         Raises:
             RuntimeError: the executor is shut down.
         """
-        with self._condition:
+        with self._changed:
             if self.is_closed:
                 raise RuntimeError("cannot schedule new futures after shutdown")
-            self._open_tasks += 1
+            self._open_tasks.add(item)
 
-    def end(self) -> None:
-        """Count a task off, once its future is settled."""
-        with self._condition:
-            self._open_tasks -= 1
-            self._condition.notify_all()
+    def end(self, item: "WorkItem") -> None:
+        """Strike a task off, once its future is settled. Doing so again, or never having begun, does no harm."""
+        with self._changed:
+            self._open_tasks.discard(item)
+            if not self._open_tasks:
+                self._changed.notify_all()
 
     def close(self) -> None:
         """Take no more tasks."""
-        with self._condition:
+        with self._changed:
             self.is_closed = True
 
     def wait_done(self) -> None:
-        """Block until every task that was counted has been counted off."""
-        with self._condition:
-            self._condition.wait_for(lambda: not self._open_tasks)
+        """Block until no task is open."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._open_tasks)

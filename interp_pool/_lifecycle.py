@@ -30,7 +30,11 @@ class PoolEvent(Enum):
     WORK_FINISHED = auto()
     WORKERS_GONE = auto()
     INITIALIZER_FAILED = auto()
+    """Or a worker could not start for another reason."""
+    MANAGER_FAILED = auto()
+    """An error in the pool's own code ended the manager thread."""
     FORKED = auto()
+    """This is the child process; its parent has the workers."""
 
 
 class WorkerState(Enum):
@@ -69,7 +73,7 @@ class Instruction(Enum):
     FAIL_LOST_TASK = auto()
     """End the task the worker was running with WorkerLostError."""
     BREAK_POOL = auto()
-    """Tell the pool that an initializer failed."""
+    """Tell the pool that no worker can start."""
     COUNT_OUT = auto()
     """Do not count on the worker any more; start another if there is work for it."""
     LET_GO = auto()
@@ -77,7 +81,9 @@ class Instruction(Enum):
     FORGET_WORKER = auto()
     """The worker's thread is ending: wait for that, and forget it."""
     END_MANAGER = auto()
-    """Let the manager thread end and those who wait for the shutdown go on."""
+    """The manager thread ends, and those who wait for the shutdown go on."""
+    RELEASE_WORKERS = auto()
+    """Let go of every worker and forget it: nobody reads their messages any more."""
 
 
 class InvalidTransition(RuntimeError):
@@ -87,24 +93,30 @@ class InvalidTransition(RuntimeError):
 _I = Instruction
 _P, _PE = PoolState, PoolEvent
 _W, _WE = WorkerState, WorkerEvent
+_MANAGER_FAILED = (_I.FAIL_TASKS, _I.STOP_WORKERS, _I.RELEASE_WORKERS)
 
 POOL_TABLE: dict[tuple[PoolState, PoolEvent], tuple[PoolState, tuple[Instruction, ...]]] = {
     (_P.RUNNING, _PE.SHUTDOWN_ASKED): (_P.DRAINING, ()),
     (_P.RUNNING, _PE.INITIALIZER_FAILED): (_P.BROKEN, (_I.FAIL_TASKS, _I.STOP_WORKERS)),
+    (_P.RUNNING, _PE.MANAGER_FAILED): (_P.CLOSED, _MANAGER_FAILED),
     (_P.RUNNING, _PE.FORKED): (_P.CLOSED, ()),
     (_P.DRAINING, _PE.SHUTDOWN_ASKED): (_P.DRAINING, ()),
     (_P.DRAINING, _PE.WORK_FINISHED): (_P.STOPPING, (_I.STOP_WORKERS,)),
     (_P.DRAINING, _PE.INITIALIZER_FAILED): (_P.BROKEN, (_I.FAIL_TASKS, _I.STOP_WORKERS)),
+    (_P.DRAINING, _PE.MANAGER_FAILED): (_P.CLOSED, _MANAGER_FAILED),
     (_P.DRAINING, _PE.FORKED): (_P.CLOSED, ()),
     (_P.STOPPING, _PE.SHUTDOWN_ASKED): (_P.STOPPING, ()),
     (_P.STOPPING, _PE.INITIALIZER_FAILED): (_P.STOPPING, ()),
     (_P.STOPPING, _PE.WORKERS_GONE): (_P.CLOSED, (_I.END_MANAGER,)),
+    (_P.STOPPING, _PE.MANAGER_FAILED): (_P.CLOSED, _MANAGER_FAILED),
     (_P.STOPPING, _PE.FORKED): (_P.CLOSED, ()),
     (_P.BROKEN, _PE.SHUTDOWN_ASKED): (_P.BROKEN, ()),
     (_P.BROKEN, _PE.INITIALIZER_FAILED): (_P.BROKEN, ()),
     (_P.BROKEN, _PE.WORKERS_GONE): (_P.CLOSED, (_I.END_MANAGER,)),
+    (_P.BROKEN, _PE.MANAGER_FAILED): (_P.CLOSED, _MANAGER_FAILED),
     (_P.BROKEN, _PE.FORKED): (_P.CLOSED, ()),
     (_P.CLOSED, _PE.SHUTDOWN_ASKED): (_P.CLOSED, ()),
+    (_P.CLOSED, _PE.MANAGER_FAILED): (_P.CLOSED, ()),
     (_P.CLOSED, _PE.FORKED): (_P.CLOSED, ()),
 }
 

@@ -2,7 +2,7 @@
 
 Both sides import this file, and it is all they share. A payload is what `interp_api.encode` makes.
 
-    to the workers            (work_id, payload of (function, args, kwargs)), or None: one worker ends
+    to the workers            (work_id, payload of (function, args, kwargs)), or None, an end: one worker ends
     to one starting worker    Setup, as a tuple
     from the workers          (kind, number, body, seconds)
 
@@ -20,12 +20,15 @@ Both sides import this file, and it is all they share. A payload is what `interp
     POOL_CALLED          0           None: look at the pool's state                  0
 
 The last three are put by the worker's thread, outside, or by the pool itself. A failure is
-(payload of the exception or None, type name, qualified name, module, message, summary, traceback text).
+(payload of the exception or None, its notes, type name, qualified name, module, message, summary, traceback text).
 """
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import SimpleNamespace
+    from typing import Any
+
+    from interp_api._transfer import Payload as Payload  # noqa: PLC0414  # for the other files
 
 (
     RESULT,
@@ -41,52 +44,124 @@ if TYPE_CHECKING:
     POOL_CALLED,
 ) = range(11)
 
-type Payload = bytes | tuple[object, ...]
-type Failure = tuple[Payload | None, str, str, str, str, str, str]
+type Failure = tuple[Payload | None, tuple[str, ...], str, str, str, str, str, str]
+type ResultItem = tuple[int, int, Any, float]
 type Setup = tuple[int, str, Payload | None, Payload, int]
-"""Worker id, thread name, payload of (initializer, initargs) or None, payload of the warning filters, task limit or 0."""
+"""Worker id, thread name or "", payload of (initializer, initargs) or None, payload of the warning filters, task limit
+or 0."""
+
+_REFUSALS = (
+    "does not support loading in subinterpreters",  # CPython, of a module that does not say it can
+    "cannot load module more than once per process",  # NumPy and others, of themselves
+    "do not yet support subinterpreters",  # PyO3
+    "can only be loaded into one interpreter",  # Cython
+)
 
 
 def encode_failure(exc: BaseException) -> "Failure":
     """Describe an exception for the other side. Runs in the worker."""
     from interp_api import capture_exception
 
-    info = capture_exception(exc)
-    kind = info.type
+    _note_refused_module(exc)
+    texts = tuple(map(_text, getattr(exc, "__notes__", ())))
+    kind = type(exc)
+    msg, formatted, errdisplay = "", kind.__name__, None
+    try:
+        info = capture_exception(exc)
+        msg, formatted = info.msg or "", info.formatted or kind.__name__
+        errdisplay = getattr(info, "errdisplay", None)
+    except BaseException:
+        pass  # an exception whose own text cannot be made
     return (
         _encode_exception(exc),
-        kind.__name__ or "",
-        kind.__qualname__ or "",
-        kind.__module__ or "",
-        info.msg or "",
-        info.formatted or "",
-        getattr(info, "errdisplay", None) or "",
+        texts,
+        kind.__name__,
+        kind.__qualname__,
+        kind.__module__,
+        msg,
+        formatted,
+        errdisplay or _traceback_text(exc),
     )
+
+
+def _traceback_text(exc: BaseException) -> str:
+    """Make the text the runtime could not make."""
+    try:
+        from traceback import format_exception
+
+        return "".join(format_exception(exc)).rstrip("\n")
+    except BaseException:
+        return ""
+
+
+def _note_refused_module(exc: BaseException) -> None:
+    """Say what to do when an extension module that cannot be loaded here is behind the exception."""
+    link: BaseException | None = exc
+    for _ in range(20):  # a chain can be a ring
+        if isinstance(link, ImportError) and any(refusal in str(link) for refusal in _REFUSALS):
+            exc.add_note(
+                f"{_refused_module(link)} does not support subinterpreters: "
+                "run this task in a ThreadPoolExecutor or ProcessPoolExecutor"
+            )
+            return
+        if link is None:
+            return
+        link = link.__cause__ or link.__context__
+
+
+def _refused_module(exc: ImportError) -> str:
+    words = str(exc).split()
+    if words[0] == "module":
+        return f"module {words[1]!r}"
+    if exc.name:
+        return f"module {exc.name!r}"
+    importing = "?"
+    entry = exc.__traceback__
+    while entry is not None:
+        importing = entry.tb_frame.f_globals.get("__name__", importing)
+        entry = entry.tb_next
+    return f"an extension module that {importing!r} imports"
 
 
 def _encode_exception(exc: BaseException) -> "Payload | None":
     """Pickle an exception so that it can certainly be unpickled; None if there is no way.
 
-    Its own way first. Where its constructor cannot be called with `args` again, or an attribute cannot be pickled, it is
-    rebuilt without its constructor, from its class, `args` and the attributes that can.
+    Its own way first. Where its constructor cannot be called with `args` again, or makes something else of them, or an
+    attribute cannot be pickled, it is rebuilt without its constructor, from its class, `args` and the attributes that
+    can.
     """
     from interp_api import decode, encode
 
     try:
         payload = encode(exc, share=False)
-        if type(decode(payload)) is type(exc):
+        if _is_like(decode(payload), exc):
             return payload
-    except Exception:
+    except BaseException:
         pass  # the next way
     for state in (exc.__dict__, _picklable_part(exc.__dict__)):
-        for args in (exc.args, tuple(map(str, exc.args))):
+        for args in (exc.args, tuple(map(_text, exc.args))):
             try:
                 payload = encode(RebuiltException(type(exc), args, state), share=False)
                 decode(payload)
                 return payload
-            except Exception:
+            except BaseException:
                 continue
     return None
+
+
+def _is_like(copy: object, exc: BaseException) -> bool:
+    """Return whether unpickling made the same exception; one with a reduce method of its own knows best."""
+    kind = type(exc)
+    if type(copy) is not kind:
+        return False
+    return kind.__reduce__ is not BaseException.__reduce__ or repr(copy.args) == repr(exc.args)
+
+
+def _text(arg: object) -> str:
+    try:
+        return str(arg)
+    except BaseException:
+        return object.__repr__(arg)
 
 
 def _picklable_part(state: dict[str, object]) -> dict[str, object]:
@@ -97,7 +172,7 @@ def _picklable_part(state: dict[str, object]) -> dict[str, object]:
         try:
             decode(encode(value, share=False))
             part[name] = value
-        except Exception:
+        except BaseException:
             pass  # the traceback text still shows the exception
     return part
 
@@ -126,16 +201,19 @@ def decode_failure(failure: "Failure") -> BaseException:
     """Return the exception, with the worker's traceback text as its cause. Runs in the pool's interpreter."""
     from interp_api import ExecutionFailed, decode
 
-    payload, name, qualname, module, msg, formatted, errdisplay = failure
+    payload, notes, name, qualname, module, msg, formatted, errdisplay = failure
     cause = ExecutionFailed(_excinfo(name, qualname, module, msg, formatted, errdisplay))
-    if payload is None:
-        return cause
     try:
-        exc = decode(payload)
-    except Exception:
-        return cause
-    assert isinstance(exc, BaseException)
-    exc.__cause__ = cause
+        exc = None if payload is None else decode(payload)
+    except BaseException:
+        exc = None  # its class exists only in the worker
+    if not isinstance(exc, BaseException):
+        exc = cause
+    else:
+        exc.__cause__ = cause
+    if notes and not hasattr(exc, "__notes__"):
+        for note in notes:
+            exc.add_note(note)
     return exc
 
 

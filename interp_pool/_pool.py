@@ -1,13 +1,21 @@
 """InterpreterPool, the service under the executor: backlog, window, settling, sizing.
 
-Owns the way of a work item from `submit` to its settled future, and how many workers there are. What crosses to the
-workers is `_messages`'; how a worker's interpreter is got and left is `_worker`'s; which states there are is
-`_lifecycle`'s.
+Owns the way of a work item from `submit` to its settled future, and how many workers there are. What crosses to
+the workers is `_messages`'; how a worker's interpreter is got and left is `_worker`'s; how a future ends is `_work`'s;
+which states there are is `_lifecycle`'s.
 
-A work item waits in the backlog, where it can be cancelled, until the window has room; then its future is RUNNING and
-its call item lies in the calls queue, which all workers share. One thread, the manager, takes the result items. In this
-order it counts the task as finished, tops up the calls queue, and settles the future: counting later would start a
-second worker for nothing when the future's waiter submits again, and the workers need not wait for callbacks.
+A work item waits in the backlog, where it can be cancelled, until the window has room; then its future is RUNNING
+and its call item lies in the calls queue, which all workers share. One thread, the manager, starts the workers and
+takes the result items. In this order it counts the task as finished, tops up the calls queue, and settles the future:
+counting later would start a second worker for nothing when the future's waiter submits again, and the workers need not
+wait for callbacks. Settlements and what else must happen without the lock come in the order of the messages, so a
+worker is let go only when everything it sent is settled.
+
+The main thread can be struck by KeyboardInterrupt between any two bytecodes. So it starts no worker, and when `submit`
+is struck, the work item is withdrawn: nobody has its future. A call item it may have sent then runs for nothing.
+
+Ends: a None in the calls queue ends whichever worker takes it. `_ends` counts those that nobody has taken. One meant
+for a worker that was lost, or that reached its task limit first, ends another, which is replaced if there is work.
 
 Lock order: `_lock`, then a ledger's. Under them no user code runs: no pickling, no callbacks, no settling of futures.
 """
@@ -15,115 +23,53 @@ Lock order: `_lock`, then a ledger's. Under them no user code runs: no pickling,
 import itertools
 import os
 import threading
-import weakref
 from collections import deque
 from contextlib import contextmanager
 from functools import partial
+from weakref import WeakValueDictionary
 
 import interp_api
-from interp_api import ExecutionFailed, InterpreterError, SimpleQueue
-from interp_pool._errors import BrokenInterpreterPool, ResultPicklingError, TaskPicklingError, WorkerLostError
-from interp_pool._ledger import Ledger
+from interp_api import InterpreterError, SimpleQueue
+from interp_pool._errors import BrokenInterpreterPool
 from interp_pool._lifecycle import (
     Instruction,
     PoolEvent,
     PoolState,
     WorkerEvent,
+    WorkerState,
     step_pool,
     step_worker,
 )
 from interp_pool._messages import (
     INITIALIZER_FAILED,
     POOL_CALLED,
-    RESULT,
     RESULT_UNSENDABLE,
-    TASK_FAILED,
-    TASK_UNREADABLE,
     WORKER_ENDED,
     WORKER_LEAVING,
     WORKER_LEFT,
     WORKER_LOST,
     WORKER_READY,
-    Payload,
     decode_failure,
 )
-from interp_pool._warm import close_idle
-from interp_pool._worker import Worker, obtain, release
+from interp_pool._options import DEFAULT_IDLE_TIMEOUT, PoolOptions
+from interp_pool._warm import close_idle, reserve
+from interp_pool._work import WorkItem, cancel, fail_broken, fail_lost, settle
+from interp_pool._worker import Worker, obtain, prepare, release
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from concurrent.futures import Future
-    from typing import Any
+    from collections.abc import Callable, Generator
+    from typing import Any, Self
 
     from interp_api import Interpreter
+    from interp_pool._ledger import Ledger
+    from interp_pool._messages import ResultItem
 
 MOST_IN_FLIGHT = 250  # the runtime leaks payloads beyond 300 that their receiver released but their sender did not
 WORK_AHEAD = 0.0015  # seconds of work per worker that lie in the calls queue: more could not be cancelled
-DEFAULT_IDLE_TIMEOUT = 60.0  # seconds a warm interpreter of 2.5 MB and more is kept for the next executor
 
-_pool_counter = itertools.count().__next__
-
-
-class PoolOptions:
-    """What a pool was made with, checked. `initializer` is the payload of (function, args)."""
-
-    __slots__ = ("idle_timeout", "initializer", "max_tasks_per_child", "max_workers", "reuse", "thread_name_prefix")
-
-    def __init__(
-        self,
-        max_workers: int | None,
-        thread_name_prefix: str,
-        initializer: "Callable[..., object] | None",
-        initargs: tuple[object, ...],
-        max_tasks_per_child: int | None,
-        reuse: bool,
-        idle_timeout: float | None,
-    ) -> None:
-        if max_workers is None:
-            max_workers = os.process_cpu_count() or 1
-        _check_count("max_workers", max_workers)
-        if max_tasks_per_child is not None:
-            _check_count("max_tasks_per_child", max_tasks_per_child)
-        if idle_timeout is not None and not idle_timeout >= 0:
-            raise ValueError(f"idle_timeout must be a non-negative number of seconds or None, got {idle_timeout!r}")
-        if initializer is not None and not callable(initializer):
-            raise TypeError(f"initializer must be a callable, got {initializer!r}")
-        self.max_workers = max_workers
-        self.max_tasks_per_child = max_tasks_per_child
-        self.reuse = reuse
-        self.idle_timeout = idle_timeout
-        self.thread_name_prefix = thread_name_prefix or f"InterpreterPoolExecutor-{_pool_counter()}"
-        self.initializer: Payload | None = None
-        if initializer is not None:
-            self.initializer = _encode_initializer(initializer, initargs)
-
-
-def _check_count(name: str, value: object) -> None:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name} must be an int, got {value!r}")
-    if value < 1:
-        raise ValueError(f"{name} must be >= 1, got {value}")
-
-
-def _encode_initializer(initializer: "Callable[..., object]", initargs: tuple[object, ...]) -> Payload:
-    return interp_api.encode_call(initializer, tuple(initargs), {})
-
-
-class WorkItem:
-    """One task on its way: the future to settle, and the payload, which also keeps shared memory alive."""
-
-    __slots__ = ("future", "ledger", "payload")
-
-    def __init__(self, future: "Future[Any]", payload: Payload, ledger: "Ledger | None" = None) -> None:
-        self.future = future
-        self.payload = payload
-        self.ledger = ledger
-
-    def end(self) -> None:
-        """Called once the future is settled, whichever way."""
-        if self.ledger is not None:
-            self.ledger.end()
+_FORKED = "the process was forked, and its workers live in the parent"
+_call_pool = (POOL_CALLED, 0, None, 0.0)
 
 
 class InterpreterPool:
@@ -150,7 +96,7 @@ class InterpreterPool:
             thread_name_prefix: the workers' threads are named so, with a number.
             initializer: called in each worker's interpreter before its first task.
             initargs: its arguments.
-            max_tasks_per_child: a worker is replaced by one with a new interpreter after so many tasks; None means never.
+            max_tasks_per_child: a worker is replaced by one with a new interpreter after so many tasks; None: never.
             reuse: whether interpreters come from the process's warm reserve and go back there.
             idle_timeout: seconds an idle interpreter stays in that reserve, None for ever. CPython 3.13 keeps them
                 for ever, because closing one leaks more than keeping it costs.
@@ -158,6 +104,7 @@ class InterpreterPool:
         Raises:
             TypeError: an argument has the wrong type.
             ValueError: a number is out of range.
+            TaskPicklingError: the initializer or its arguments cannot be pickled.
             RuntimeError: a worker is just loading the main module, which lacks its `__name__ == "__main__"` guard.
         """
         interp_api.check_main_is_not_loading("make a pool")
@@ -171,16 +118,20 @@ class InterpreterPool:
         self._in_flight: dict[int, WorkItem] = {}  # guarded by self._lock
         self._workers: dict[int, Worker] = {}  # guarded by self._lock
         self._active = 0  # workers that take call items or soon will; guarded by self._lock
-        self._lent = 0  # interpreters on lease; guarded by self._lock
-        self._stops_sent = 0  # ends in the calls queue that no worker has taken; guarded by self._lock
+        self._leases: dict[
+            object, bool
+        ] = {}  # each takes a worker's place; whether it was given; guarded by self._lock
+        self._ends = 0  # in the calls queue; guarded by self._lock
         self._seconds_per_task: float | None = None  # moving average; guarded by self._lock
         self._broken: BaseException | str | None = None  # guarded by self._lock
         self._manager: threading.Thread | None = None  # guarded by self._lock
+        self._is_manager_called = False  # and will look at everything soon; guarded by self._lock
+        self._todo: deque[Callable[[], object]] = deque()  # what the manager owes, in order; it alone takes out
         self._is_forgotten = False  # set without the lock, see forget()
         self._next_work_id = itertools.count().__next__
         self._next_worker = itertools.count().__next__
         self._calls, self._results = SimpleQueue(), SimpleQueue()
-        _pools.add(self)
+        _pools[_next_pool()] = self
 
     @property
     def max_workers(self) -> int:
@@ -199,8 +150,18 @@ class InterpreterPool:
 
     @property
     def is_shut_down(self) -> bool:
-        """Whether the pool takes no more tasks because `shutdown` was called."""
+        """Whether the pool takes no more tasks."""
         return self._state is not PoolState.RUNNING
+
+    @property
+    def is_forked(self) -> bool:
+        """Whether this is the child of the process that has the workers."""
+        return self._broken is _FORKED
+
+    @property
+    def is_managed_here(self) -> bool:
+        """Whether this thread settles the pool's futures, and must not wait for one: it runs a callback."""
+        return self._manager is threading.current_thread()
 
     @property
     def worker_threads(self) -> set[threading.Thread]:
@@ -214,44 +175,70 @@ class InterpreterPool:
             busy = min(workers, in_flight)
             return (
                 f"<{type(self).__name__} {self._state.name.lower()}: workers {workers} of {self.max_workers}, "
-                f"busy {busy}, lent {self._lent}, queued {len(self._backlog) + in_flight - busy}>"
+                f"busy {busy}, lent {sum(self._leases.values())}, queued {len(self._backlog) + in_flight - busy}>"
             )
 
-    def __enter__(self) -> "InterpreterPool":
+    def __enter__(self) -> "Self":
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         self.shutdown()
+
+    def check_invariants(self) -> None:
+        """Assert what holds whenever the lock is free."""
+        with self._lock:
+            states = [worker.state for worker in self._workers.values()]
+            assert self._active == states.count(WorkerState.STARTING) + states.count(WorkerState.READY)
+            assert len(self._workers) + sum(self._leases.values()) <= self.max_workers
+            assert self._ends >= 0
+            assert WorkerState.DEAD not in states
+            assert len(self._in_flight) <= MOST_IN_FLIGHT
+            if self._state in (PoolState.RUNNING, PoolState.DRAINING):
+                assert not self._backlog or self._in_flight
+            else:
+                assert not self._backlog
+                assert not self._in_flight
+            if self._state is PoolState.CLOSED:
+                assert not self._workers
 
     def submit(self, item: WorkItem) -> None:
         """Take a work item; its future will be settled whatever happens.
 
         Raises:
             BrokenInterpreterPool: the pool is broken.
-            RuntimeError: the pool is shut down, or the interpreter is exiting.
+            RuntimeError: the pool is shut down, the interpreter is exiting, or no thread can be started.
         """
         with self._lock:
             self._check_open()
-            self._backlog.append(item)
-            self._send_calls()
+            try:
+                if self._backlog or len(self._in_flight) >= self._window():
+                    self._backlog.append(item)
+                else:
+                    self._send(item)
+                self._want_workers()
+            except BaseException:
+                self._withdraw(item)
+                raise
 
     def check_open(self) -> None:
         """Raise what `submit` would raise now."""
         with self._lock:
             self._check_open()
 
-    def cancel_backlog(self, ledger: Ledger) -> None:
+    def cancel_backlog(self, ledger: "Ledger") -> None:
         """Cancel the tasks of one executor that no worker has been given."""
         with self._lock:
             cancelled = [item for item in self._backlog if item.ledger is ledger]
             self._backlog = deque(item for item in self._backlog if item.ledger is not ledger)
+            self._finish_if_done()
         for item in cancelled:
-            _cancel(item)
+            cancel(item)
 
     def forget(self) -> None:
         """Shut the pool down without waiting; for a finalizer, which may run in a thread that holds the lock."""
         self._is_forgotten = True
-        self._results.put((POOL_CALLED, 0, None, 0.0))
+        if self._manager is not None:
+            self._results.put(_call_pool)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Refuse further tasks and let the workers end when those that were taken are done.
@@ -269,15 +256,18 @@ class InterpreterPool:
             if cancel_futures:
                 cancelled.extend(self._backlog)
                 self._backlog.clear()
-            self._finish_if_done()
             manager = self._manager
+            if manager is None:
+                self._finish_if_done()
+            else:
+                self._results.put(_call_pool)  # which finishes; also again, when a signal struck here before
         for item in cancelled:
-            _cancel(item)
+            cancel(item)
         if wait and manager is not None and manager is not threading.current_thread():
             manager.join()
 
     @contextmanager
-    def lease(self) -> "Iterator[Interpreter]":
+    def lease(self) -> "Generator[Interpreter]":
         """Lend a warm interpreter, with the initializer run in it, to the caller alone.
 
         It counts as a worker. At the end of the `with` block it is tidied up and becomes warm again.
@@ -285,38 +275,35 @@ class InterpreterPool:
         Raises:
             BrokenInterpreterPool: the initializer failed, or the pool is broken.
             RuntimeError: the pool is shut down.
+            InterpreterError: at the end of the block: something is still running in the interpreter.
 
-        Blocks: while `max_workers` interpreters are in use, until a worker has done what is queued before.
+        Blocks: while `max_workers` interpreters are in use, until a worker has done what is queued before, or another
+            lease ends.
         """
         with self._changed:
             self._check_open()
-            if self._active + self._lent >= self.max_workers and self._active > self._stops_sent:
-                self._stop_workers(1)
-            while len(self._workers) + self._lent >= self.max_workers:
-                self._changed.wait()
-                self._check_open()
-            self._lent += 1
+        lease = object()
         try:
+            with self._changed:
+                self._leases[lease] = False  # from now on no worker is started in its place
+                if self._active - self._ends > max(0, self.max_workers - len(self._leases)):
+                    self._stop_workers(1)
+                while len(self._workers) + sum(self._leases.values()) >= self.max_workers:
+                    self._changed.wait()
+                    self._check_open()
+                self._leases[lease] = True
             interpreter, is_initialized = obtain(self._options)
             try:
-                if not is_initialized and self._options.initializer is not None:
-                    self._initialize(interpreter)
+                prepare(interpreter, self._options, is_initialized)
                 yield interpreter
             finally:
                 release(interpreter, self._options)
         finally:
             with self._changed:
-                self._lent -= 1
+                self._leases.pop(lease, None)
                 self._changed.notify_all()
-                if self._state is PoolState.RUNNING:
-                    self._send_calls()
-
-    def _initialize(self, interpreter: "Interpreter") -> None:
-        function, args, kwargs = interp_api.decode(self._options.initializer)  # type: ignore[arg-type, misc]
-        try:
-            interpreter.call(function, *args, **kwargs)
-        except ExecutionFailed as exc:
-            raise BrokenInterpreterPool("the initializer failed in a leased interpreter") from exc
+                if self._state in (PoolState.RUNNING, PoolState.DRAINING):
+                    self._want_workers()
 
     # Everything below is called with self._lock held, up to the manager's part.
 
@@ -324,10 +311,10 @@ class InterpreterPool:
         if self._broken is not None:
             broken = BrokenInterpreterPool(f"the pool is broken and takes no tasks: {self._broken}")
             raise broken from (self._broken if isinstance(self._broken, BaseException) else None)
-        if self._state is not PoolState.RUNNING:
-            raise RuntimeError("cannot schedule new futures after shutdown")
         if _exiting:
             raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+        if self._state is not PoolState.RUNNING:
+            raise RuntimeError("cannot schedule new futures after shutdown")
 
     def _window(self) -> int:
         """Return how many call items may be in flight."""
@@ -337,142 +324,227 @@ class InterpreterPool:
             ahead = max(1, int(workers * WORK_AHEAD / (self._seconds_per_task + 1e-6)))
         return min(workers + ahead, MOST_IN_FLIGHT)
 
-    def _send_calls(self) -> None:
-        """Start workers as needed and move work items from the backlog to the calls queue while there is room."""
-        self._start_workers()
-        while self._backlog and len(self._in_flight) < self._window():
-            item = self._backlog.popleft()
-            if not item.future.set_running_or_notify_cancel():
-                item.end()
-                continue
-            work_id = self._next_work_id()
-            self._in_flight[work_id] = item
-            self._calls.put((work_id, item.payload))
-            if type(item.payload) is bytes:
-                item.payload = b""  # the queue has it; a tuple may hold the only reference to shared memory
+    def _send(self, item: WorkItem) -> None:
+        if not item.future.set_running_or_notify_cancel():
+            item.end()
+            return
+        work_id = item.work_id = self._next_work_id()
+        self._in_flight[work_id] = item
+        self._calls.put((work_id, item.payload))
+        if type(item.payload) is bytes:
+            item.payload = b""  # the queue has it; a tuple may hold the only reference to shared memory
 
-    def _start_workers(self) -> None:
-        wanted = min(self.max_workers - self._lent, len(self._in_flight) + len(self._backlog))
-        while self._active < wanted and len(self._workers) + self._lent < self.max_workers:
-            if self._manager is None:
-                self._manager = threading.Thread(target=self._manage, name=f"{self.thread_name_prefix}_manager")
-                self._manager.start()
+    def _withdraw(self, item: WorkItem) -> None:
+        """Undo a submission that was interrupted, whatever it had done."""
+        if item.work_id is not None:
+            self._in_flight.pop(item.work_id, None)
+        elif item in self._backlog:
+            self._backlog.remove(item)
+        if self._manager is None or self._manager.ident is None:
+            self._manager = None
+            self._is_manager_called = False
+            self._workers.clear()  # none was started
+        self._active = sum(worker.state in _ACTIVE for worker in self._workers.values())
+        self._call_manager()  # to make good what else was not done
+
+    def _top_up(self) -> None:
+        """Move work items from the backlog to the calls queue while there is room."""
+        while self._backlog and len(self._in_flight) < self._window():
+            self._send(self._backlog.popleft())
+
+    def _want_workers(self) -> None:
+        """Make the workers that there is work for; the manager starts them."""
+        room = self.max_workers - len(self._leases)
+        wanted = min(room, len(self._in_flight) + len(self._backlog))
+        if self._active >= wanted or len(self._workers) >= room:
+            return
+        while self._active < wanted and len(self._workers) < room:
             number = self._next_worker()
-            worker = self._workers[number] = Worker(number, self._options, self._calls, self._results)
+            self._workers[number] = Worker(number, self._options, self._calls, self._results)
             self._active += 1
-            worker.start()
+        if self._manager is None:
+            self._manager = threading.Thread(target=self._manage, name=f"{self.thread_name_prefix}_manager")
+            self._manager.start()
+        self._call_manager()
+
+    def _call_manager(self) -> None:
+        if self._manager is not None and not self._is_manager_called:
+            self._results.put(_call_pool)
+            self._is_manager_called = True
 
     def _stop_workers(self, count: int) -> None:
         for _ in range(count):
             self._calls.put(None)
-        self._stops_sent += count
+            self._ends += 1
 
     def _finish_if_done(self) -> None:
         if self._state is PoolState.DRAINING and not self._backlog and not self._in_flight:
             self._do(step_pool(self._state, PoolEvent.WORK_FINISHED))
-        if self._state in (PoolState.STOPPING, PoolState.BROKEN) and not self._workers:
-            self._do(step_pool(self._state, PoolEvent.WORKERS_GONE))
+        if self._state in (PoolState.STOPPING, PoolState.BROKEN):
+            for worker in [worker for worker in self._workers.values() if not worker.is_started]:
+                self._drop(worker)
+            if not self._workers:
+                self._do(step_pool(self._state, PoolEvent.WORKERS_GONE))
+
+    def _drop(self, worker: Worker) -> None:
+        """Forget a worker whose thread was not started."""
+        del self._workers[worker.number]
+        self._active -= 1
 
     def _do(self, stepped: tuple[PoolState, tuple[Instruction, ...]]) -> None:
         self._state, instructions = stepped
         for instruction in instructions:
-            if instruction is Instruction.STOP_WORKERS:
-                self._stop_workers(max(0, self._active - self._stops_sent))
+            if instruction is Instruction.FAIL_TASKS:
+                self._fail_tasks()
+            elif instruction is Instruction.STOP_WORKERS:
+                self._stop_workers(self._active - self._ends)
+            elif instruction is Instruction.RELEASE_WORKERS:
+                self._todo.extend(worker.let_go for worker in self._workers.values())
+                self._todo.extend(worker.thread.join for worker in self._workers.values() if worker.is_started)
+                self._workers.clear()
+                self._active = 0
             elif instruction is Instruction.END_MANAGER:
-                self._results.put((POOL_CALLED, 0, None, 0.0))
+                pass  # it sees the state
         self._changed.notify_all()
 
-    def _take_all_tasks(self) -> list[WorkItem]:
-        items = [*self._in_flight.values(), *self._backlog]
+    def _fail_tasks(self) -> None:
+        assert self._broken is not None
+        # Nobody would take their results.
+        self._ends -= self._calls.drain(MOST_IN_FLIGHT + self._ends).count(None)
+        for item in (*self._in_flight.values(), *self._backlog):
+            self._todo.append(partial(fail_broken, item, self._broken))
         self._in_flight.clear()
         self._backlog.clear()
-        return items
 
     # The manager's part: called without the lock.
 
     def _manage(self) -> None:
-        """Take result items until the pool is closed."""
-        is_closed = False
-        while not is_closed:
-            settlements: list[Callable[[], object]] = []
-            messages = [self._results.get(), *self._results.drain(MOST_IN_FLIGHT)]
+        """Start workers and take result items until the pool is closed."""
+        try:
             with self._lock:
-                for kind, number, body, seconds in messages:  # type: ignore[misc]
-                    if kind <= RESULT_UNSENDABLE:
-                        self._count_finished(kind, number, body, seconds, settlements)
-                    elif kind != POOL_CALLED:
-                        self._note_worker(kind, number, body, settlements)
-                    elif self._is_forgotten:
-                        self._do(step_pool(self._state, PoolEvent.SHUTDOWN_ASKED))
-                if self._state in (PoolState.RUNNING, PoolState.DRAINING):
-                    self._send_calls()
-                self._finish_if_done()
-                is_closed = self._state is PoolState.CLOSED
-            # A result may point into its worker's memory: nothing of it may outlive the settling.
-            messages = body = None
-            for settle in settlements:
-                settle()
-            settlements.clear()
-            settle = None
+                if self._manager is not threading.current_thread():
+                    return  # whoever started this thread was interrupted, and there is another one since
+            while self._process_messages():
+                pass
+        except BaseException as exc:
+            self._fail(exc)
 
-    def _count_finished(
-        self, kind: int, work_id: int, body: "Any", seconds: float, settlements: "list[Callable[[], object]]"
-    ) -> None:
+    def _process_messages(self) -> bool:
+        """Wait for messages and do what they ask for; return whether there can be more."""
+        first = self._results.get()
+        messages = [_readable(message) for message in (first, *self._results.drain(MOST_IN_FLIGHT))]
+        with self._lock:
+            self._is_manager_called = False
+            for kind, number, body, seconds in messages:
+                if kind <= RESULT_UNSENDABLE:
+                    self._count_finished(kind, number, body, seconds)
+                elif kind != POOL_CALLED:
+                    self._note_worker(kind, number, body)
+                elif self._is_forgotten:
+                    self._do(step_pool(self._state, PoolEvent.SHUTDOWN_ASKED))
+            if self._state in (PoolState.RUNNING, PoolState.DRAINING):
+                self._want_workers()
+                self._top_up()
+                self._start_workers()
+            self._finish_if_done()
+            is_closed = self._state is PoolState.CLOSED
+        # A result may point into its worker's memory: nothing of it may outlive the settling.
+        del first, messages
+        body = None
+        self._carry_out()
+        return not is_closed
+
+    def _carry_out(self) -> None:
+        while self._todo:
+            action = self._todo.popleft()
+            try:
+                action()
+            except BaseException as exc:  # a callback's SystemExit; a future that somebody else has settled
+                _log("the pool goes on after an error in a callback or a future:", exc)
+            del action
+
+    def _fail(self, cause: BaseException) -> None:
+        """End with an error in the pool's own code: loudly, and with nobody left waiting."""
+        with self._lock:
+            self._broken = cause
+            self._do(step_pool(self._state, PoolEvent.MANAGER_FAILED))
+        _log("the manager thread of a pool failed:", cause)
+        self._carry_out()
+
+    def _count_finished(self, kind: int, work_id: int, body: "Any", seconds: float) -> None:
         item = self._in_flight.pop(work_id, None)
         if item is None:
-            return  # the pool broke meanwhile, and the future with it
+            return  # withdrawn, or the pool broke meanwhile, and the future with it
         average = self._seconds_per_task
         self._seconds_per_task = seconds if average is None else average + 0.1 * (seconds - average)
-        settlements.append(partial(_settle, item, kind, body))
+        self._todo.append(partial(settle, item, kind, body))
 
-    def _note_worker(self, kind: int, number: int, body: "Any", settlements: "list[Callable[[], object]]") -> None:
+    def _start_workers(self) -> None:
+        for worker in [worker for worker in self._workers.values() if not worker.is_started]:
+            try:
+                worker.start()
+            except RuntimeError as exc:  # no more threads: the others have to do, if there are any
+                self._drop(worker)
+                if not self._workers:
+                    self._break(InterpreterError(f"a worker could not start: {exc}"), "No worker thread can start:")
+
+    def _note_worker(self, kind: int, number: int, body: "Any") -> None:
         worker = self._workers[number]
         worker.state, instructions = step_worker(worker.state, _WORKER_EVENTS[kind])
         for instruction in instructions:
             if instruction is Instruction.COUNT_OUT:
                 self._active -= 1
                 if kind == WORKER_LEAVING and body:
-                    self._stops_sent -= 1
+                    self._ends = max(0, self._ends - 1)
             elif instruction is Instruction.LET_GO:
-                settlements.append(worker.let_go)
+                self._todo.append(worker.let_go)
             elif instruction is Instruction.FORGET_WORKER:
                 del self._workers[number]
-                settlements.append(worker.thread.join)
+                self._todo.append(worker.thread.join)
                 self._changed.notify_all()
             elif instruction is Instruction.BREAK_POOL:
-                self._break(_start_failure(kind, body), settlements)
+                if kind == INITIALIZER_FAILED:
+                    self._break(body, "Exception in initializer:")  # the standard library's words
+                else:
+                    self._break(InterpreterError(f"a worker could not start: {body[1]}"), "A worker could not start:")
             elif instruction is Instruction.FAIL_LOST_TASK:
                 item = self._in_flight.pop(body[0], None)
                 if item is not None:
-                    settlements.append(partial(_fail_lost, item, body[1]))
+                    self._todo.append(partial(fail_lost, item, body[1]))
 
-    def _break(self, cause: BaseException, settlements: "list[Callable[[], object]]") -> None:
+    def _break(self, cause: BaseException, what: str) -> None:
         self._broken = cause
+        self._todo.append(partial(_log, what, cause))
         self._do(step_pool(self._state, PoolEvent.INITIALIZER_FAILED))
-        settlements.append(partial(_log_initializer_failure, cause))
-        settlements.extend(partial(_fail_broken, item, cause) for item in self._take_all_tasks())
 
     # Around a fork.
 
-    def _before_fork(self) -> None:
+    def before_fork(self) -> None:
         """Let idle workers end: their interpreters would kill the child. The next task starts new ones."""
+        if self.is_managed_here:
+            return  # only this thread could see them end
         with self._changed:
-            if self._in_flight or self._backlog or self._state is not PoolState.RUNNING:
+            if self._in_flight or self._backlog:
                 return
-            self._stop_workers(max(0, self._active - self._stops_sent))
+            self._stop_workers(self._active - self._ends)
             while self._workers and not self._in_flight:
                 self._changed.wait()
 
-    def _after_fork_in_child(self) -> None:
+    def after_fork_in_child(self) -> None:
+        """Refuse everything: the workers and the manager are the parent's."""
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._workers.clear()
-        self._active = self._stops_sent = 0
+        self._in_flight.clear()
+        self._backlog.clear()
+        self._leases.clear()
+        self._active = self._ends = 0
         self._manager = None
-        self._broken = "the process was forked, and its workers live in the parent"
+        self._broken = _FORKED
         self._state, _ = step_pool(self._state, PoolEvent.FORKED)
 
 
+_ACTIVE = (WorkerState.STARTING, WorkerState.READY)
 _WORKER_EVENTS = {
     WORKER_READY: WorkerEvent.WORKER_READY,
     INITIALIZER_FAILED: WorkerEvent.INITIALIZER_FAILED,
@@ -483,97 +555,54 @@ _WORKER_EVENTS = {
 }
 
 
-def _settle(item: WorkItem, kind: int, body: "Any") -> None:
-    """Settle a future with what the worker sent."""
-    error: BaseException | None
-    try:
-        if kind == RESULT:
-            result = interp_api.decode(body)
-            item.future.set_result(result)
-            item.end()
-            return
-        error = task_error(kind, decode_failure(body))
-    except Exception as exc:
-        error = ResultPicklingError(f"result could not be unpickled: {exc}")
-        error.__cause__ = exc
-    _fail(item, error)
+def _readable(message: "Any") -> "ResultItem":
+    """Decode what needs to be while the lock is not held: the failure of an initializer."""
+    item: ResultItem = message
+    kind, number, body, seconds = item
+    return (kind, number, decode_failure(body), seconds) if kind == INITIALIZER_FAILED else item
 
 
-def task_error(kind: int, failure: BaseException) -> BaseException:
-    """Return what a future gets for a failure the worker sent."""
-    if kind == TASK_FAILED:
-        return failure
-    if kind == TASK_UNREADABLE:
-        error: BaseException = TaskPicklingError(f"args not shareable: the worker could not unpickle them: {failure}")
-    else:
-        error = ResultPicklingError(f"result not shareable: {failure}")
-    error.__cause__ = failure.__cause__ or failure
-    return error
+def _log(what: str, cause: BaseException) -> None:
+    from logging import getLogger
+
+    # The logger of the standard library's executors, which is where their users look.
+    getLogger("concurrent.futures").critical(what, exc_info=cause)
 
 
-def _fail(item: WorkItem, error: BaseException) -> None:
-    item.future.set_exception(error)
-    item.end()
-
-
-def _cancel(item: WorkItem) -> None:
-    item.future.cancel()
-    item.future.set_running_or_notify_cancel()
-    item.end()
-
-
-def _fail_broken(item: WorkItem, cause: BaseException) -> None:
-    error = BrokenInterpreterPool(f"the pool broke before the task was done: {cause}")
-    error.__cause__ = cause
-    if item.future.running() or item.future.set_running_or_notify_cancel():
-        _fail(item, error)
-    else:
-        item.end()
-
-
-def _fail_lost(item: WorkItem, failure: "Any") -> None:
-    error = WorkerLostError("the worker failed while it ran the task; the pool goes on with another")
-    error.__cause__ = InterpreterError(failure) if isinstance(failure, str) else decode_failure(failure)
-    _fail(item, error)
-
-
-def _start_failure(kind: int, body: "Any") -> BaseException:
-    return decode_failure(body) if kind == INITIALIZER_FAILED else InterpreterError(f"a worker could not start: {body[1]}")
-
-
-def _log_initializer_failure(cause: BaseException) -> None:
-    from concurrent.futures._base import LOGGER
-
-    LOGGER.critical("Exception in initializer:", exc_info=cause)
-
-
-_pools: "weakref.WeakSet[InterpreterPool]" = weakref.WeakSet()
+_pools: "WeakValueDictionary[int, InterpreterPool]" = WeakValueDictionary()
+_next_pool = itertools.count().__next__
 _exiting = False
+
+
+def _all_pools() -> "list[InterpreterPool]":
+    # One C call makes the list: other threads may make pools meanwhile.
+    return [pool for reference in _pools.valuerefs() if (pool := reference()) is not None]
 
 
 def _at_exit() -> None:
     """Finish the work of pools that nobody shut down, before the interpreter waits for their threads."""
     global _exiting
     _exiting = True
-    for pool in list(_pools):
+    for pool in _all_pools():
         pool.shutdown(wait=False)
-    for pool in list(_pools):
+    for pool in _all_pools():
         pool.shutdown()
     close_idle()
 
 
 def _before_fork() -> None:
-    for pool in list(_pools):
-        pool._before_fork()
+    for pool in _all_pools():
+        pool.before_fork()
     close_idle()
 
 
 def _after_fork_in_child() -> None:
-    for pool in list(_pools):
-        pool._after_fork_in_child()
+    for pool in _all_pools():
+        pool.after_fork_in_child()
+    reserve.after_fork_in_child()
 
 
 # The standard library's executors use the same hook: atexit's run too late, after the wait for the threads.
-threading._register_atexit(_at_exit)  # type: ignore[attr-defined]
+threading._register_atexit(_at_exit)  # type: ignore[attr-defined]  # private, but theirs since 3.9
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)

@@ -10,7 +10,7 @@ import threading
 from time import monotonic
 
 import interp_api
-from interp_api import Interpreter
+from interp_api import Interpreter, InterpreterError
 
 MOST_IDLE = 64  # interpreters kept at most, of 2.5 MB and more each
 
@@ -31,18 +31,24 @@ class Reserve:
 
     def take(self, key: Key) -> Interpreter | None:
         """Return a warm interpreter for this key, the one used last, or None."""
-        with self._condition:
-            for position in range(len(self._idle) - 1, -1, -1):
-                if self._idle[position][0] == key:
-                    return self._idle.pop(position)[1]
-        return None
+        while True:
+            with self._condition:
+                for position in range(len(self._idle) - 1, -1, -1):
+                    if self._idle[position][0] == key:
+                        interpreter = self._idle.pop(position)[1]
+                        break
+                else:
+                    return None
+            try:
+                if not interpreter.is_running():
+                    return interpreter
+            except InterpreterError:
+                pass  # somebody closed it: a fork, or code that closes all it can list
 
     def give(self, key: Key, interpreter: Interpreter, idle_timeout: float | None) -> None:
-        """Keep an idle interpreter for at most `idle_timeout` seconds, None for ever; if there are enough, close one."""
-        if idle_timeout is None or interp_api.CLOSING_LEAKS:
-            end = float("inf")
-        else:
-            end = monotonic() + idle_timeout
+        """Keep an idle interpreter for `idle_timeout` seconds, None for ever; close one if there are enough."""
+        is_for_ever = idle_timeout is None or interp_api.CLOSING_LEAKS
+        end = float("inf") if is_for_ever else monotonic() + (idle_timeout or 0.0)
         excess: Interpreter | None = None
         with self._condition:
             self._idle.append((key, interpreter, end))
@@ -54,7 +60,7 @@ class Reserve:
                     self._reaper = threading.Thread(target=self._reap, name="interp_pool reaper")
                     self._reaper.start()
         if excess is not None:
-            excess.close()
+            _close(excess)
 
     def close_idle(self) -> None:
         """Close everything in the reserve and end the reaper. Blocks until that is done."""
@@ -63,9 +69,15 @@ class Reserve:
             reaper = self._reaper
             self._condition.notify()
         for _, interpreter, _ in idle:
-            interpreter.close()
+            _close(interpreter)
         if reaper is not None:
             reaper.join()
+
+    def after_fork_in_child(self) -> None:
+        """Forget everything: the interpreters and the thread are the parent's."""
+        self._condition = threading.Condition()
+        self._idle = []
+        self._reaper = None
 
     def _reap(self) -> None:
         while True:
@@ -78,10 +90,17 @@ class Reserve:
                     if next_end == float("inf"):
                         self._reaper = None
                         return
-                    self._condition.wait(next_end - now)
+                    self._condition.wait(min(next_end - now, threading.TIMEOUT_MAX))
                     continue
             for interpreter in expired:
-                interpreter.close()
+                _close(interpreter)
+
+
+def _close(interpreter: Interpreter) -> None:
+    try:
+        interpreter.close()
+    except InterpreterError:
+        pass  # somebody else closed it, or runs it and has to
 
 
 reserve = Reserve()

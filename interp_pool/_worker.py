@@ -4,48 +4,64 @@ Owns how an interpreter is got, prepared, left and given back. It must not know 
 puts into the results queue, like the loop inside.
 """
 
+import os
 import sys
 import threading
 import warnings
 
 import interp_api
-from interp_api import ExecutionFailed, Interpreter, InterpreterError, SimpleQueue
+from interp_api import ExecutionFailed, Interpreter, InterpreterError, InterpreterNotFoundError, SimpleQueue
+from interp_pool._errors import BrokenInterpreterPool
 from interp_pool._lifecycle import WorkerState
-from interp_pool._messages import WORKER_ENDED, WORKER_LEFT, WORKER_LOST, Payload
+from interp_pool._messages import (
+    INITIALIZER_FAILED,
+    WORKER_ENDED,
+    WORKER_LEFT,
+    WORKER_LOST,
+    decode_failure,
+)
 from interp_pool._warm import reserve
 from interp_pool._worker_main import tidy, unfinished_work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from interp_pool._pool import PoolOptions
+    from typing import Any
+
+    from interp_pool._messages import Payload, ResultItem, Setup
+    from interp_pool._options import PoolOptions
+
+_PACKAGE_PARENTS = [
+    os.path.dirname(os.path.dirname(os.path.abspath(file))) for file in (str(interp_api.__file__), __file__)
+]
 
 
 class Worker:
-    """One worker of a pool. `state` belongs to the pool; the rest is set once."""
+    """One worker of a pool. `state` and `is_started` belong to the pool; the rest is set once."""
 
     def __init__(self, number: int, options: "PoolOptions", calls: SimpleQueue, results: SimpleQueue) -> None:
         self.number = number
         self.state = WorkerState.STARTING
+        self.is_started = False
         self._options = options
         self._calls, self._results = calls, results
+        self._path = list(sys.path)
         self._may_close = threading.Event()
-        self.thread = threading.Thread(
-            target=self._main, name=f"{options.thread_name_prefix}_{number}", args=(list(sys.path),)
-        )
+        self.thread = threading.Thread(target=self._main, name=f"{options.thread_name_prefix}_{number}")
 
     def start(self) -> None:
         """Start the thread; the messages that follow end with WORKER_LEFT, and after `let_go` WORKER_ENDED."""
         self.thread.start()
+        self.is_started = True
 
     def let_go(self) -> None:
         """Allow the thread to close the interpreter: everything it has sent is settled."""
         self._may_close.set()
 
-    def _main(self, path: list[str]) -> None:
+    def _main(self) -> None:
         interpreter: Interpreter | None = None
         try:
             interpreter, is_initialized = obtain(self._options)
-            self._serve(interpreter, path, is_initialized)
+            self._serve(interpreter, is_initialized)
         except BaseException as exc:
             self._put(WORKER_LOST, (_unfinished(interpreter), f"{type(exc).__name__}: {exc}"))
         # What the worker has sent is lost when its interpreter is closed before it was taken, and large results point
@@ -63,43 +79,71 @@ class Worker:
     def _put(self, kind: int, body: object) -> None:
         self._results.put((kind, self.number, body, 0.0))
 
-    def _serve(self, interpreter: Interpreter, path: list[str], is_initialized: bool) -> None:
+    def _serve(self, interpreter: Interpreter, is_initialized: bool) -> None:
         options = self._options
-        setup = SimpleQueue()
         initializer = None if is_initialized else options.initializer
-        setup.put(
-            (self.number, self.thread.name, initializer, _warning_filters(), options.max_tasks_per_child or 0)
-        )
-        ids = (setup.id, self._calls.id, self._results.id)
-        interpreter.exec(
-            f"(lambda sys: sys.path.__setitem__(slice(None), {path!r}))(__import__('sys'))\n"
-            f"__import__('interp_pool._worker_main', fromlist=['serve']).serve{ids!r}"
-        )
+        setup = (self.number, self.thread.name, initializer, _warning_filters(), options.max_tasks_per_child or 0)
+        _enter(interpreter, self._path, "serve", setup, self._results, self._calls)
 
 
 def obtain(options: "PoolOptions") -> tuple[Interpreter, bool]:
     """Return a warm or new interpreter, and whether the initializer has run in it."""
-    if options.reuse:
+    if options.is_reusable:
         warm = reserve.take(options.initializer)
         if warm is not None:
             return warm, True
-        if options.initializer is not None:
-            warm = reserve.take(None)
-            if warm is not None:
-                return warm, False
+    if options.reuse and options.initializer is not None:
+        warm = reserve.take(None)
+        if warm is not None:
+            return warm, False
     return interp_api.create(), False
 
 
+def prepare(interpreter: Interpreter, options: "PoolOptions", is_initialized: bool) -> None:
+    """Make an interpreter as ready as a worker's is when it takes its first task.
+
+    Raises:
+        BrokenInterpreterPool: the initializer failed.
+    """
+    initializer = None if is_initialized else options.initializer
+    reply = SimpleQueue()
+    _enter(interpreter, sys.path, "prepare", (0, "", initializer, _warning_filters(), 0), reply)
+    item: ResultItem = reply.get_nowait()  # type: ignore[assignment]  # what _worker_main.prepare put
+    if item[0] == INITIALIZER_FAILED:
+        raise BrokenInterpreterPool("the initializer failed in a leased interpreter") from decode_failure(item[2])
+
+
 def release(interpreter: Interpreter, options: "PoolOptions") -> None:
-    """Keep an interpreter for others if it is fit for them, otherwise close it."""
+    """Keep an interpreter for others if it is fit for them, otherwise close it.
+
+    Raises:
+        InterpreterError: somebody is still running it.
+    """
     try:
-        is_fit = options.reuse and not options.max_tasks_per_child and interpreter.call(tidy)
+        is_fit = options.is_reusable and not options.max_tasks_per_child and interpreter.call(tidy)
+    except InterpreterNotFoundError:
+        return  # its user closed it
     except ExecutionFailed:
         is_fit = False
     if is_fit:
         reserve.give(options.initializer, interpreter, options.idle_timeout)
     else:
         interpreter.close()
+
+
+def _enter(interpreter: Interpreter, path: "list[Any]", function: str, setup: "Setup", *queues: SimpleQueue) -> None:
+    """Set `sys.path` inside and run a function of `_worker_main` with the ids of a queue for the setup and others."""
+    setup_queue = SimpleQueue()
+    setup_queue.put(setup)
+    ids = tuple(queue.id for queue in (setup_queue, *queues))
+    # Anything else in it the import system ignores, and it need not have a literal.
+    entries = [str(entry) for entry in path if isinstance(entry, str)]
+    entries += [parent for parent in dict.fromkeys(_PACKAGE_PARENTS) if parent not in entries]
+    interpreter.exec(
+        f"(lambda sys: sys.path.__setitem__(slice(None), {entries!r}))(__import__('sys'))\n"
+        f"__import__('interp_pool._worker_main', fromlist=['*']).{function}{ids!r}",
+        dedent=False,
+    )
 
 
 def _unfinished(interpreter: Interpreter | None) -> int | None:
@@ -110,7 +154,7 @@ def _unfinished(interpreter: Interpreter | None) -> int | None:
         return None
 
 
-def _warning_filters() -> Payload:
+def _warning_filters() -> "Payload":
     """Encode the warning filters that can be sent: their categories must be importable."""
     try:
         return interp_api.encode(list(warnings.filters), share=False)

@@ -32,32 +32,49 @@ _current: int | None = None  # the work id of the task that runs
 _SPIN = 50  # looks, of 0.1 us each, before the worker sleeps; they cost nobody else's GIL
 
 
-def serve(setup_id: int, calls_id: int, results_id: int) -> None:
-    """Run tasks until a None arrives or the task limit is reached.
+def serve(setup_id: int, results_id: int, calls_id: int) -> None:
+    """Run tasks until an end arrives or the task limit is reached.
 
     Args:
         setup_id: SimpleQueue that has one Setup.
-        calls_id: SimpleQueue that all workers take call items from.
         results_id: SimpleQueue that takes result items.
+        calls_id: SimpleQueue that all workers take call items from.
     """
     global _is_fit
     results = SimpleQueue(results_id)
-    setup: Setup = SimpleQueue(setup_id).get()  # type: ignore[assignment]
-    worker_id, name, initializer, warning_filters, max_tasks = setup
-    _name_thread(name)
+    setup: Setup = SimpleQueue(setup_id).get_nowait()  # type: ignore[assignment]  # what _worker put
+    if _prepare(setup, results):
+        was_fit, _is_fit = _is_fit, False  # until the loop has ended well
+        _is_fit = _serve_calls(SimpleQueue(calls_id), results, setup[0], setup[4] or sys.maxsize) and was_fit
+
+
+def prepare(setup_id: int, results_id: int) -> None:
+    """Make the interpreter as ready as a worker is, for somebody else to use."""
+    setup: Setup = SimpleQueue(setup_id).get_nowait()  # type: ignore[assignment]  # what _worker put
+    _prepare(setup, SimpleQueue(results_id))
+
+
+def _prepare(setup: "Setup", results: SimpleQueue) -> bool:
+    """Follow the setup, put WORKER_READY or INITIALIZER_FAILED; return whether the interpreter can be used."""
+    global _is_fit
+    worker_id, name, initializer, warning_filters, _ = setup
+    if name:
+        _name_thread(name)
     _set_warning_filters(warning_filters)
     started = perf_counter()
     if initializer is not None:
         try:
-            function, args, kwargs = _unpickled(initializer)  # type: ignore[misc]
+            function, args, kwargs = _unpickled(initializer)
             function(*args, **kwargs)
         except BaseException as exc:
             _is_fit = False
             results.put((INITIALIZER_FAILED, worker_id, encode_failure(_without_own_frame(exc)), 0.0))
-            return
+            return False
         del function, args, kwargs
+        # What it put there is lost when the interpreter is tidied up: the next one must run it anew.
+        _is_fit = not main_is_used()
     results.put((WORKER_READY, worker_id, None, perf_counter() - started))
-    _is_fit = _serve_calls(SimpleQueue(calls_id), results, worker_id, max_tasks or sys.maxsize)
+    return True
 
 
 def _serve_calls(calls: SimpleQueue, results: SimpleQueue, worker_id: int, max_tasks: int) -> bool:
@@ -65,12 +82,11 @@ def _serve_calls(calls: SimpleQueue, results: SimpleQueue, worker_id: int, max_t
     global _current
     get, put = calls.get, results.put
     for _ in range(max_tasks):
-        item = get(spin=_SPIN)
+        item: Any = get(spin=_SPIN)
         if item is None:
             put((WORKER_LEAVING, worker_id, True, 0.0))
             return True
-        work_id: int
-        work_id, payload = item  # type: ignore[misc]
+        work_id, payload = item
         _current = work_id
         try:
             put(_run(work_id, payload))
@@ -87,7 +103,7 @@ def _serve_calls(calls: SimpleQueue, results: SimpleQueue, worker_id: int, max_t
 def _run(work_id: int, payload: "Payload") -> tuple[int, int, object, float]:
     """Run one task; return its result item."""
     try:
-        function, args, kwargs = _unpickled(payload)  # type: ignore[misc]
+        function, args, kwargs = _unpickled(payload)
     except BaseException as exc:
         return TASK_UNREADABLE, work_id, encode_failure(exc), 0.0
     started = perf_counter()
@@ -115,7 +131,7 @@ def run_batch(
     results: list[object] = []
     try:
         for args in batch:
-            results.append(function(*args))
+            results.append(function(*args))  # noqa: PERF401  # what is there counts when the next one raises
     except BaseException as exc:
         return results, (TASK_FAILED, encode_failure(_without_own_frame(exc)))
     return results, None
@@ -131,11 +147,11 @@ def _encode_part(results: list[object], exc: BaseException) -> "Payload":
     raise exc
 
 
-def _unpickled(payload: "Payload") -> object:
-    obj = decode(payload)  # type: ignore[arg-type]
+def _unpickled(payload: "Payload") -> "tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]":
+    call: Any = decode(payload)
     if "__mp_main__" in sys.modules:
         adopt_main()
-    return obj
+    return call  # type: ignore[no-any-return]  # what encode_call made
 
 
 def _without_own_frame(exc: BaseException) -> BaseException:
@@ -155,7 +171,14 @@ def _set_warning_filters(payload: "Payload") -> None:
     import warnings
 
     warnings.resetwarnings()
-    warnings.filters[:] = decode(payload)  # type: ignore[arg-type, index]
+    filters: Any = decode(payload)
+    warnings.filters[:] = filters  # type: ignore[index]  # a list, whatever its stub says
+
+
+def main_is_used() -> bool:
+    """Return whether `__main__` has names of its own, or is a copy of the parent's."""
+    names = sys.modules["__main__"].__dict__
+    return "__mp_main__" in sys.modules or any(not (name[:2] == name[-2:] == "__") for name in names)
 
 
 def unfinished_work() -> int | None:
@@ -168,5 +191,4 @@ def tidy() -> bool:
     import _thread
 
     forget_main()
-    return _is_fit and _thread._count() == 0
-
+    return _is_fit and _thread._count() == 0  # pyright: ignore[reportPrivateUsage]  # no other way to count them all

@@ -5,6 +5,7 @@ not reach the tests.
 """
 
 import ast
+import dataclasses
 import errno
 import io
 import os
@@ -711,6 +712,12 @@ class TestReport:
         runs = [Run(f"run {index}", value, [FileMeasure("a.py")]) for index, value in enumerate(seconds)]
         assert report.timings(runs, FACTS).splitlines()[-1] == "  " + verdict
 
+    @pytest.mark.parametrize(("load", "is_doubtful"), [(None, False), (0.9, False), (1.1, True)])
+    def test_times_on_a_busy_machine_are_called_doubtful(self, load: float | None, is_doubtful: bool) -> None:
+        facts = dataclasses.replace(FACTS, load=load)
+        text = report.timings([Run("serial", 2.0, [FileMeasure("a.py")])], facts)
+        assert ("doubt the times" in text) is is_doubtful
+
 
 class TestCommandLine:
     @pytest.mark.parametrize("name", ["missing", "empty", "file"])
@@ -827,6 +834,6 @@ class TestWholeRun:
                 lines.append(line)
                 if line.startswith(last_line) and " files in " in line:
                     os.killpg(process.pid, signal.SIGINT)
-        assert process.returncode == 130
+        assert process.returncode == 130, "".join(lines)
         assert lines[-1] == "python -m interp_pool demo: interrupted\n"
         assert "Traceback" not in "".join(lines)

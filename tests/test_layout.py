@@ -21,25 +21,33 @@ ORDER = {
         "_errors",
         "_doorbell",
         "_channel",
+        "_token",
         "_tally",
-        "_transfer",
-        "_callables",
-        "_main_module",
-        "_queue",
+        "_gate",
         "_guards",
-        "_call",
+        "_main_module",
+        "_buffers",
+        "_callables",
+        "_careful_pickler",
+        "_transfer",
+        "_unbound",
+        "_watch",
+        "_queue",
+        "_remote",
         "_interpreter",
         "__init__",
     ],
     "interp_pool": [
         "_errors",
+        "_lifecycle",
         "_messages",
         "_worker_main",
-        "_worker",
-        "_lifecycle",
+        "_options",
         "_warm",
+        "_worker",
+        "_ledger",
+        "_work",
         "_pool",
-        "_batching",
         "_executor",
         "__init__",
         "demo.*",  # among themselves in any order
@@ -114,9 +122,7 @@ def _target(name: str) -> tuple[str, str, bool]:
 
 
 def _contents(root: Path) -> dict[str, bytes]:
-    files = (
-        file for package in ORDER for file in (root / package).rglob("*") if file.suffix in {".py", ".typed"}
-    )
+    files = (file for package in ORDER for file in (root / package).rglob("*") if file.suffix in {".py", ".typed"})
     return {str(file.relative_to(root)): file.read_bytes() for file in files}
 
 
@@ -142,17 +148,13 @@ def test_package_under_test_is_the_installed_one(package):
 
 def test_installed_files_are_those_of_the_checkout():
     """A stale installation would test yesterday's code."""
-    assert _contents(SITE_PACKAGES) == _contents(CHECKOUT), (
-        "not these sources are installed; run `make setup`"
-    )
+    assert _contents(SITE_PACKAGES) == _contents(CHECKOUT), "not these sources are installed; run `make setup`"
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: "/".join(file.relative_to(SITE_PACKAGES).parts))
 def test_file_imports_only_from_files_above_it(file):
     package, module = _module(file)
-    assert _rank(package, module) is not None, (
-        f"give {module} its place in ORDER[{package!r}] of test_layout.py"
-    )
+    assert _rank(package, module) is not None, f"give {module} its place in ORDER[{package!r}] of test_layout.py"
     objections = {
         f"line {line} imports {name}": objection
         for line, name in _Imports(file).found

@@ -171,7 +171,12 @@ def timings(runs: Sequence[Run], facts: Facts) -> str:
     for run in runs:
         if run.is_identical is False:
             lines.append(f"  {run.name} differs from {SERIAL} at {_first_difference(runs[0].measures, run.measures)}")
-    return "\n".join([*lines, "  " + _verdict(runs)])
+    lines.append("  " + _verdict(runs))
+    if facts.load is not None and facts.load > facts.cores / 2:
+        lines.append(
+            f"  Other programs were busy when the demo began (load average {facts.load:.1f}): doubt the times."
+        )
+    return "\n".join(lines)
 
 
 def _verdict(runs: Sequence[Run]) -> str:

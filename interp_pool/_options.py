@@ -1,0 +1,112 @@
+"""What a pool is made with: the checks of its arguments, and their defaults."""
+
+import itertools
+import os
+
+import interp_api
+from interp_pool._errors import TaskPicklingError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from interp_pool._messages import Payload
+
+DEFAULT_IDLE_TIMEOUT = 60.0  # seconds a warm interpreter of 2.5 MB and more is kept for the next executor
+
+_pool_counter = itertools.count().__next__
+
+
+class PoolOptions:
+    """The arguments of a pool, checked. `initializer` is the payload of (function, args, kwargs)."""
+
+    __slots__ = ("idle_timeout", "initializer", "max_tasks_per_child", "max_workers", "reuse", "thread_name_prefix")
+
+    def __init__(
+        self,
+        max_workers: int | None,
+        thread_name_prefix: str,
+        initializer: "Callable[..., object] | None",
+        initargs: tuple[object, ...],
+        max_tasks_per_child: int | None,
+        reuse: bool,
+        idle_timeout: float | None,
+    ) -> None:
+        """Check everything.
+
+        Raises:
+            TypeError: an argument has the wrong type.
+            ValueError: a number is out of range.
+            TaskPicklingError: the initializer or its arguments cannot be pickled.
+        """
+        if max_workers is None:
+            max_workers = os.process_cpu_count() or 1
+        check_count("max_workers", max_workers)
+        if max_tasks_per_child is not None:
+            check_count("max_tasks_per_child", max_tasks_per_child)
+        if idle_timeout is not None:
+            check_seconds("idle_timeout", idle_timeout)
+            if idle_timeout < 0:
+                raise ValueError(f"idle_timeout must be a non-negative number of seconds or None, got {idle_timeout!r}")
+        _check_str("thread_name_prefix", thread_name_prefix)
+        self.max_workers = max_workers
+        self.max_tasks_per_child = max_tasks_per_child
+        self.reuse = reuse
+        self.idle_timeout = idle_timeout
+        self.thread_name_prefix = thread_name_prefix or f"InterpreterPoolExecutor-{_pool_counter()}"
+        self.initializer = _encode_initializer(initializer, initargs)
+
+    @property
+    def is_reusable(self) -> bool:
+        """Whether an interpreter in which the initializer has run is what another equal initializer would make.
+
+        A payload that is more than bytes shares memory or names the main module, of which nothing stays.
+        """
+        return self.reuse and (self.initializer is None or type(self.initializer) is bytes)
+
+
+def _encode_initializer(initializer: "Callable[..., object] | None", initargs: tuple[object, ...]) -> "Payload | None":
+    if initializer is None:
+        return None
+    if not callable(initializer):
+        raise TypeError(f"initializer must be a callable, got {initializer!r}")
+    try:
+        args = tuple(initargs)
+    except TypeError:
+        raise TypeError(f"initargs must be a tuple, got {initargs!r}") from None
+    try:
+        return interp_api.encode_call(initializer, args, {})
+    except Exception as exc:
+        raise TaskPicklingError(f"cannot send initializer {initializer!r} or its arguments: {exc}") from exc
+
+
+def _check_str(name: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a str, got {value!r}")
+
+
+def check_count(name: str, value: object) -> None:
+    """Check a number of things.
+
+    Raises:
+        TypeError: it is not an int.
+        ValueError: it is less than 1.
+    """
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} must be an int, got {value!r}")
+    if value < 1:
+        # The first words are the standard library's.
+        raise ValueError(f"{name} must be greater than 0, got {value}")
+
+
+def check_seconds(name: str, value: object) -> None:
+    """Check a duration.
+
+    Raises:
+        TypeError: it is not a number.
+        ValueError: it is nan.
+    """
+    if not isinstance(value, int | float):
+        raise TypeError(f"{name} must be a number of seconds or None, got {value!r}")
+    if value != value:
+        raise ValueError(f"{name} must be a number of seconds or None, got {value!r}")

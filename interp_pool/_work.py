@@ -1,0 +1,127 @@
+"""A task on its way, and the ways its future ends.
+
+Owns what a future gets: the worker's result or failure, the breaking of the pool, the cancelling. It must not know how
+tasks reach the workers.
+
+Nothing of a result payload may outlive the settling: it may point into the memory of the worker, which closes its
+interpreter soon. So an exception loses its frames before a future keeps it.
+"""
+
+import interp_api
+from interp_api import InterpreterError
+from interp_pool._errors import BrokenInterpreterPool, ResultPicklingError, TaskPicklingError, WorkerLostError
+from interp_pool._messages import RESULT, TASK_FAILED, TASK_UNREADABLE, decode_failure
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+    from typing import Any
+
+    from interp_pool._ledger import Ledger
+    from interp_pool._messages import Failure, Payload
+
+
+class WorkItem:
+    """One task on its way: the future to settle, and the payload, which also keeps shared memory alive."""
+
+    __slots__ = ("future", "ledger", "payload", "work_id")
+
+    def __init__(self, future: "Future[Any]", payload: "Payload", ledger: "Ledger | None" = None) -> None:
+        self.future = future
+        self.payload = payload
+        self.ledger = ledger
+        self.work_id: int | None = None  # once it has left the backlog
+
+    def end(self) -> None:
+        """Called once the future is settled, whichever way."""
+        if self.ledger is not None:
+            self.ledger.end(self)
+
+
+def settle(item: WorkItem, kind: int, body: "Any") -> None:
+    """Settle a future with what the worker sent."""
+    error: BaseException | None = None
+    result: object = None
+    try:
+        if kind == RESULT:
+            result = interp_api.decode(body)
+        else:
+            error = task_error(kind, decode_failure(body))
+    except BaseException as exc:
+        # From the user's __setstate__ and the like, so even a SystemExit is the future's.
+        error = ResultPicklingError(f"result could not be unpickled: {exc}")
+        error.__cause__ = without_frames(exc)
+    body = None
+    if error is not None:
+        _fail(item, error)
+        return
+    try:
+        item.future.set_result(result)
+    finally:
+        item.end()
+
+
+def without_frames(exc: BaseException) -> BaseException:
+    """Replace an exception's traceback, but for the frame that caught it, by a note with its text.
+
+    Its frames, and with them those of all callers, hold the payload, the task or the future: these would stay for as
+    long as the exception, and make a cycle with it.
+    """
+    if exc.__traceback__ is not None and exc.__traceback__.tb_next is not None:
+        from traceback import format_tb
+
+        text = "".join(format_tb(exc.__traceback__.tb_next)).rstrip()
+        exc.add_note(f"Traceback (most recent call last):\n{text}")
+    link: BaseException | None = exc
+    for _ in range(20):  # a chain can be a ring
+        if link is not None:
+            link.__traceback__ = None
+            link = link.__context__
+    return exc
+
+
+def task_error(kind: int, failure: BaseException) -> BaseException:
+    """Return what a future gets for a failure the worker sent."""
+    if kind == TASK_FAILED:
+        return failure
+    if kind == TASK_UNREADABLE:
+        error: BaseException = TaskPicklingError(f"args not shareable: the worker could not unpickle them: {failure}")
+    else:
+        error = ResultPicklingError(f"result not shareable: {failure}")
+    error.__cause__ = failure.__cause__ or failure
+    for note in getattr(failure, "__notes__", ()):
+        error.add_note(note)
+    return error
+
+
+def cancel(item: WorkItem) -> None:
+    """End a future that no worker has been given."""
+    try:
+        item.future.cancel()
+        item.future.set_running_or_notify_cancel()
+    finally:
+        item.end()
+
+
+def fail_broken(item: WorkItem, cause: "BaseException | str") -> None:
+    """End a future because the pool cannot run its task any more."""
+    if not item.future.running() and not item.future.set_running_or_notify_cancel():
+        item.end()
+        return
+    error = BrokenInterpreterPool(f"the pool broke before the task was done: {cause}")
+    error.__cause__ = cause if isinstance(cause, BaseException) else None
+    _fail(item, error)
+
+
+def fail_lost(item: WorkItem, failure: "Failure | str") -> None:
+    """End a future because its worker failed."""
+    error = WorkerLostError("the worker failed while it ran the task; the pool goes on with another")
+    error.__cause__ = InterpreterError(failure) if isinstance(failure, str) else decode_failure(failure)
+    _fail(item, error)
+
+
+def _fail(item: WorkItem, error: BaseException) -> None:
+    try:
+        item.future.set_exception(error)
+    finally:
+        item.end()

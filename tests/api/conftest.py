@@ -1,0 +1,61 @@
+"""Scripts in processes of their own, and interpreters that are closed in the end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+import interp_api
+
+TESTS = Path(__file__).parents[1]
+
+
+class Finished:
+    """What a process printed and how it ended."""
+
+    def __init__(self, process):
+        self.status, self.out, self.err = process.returncode, process.stdout, process.stderr
+
+    def __repr__(self):
+        return f"<status {self.status}>\n{self.out}\n{self.err}"
+
+
+@pytest.fixture
+def run_python():
+    """Run Python with arguments in a process of its own, with this interpreter's packages and `tasks`."""
+
+    def run(*arguments, stdin="", timeout=60, **environ):
+        environ = {**os.environ, "PYTHONPATH": str(TESTS), **environ}
+        command = [sys.executable, "-W", "error", *map(str, arguments)]
+        return Finished(
+            subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=timeout, env=environ)
+        )
+
+    return run
+
+
+@pytest.fixture
+def run_script(run_python, tmp_path):
+    """Run a script from a file."""
+
+    def run(source, **options):
+        path = tmp_path / "script.py"
+        path.write_text(dedent(source))
+        return run_python(path, **options)
+
+    return run
+
+
+@pytest.fixture
+def interpreter():
+    """Lend an interpreter that finds `tasks`."""
+    interpreter = interp_api.create()
+    interpreter.exec(f"import sys; sys.path.append({str(TESTS)!r})")
+    yield interpreter
+    if interpreter in interp_api.list_all():
+        interpreter.close()

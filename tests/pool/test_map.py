@@ -1,0 +1,131 @@
+"""map: order, batches, limits, and exceptions in their place."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import tasks
+
+import interp_api
+from interp_pool import InterpreterPoolExecutor, ResultPicklingError, TaskPicklingError
+
+CHUNKSIZES = [None, 1, 2, 3, 100]
+
+
+@pytest.mark.parametrize("chunksize", CHUNKSIZES)
+def test_map_returns_results_in_order(executor, chunksize):
+    assert list(executor.map(tasks.identity, range(50), chunksize=chunksize)) == list(range(50))
+
+
+@pytest.mark.parametrize("chunksize", CHUNKSIZES)
+def test_map_iterables_of_different_lengths_ends_with_the_shortest(executor, chunksize):
+    assert list(executor.map(tasks.add, [1, 2, 3], itertools.count(10), chunksize=chunksize)) == [11, 13, 15]
+
+
+@pytest.mark.parametrize("iterables", [(), ([],)])
+def test_map_over_nothing_returns_nothing(executor, iterables):
+    assert list(executor.map(tasks.identity, *iterables)) == []
+
+
+@pytest.mark.parametrize("chunksize", CHUNKSIZES)
+def test_map_exception_comes_in_its_place(executor, chunksize):
+    results = executor.map(tasks.fail_on_three, range(6), chunksize=chunksize)
+    assert [next(results) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(ValueError, match="bad item 3") as info:
+        next(results)
+    assert "fail_if" in str(info.value.__cause__)
+    assert list(results) == []
+
+
+@pytest.mark.parametrize("chunksize", CHUNKSIZES)
+def test_map_result_that_cannot_be_pickled_comes_in_its_place(executor, chunksize):
+    results = executor.map(tasks.make_unpicklable_on_three, range(6), chunksize=chunksize)
+    assert [next(results) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(ResultPicklingError, match="this one cannot be pickled"):
+        next(results)
+
+
+@pytest.mark.parametrize("chunksize", CHUNKSIZES)
+def test_map_argument_that_cannot_be_pickled_comes_in_its_place(executor, chunksize):
+    results = executor.map(tasks.identity, [0, 1, tasks.NoPickle(), 3], chunksize=chunksize)
+    assert [next(results), next(results)] == [0, 1]
+    with pytest.raises(TaskPicklingError, match="this one cannot be pickled"):
+        next(results)
+
+
+@pytest.mark.parametrize("buffersize", [None, 2])
+def test_map_iterable_that_raises_passes_it_on(executor, buffersize):
+    def items():
+        yield from (1, 2, 3)
+        raise KeyError("from the iterable")
+
+    with pytest.raises(KeyError, match="from the iterable"):
+        list(executor.map(tasks.identity, items(), buffersize=buffersize))
+    assert executor.submit(tasks.identity, 5).result(60) == 5
+
+
+@pytest.mark.parametrize("chunksize", [None, 3])
+def test_map_infinite_iterable_with_buffersize_works(executor, chunksize):
+    results = executor.map(tasks.identity, itertools.count(), buffersize=6, chunksize=chunksize)
+    assert list(itertools.islice(results, 20)) == list(range(20))
+    results.close()
+
+
+def test_map_buffersize_bounds_what_is_taken_from_the_iterable(executor):
+    taken = itertools.count()
+    results = executor.map(tasks.identity, taken, buffersize=4)
+    assert next(taken) == 4
+    assert next(results) == 0
+    assert next(taken) == 6  # one more was taken
+    results.close()
+
+
+def test_map_with_buffersize_finishes_when_the_executor_is_not_kept():
+    assert list(InterpreterPoolExecutor(1).map(tasks.identity, range(20), buffersize=2)) == list(range(20))
+
+
+def test_map_without_buffersize_finishes_when_the_executor_is_not_kept():
+    assert list(InterpreterPoolExecutor(1).map(tasks.identity, range(20))) == list(range(20))
+
+
+def test_map_timeout_raises_and_cancels_the_rest(executor, gate):
+    with pytest.raises(TimeoutError):
+        list(executor.map(tasks.hold, [gate.started] * 9, [gate.exits] * 9, timeout=0.01))
+    gate.open(9)
+    executor.shutdown()
+    assert gate.started.qsize() <= 4
+
+
+def test_map_infinite_timeout_is_no_limit(executor):
+    assert list(executor.map(tasks.identity, range(3), timeout=float("inf"))) == [0, 1, 2]
+
+
+def test_map_closed_early_cancels_what_waits():
+    with InterpreterPoolExecutor(1) as executor:
+        ran, exits = interp_api.create_queue(), interp_api.create_queue()
+        results = executor.map(tasks.hold, [ran] * 9, [exits] * 9)
+        exits.put(None)
+        next(results)
+        assert ran.get(timeout=60) == ran.get(timeout=60)  # the second one runs, the third is sent
+        results.close()
+        exits.put(None)
+        exits.put(None)
+    assert ran.qsize() <= 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "text"),
+    [
+        ({"chunksize": 0}, ValueError, "chunksize must be None or > 0, got 0"),
+        ({"chunksize": 1.5}, TypeError, "chunksize must be an integer or None, got 1.5"),
+        ({"buffersize": 0}, ValueError, "buffersize must be None or > 0, got 0"),
+        ({"buffersize": "x"}, TypeError, "buffersize must be an integer or None, got 'x'"),
+        ({"timeout": "x"}, TypeError, "timeout must be a number of seconds or None, got 'x'"),
+        ({"timeout": float("nan")}, ValueError, "timeout must be a number of seconds or None, got nan"),
+    ],
+)
+def test_map_with_bad_argument_raises_at_once_with_the_value(arguments, error, text):
+    with pytest.raises(error) as info:
+        InterpreterPoolExecutor(1).map(tasks.identity, [1], **arguments)
+    assert str(info.value) == text

@@ -1,0 +1,120 @@
+"""What crosses between pool and worker: failures keep type, arguments, attributes, notes and the traceback's text."""
+
+from __future__ import annotations
+
+import pytest
+import tasks
+
+import interp_pool._messages as messages
+from interp_api import ExecutionFailed
+from interp_pool._messages import decode_failure, encode_failure
+
+
+def caught(function, *args):
+    with pytest.raises(BaseException) as info:  # noqa: PT011  # any
+        function(*args)
+    return info.value
+
+
+def through(exc):
+    return decode_failure(encode_failure(exc))
+
+
+def test_message_kinds_have_distinct_numbers_with_task_outcomes_first():
+    names = """RESULT TASK_FAILED TASK_UNREADABLE RESULT_UNSENDABLE WORKER_READY INITIALIZER_FAILED WORKER_LEAVING
+    WORKER_LOST WORKER_LEFT WORKER_ENDED POOL_CALLED""".split()
+    assert [getattr(messages, name) for name in names] == list(range(len(names)))
+
+
+def test_failure_of_plain_exception_keeps_arguments_and_traceback_text():
+    back = through(caught(tasks.fail, ValueError("x", 5)))
+    assert type(back) is ValueError
+    assert back.args == ("x", 5)
+    assert type(back.__cause__) is ExecutionFailed
+    assert "in fail\n    raise exc" in str(back.__cause__)
+
+
+def test_failure_with_two_argument_constructor_is_rebuilt():
+    back = through(caught(tasks.fail, tasks.TwoArguments("salt", "pepper")))
+    assert type(back) is tasks.TwoArguments
+    assert str(back) == "salt and pepper"
+    assert (back.left, back.right) == ("salt", "pepper")
+
+
+def test_failure_whose_constructor_changes_its_argument_is_not_changed_twice():
+    back = through(tasks.Renames("luck"))
+    assert type(back) is tasks.Renames
+    assert str(back) == "no luck"
+
+
+def test_failure_whose_reduce_method_forgets_notes_keeps_them():
+    assert through(caught(tasks.fail_with_note)).__notes__ == ["but this is kept"]
+
+
+def test_failure_keeps_notes_once():
+    exc = ValueError("x")
+    exc.add_note("one")
+    assert through(exc).__notes__ == ["one"]
+
+
+def test_failure_with_unpicklable_attribute_loses_only_that():
+    back = through(caught(tasks.fail_with_unpicklable_attribute))
+    assert type(back) is tasks.WithAttribute
+    assert back.number == 5
+    assert not hasattr(back, "lock")
+
+
+def test_failure_with_unpicklable_argument_keeps_its_text():
+    back = through(caught(tasks.fail, tasks.WithAttribute(tasks.NoPickle(), 7)))
+    assert type(back) is tasks.WithAttribute
+    assert "NoPickle" in back.args[0]
+    assert back.args[1] == "7"
+
+
+def test_failure_of_local_class_is_told_as_text():
+    back = through(caught(tasks.fail_with_local_class))
+    assert type(back) is ExecutionFailed
+    assert back.excinfo.type.__name__ == "LocalError"
+    assert "of a local class" in str(back)
+
+
+def test_failure_that_unpickles_to_something_else_is_rebuilt_as_itself():
+    back = through(tasks.ReducesToInt("x"))
+    assert type(back) is tasks.ReducesToInt
+    assert back.args == ("x",)
+
+
+def test_failure_without_text_keeps_its_type():
+    back = through(caught(tasks.fail, tasks.BadText("x")))
+    assert type(back) is tasks.BadText
+    assert back.args == ("x",)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("module spam does not support loading in subinterpreters", "module 'spam'"),
+        ("cannot load module more than once per process", "an extension module that 'tasks' imports"),
+        ("PyO3 modules do not yet support subinterpreters, see https", "an extension module that 'tasks' imports"),
+        (
+            "Interpreter change detected - this module can only be loaded into one interpreter per process.",
+            "an extension module that 'tasks' imports",
+        ),
+    ],
+)
+def test_failure_of_refused_extension_module_names_it_and_the_remedy(text, told):
+    back = through(caught(tasks.fail_as_import, text))
+    assert type(back) is ImportError
+    assert back.__notes__ == [
+        f"{told} does not support subinterpreters: run this task in a ThreadPoolExecutor or ProcessPoolExecutor"
+    ]
+
+
+def test_failure_of_other_import_gets_no_note():
+    assert not hasattr(through(ImportError("no module named spam")), "__notes__")
+
+
+def test_failure_in_ring_of_causes_ends():
+    first, second = ValueError("a"), ValueError("b")
+    first.__cause__, second.__cause__ = second, first
+    assert through(first).args == ("a",)

@@ -1,0 +1,170 @@
+"""Warm interpreters: who gets them, who does not, and when they end."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import tasks
+
+import interp_api
+from interp_pool import InterpreterPoolExecutor, close_idle
+from interp_pool._warm import MOST_IDLE, Reserve, reserve
+
+
+def run(function, *args, **options):
+    with InterpreterPoolExecutor(1, **options) as executor:
+        return executor.submit(function, *args).result(60)
+
+
+def test_second_executor_gets_the_interpreter_of_the_first():
+    assert run(tasks.current_id) == run(tasks.current_id)
+
+
+@pytest.mark.parametrize("options", [{"reuse": False}, {"max_tasks_per_child": 5}])
+def test_executor_that_wants_fresh_interpreters_leaves_none_behind(options):
+    run(tasks.current_id, **options)
+    assert len(reserve) == 0
+
+
+def test_executor_without_reuse_does_not_take_a_warm_one():
+    assert run(tasks.current_id) != run(tasks.current_id, reuse=False)
+
+
+def test_initialized_interpreter_goes_to_equal_initializer_only():
+    options = {"initializer": tasks.initialize, "initargs": ("key", 1)}
+    first = run(tasks.current_id, **options)
+    assert run(tasks.current_id) != first
+    assert run(tasks.current_id, initializer=tasks.initialize, initargs=("key", 2)) != first
+    assert run(tasks.current_id, **options) == first
+    assert run(tasks.look_up, "runs", **options) == 1
+
+
+def test_plain_warm_interpreter_is_initialized_for_the_next():
+    first = run(tasks.current_id)
+    assert run(tasks.current_id, initializer=tasks.initialize, initargs=("key", 1)) == first
+
+
+def test_initializer_that_used_main_runs_again_for_the_next_executor():
+    """What it left in `__main__` is gone, so an interpreter that it ran in is not what it would make."""
+    options = {"initializer": tasks.initialize_in_main, "initargs": ("config", 5)}
+    assert run(tasks.look_in_main, "config", **options) == 5
+    assert run(tasks.look_in_main, "config", **options) == 5
+
+
+def test_initializer_with_shared_memory_runs_again_for_the_next_executor():
+    for value in (1, 1):
+        buffer = bytearray([value]) * 4
+        assert run(tasks.look_up, "missing", initializer=tasks.initialize_with_view, initargs=(memoryview(buffer),)) is None
+        assert len(reserve) == 0
+
+
+def test_main_is_emptied_on_return():
+    assert run(tasks.bind_in_main, "leftover") is None
+    assert run(tasks.main_names) == []
+
+
+def test_interpreter_with_foreign_thread_is_closed_and_not_kept():
+    gate = interp_api.create_queue()
+    with InterpreterPoolExecutor(1) as executor:
+        left = executor.submit(tasks.leave_thread, gate).result(60)
+        gate.put(None)
+        executor.shutdown(wait=False)
+    # The thread may have ended before the worker did: then the interpreter is as good as new.
+    assert len(reserve) == 1 or left not in {interpreter.id for interpreter in interp_api.list_all()}
+
+
+def test_interpreter_whose_thread_still_runs_is_not_kept(gate):
+    executor = InterpreterPoolExecutor(1)
+    left = executor.submit(tasks.leave_thread, gate.exits).result(60)
+    (worker,) = executor._pool._workers.values()
+    released = threading.Event()
+    original = worker.thread.join
+
+    executor.shutdown(wait=False)
+    while not worker._may_close.is_set():
+        original(0.001)
+    gate.open()  # closing waits for the thread
+    executor.shutdown()
+    released.set()
+    assert left not in {interpreter.id for interpreter in interp_api.list_all()} or len(reserve) == 1
+
+
+@pytest.mark.parametrize(
+    "options", [{"initializer": tasks.fail_to_initialize, "initargs": ("x",)}, {"initializer": tasks.exit_in_initializer}]
+)
+def test_interpreter_with_failed_initializer_is_not_kept(logged, options):
+    with InterpreterPoolExecutor(1, **options) as executor:
+        assert executor.submit(tasks.identity, 1).exception(60)
+    assert len(reserve) == 0
+
+
+def test_interpreter_of_lost_worker_is_not_kept():
+    with InterpreterPoolExecutor(1) as executor:
+        assert executor.submit(tasks.break_loop).exception(60)
+    assert len(reserve) == 0
+
+
+def test_warm_interpreter_that_somebody_closed_is_passed_over():
+    first = run(tasks.current_id)
+    interp_api.Interpreter(first).close()
+    assert run(tasks.current_id) != first
+
+
+def test_close_idle_closes_everything_and_can_be_repeated():
+    run(tasks.current_id)
+    before = {interpreter.id for interpreter in interp_api.list_all()}
+    close_idle()
+    assert len(before) - len(interp_api.list_all()) == 1
+    close_idle()
+    assert len(reserve) == 0
+
+
+@pytest.mark.skipif(interp_api.CLOSING_LEAKS, reason="this CPython keeps warm interpreters for ever")
+def test_idle_timeout_closes_the_interpreter():
+    first = run(tasks.current_id, idle_timeout=0.0)
+    reaper = reserve._reaper
+    if reaper is not None:
+        reaper.join(60)
+    assert len(reserve) == 0
+    assert first not in {interpreter.id for interpreter in interp_api.list_all()}
+
+
+@pytest.mark.parametrize("idle_timeout", [None, float("inf"), 1e300])
+def test_idle_timeout_that_never_comes_keeps_the_interpreter(idle_timeout):
+    first = run(tasks.current_id, idle_timeout=idle_timeout)
+    assert run(tasks.current_id, idle_timeout=idle_timeout) == first
+
+
+class FakeInterpreter:
+    def __init__(self):
+        self.is_closed = False
+
+    def is_running(self):
+        return False
+
+    def close(self):
+        self.is_closed = True
+
+
+def test_reserve_keeps_the_most_idle_and_closes_the_oldest():
+    kept = Reserve()
+    made = [FakeInterpreter() for _ in range(MOST_IDLE + 2)]
+    for interpreter in made:
+        kept.give(None, interpreter, None)
+    assert [interpreter.is_closed for interpreter in made[:3]] == [True, True, False]
+    assert kept.take(None) is made[-1]
+    kept.close_idle()
+    assert all(interpreter.is_closed for interpreter in made[:-1])
+
+
+def test_reserve_goes_on_when_one_cannot_be_closed():
+    class Stubborn(FakeInterpreter):
+        def close(self):
+            raise interp_api.InterpreterError("interpreter running")
+
+    kept, last = Reserve(), FakeInterpreter()
+    kept.give(None, Stubborn(), None)
+    kept.give(None, last, None)
+    kept.close_idle()
+    assert last.is_closed
