@@ -92,9 +92,11 @@ class Gate:
         """
         interpreter_whence(self._id)
         try:
-            return keeping(self._qid, action, *args, **kwargs)
+            result = keeping(self._qid, action, *args, **kwargs)
         except QueueError:
             self._refuse(refusal)
+        self._refs = QueueRefs([])  # whoever comes now is told that there is no such interpreter
+        return result
 
     def _refuse(self, refusal: str) -> "NoReturn":
         interpreter_whence(self._id)  # it may be gone for good

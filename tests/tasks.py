@@ -215,11 +215,11 @@ def make_exits_when_unpickled(kind):
     return ExitsWhenUnpickled(kind)
 
 
-def make_bytes(size):
+def make_x_bytes(size):
     return b"x" * size
 
 
-def make_bytearray(size):
+def make_y_bytearray(size):
     return bytearray(b"y" * size)
 
 
@@ -505,3 +505,59 @@ def current_id_of(item):
 
 def view_sum(view):
     return sum(view)
+
+
+def raise_tally(ids, count):
+    from interp_api._tally import Tally
+
+    for _ in range(count):
+        Tally(*ids).raise_by_one([])
+
+
+def echo(there, back, count):
+    from interp_api import SimpleQueue
+
+    source, target = SimpleQueue(there), SimpleQueue(back)
+    for _ in range(count):
+        target.put(source.get(timeout=60))
+
+
+def put_simply(id, item):
+    from interp_api import SimpleQueue
+
+    SimpleQueue(id).put(item)
+
+
+def get_and_report(queue, order, name):
+    queue.get(timeout=60)
+    order.put(name)
+
+
+def get_from_inner(outer):
+    inner = outer.get(timeout=60)["queue"]
+    return inner.id, inner.get(timeout=60)
+
+
+def put_by_id(id, item):
+    from interp_api import Queue
+
+    Queue(id).put(item)
+
+
+def get_by_id(id):
+    from interp_api import Queue
+
+    return Queue(id).get(timeout=60)
+
+
+def finish_task(queue):
+    queue.task_done()
+
+
+def put_all_and_shut_down(queue, items):
+    put_all(queue, items)
+    queue.shutdown()
+
+
+def unbound_name(queue):
+    return repr(queue.unbounditems)

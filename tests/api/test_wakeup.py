@@ -29,10 +29,20 @@ def sleepers():
     del refs
 
 
+class Other:
+    """Another thread, asleep."""
+
+    def __init__(self):
+        self.bell = _doorbell.Doorbell()
+        self.address = self.bell.address
+        self.wait = self.bell.wait
+
+
 @pytest.fixture
 def other(sleepers):
-    """Another thread's bell."""
-    return _doorbell.Doorbell()
+    other = Other()
+    yield other
+    del other.bell, other.wait
 
 
 def after(function, step, *, on=1):
@@ -145,7 +155,7 @@ def test_ring_read_in_vain_at_timeout_goes_to_the_next_sleeper(sleepers, other, 
             assert queue_get(sleepers)[0] == bell.address
             queue_put(sleepers, other.address, 3)
             return False
-        os.read(other.reader, 8)
+        os.read(other.bell.reader, 8)
         queue_put(sleepers, other.address, 3)
         return True
 

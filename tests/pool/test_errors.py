@@ -49,7 +49,7 @@ FAULTS = [
     ("interrupt", RESULT_UNPICKLED, (tasks.make_exits_when_unpickled, KeyboardInterrupt), ResultPicklingError,
      "result could not be unpickled: while unpickling"),
     ("recursion", RUN, (tasks.recurse,), RecursionError, "maximum recursion depth exceeded"),
-    ("memory", RUN, (tasks.make_bytes, 1 << 62), MemoryError, ""),
+    ("memory", RUN, (tasks.make_x_bytes, 1 << 62), MemoryError, ""),
     ("two arguments", RUN, (tasks.fail_with, tasks.TwoArguments, 1, 2), tasks.TwoArguments, "1 and 2"),
     ("renamed", RUN, (tasks.fail_with, tasks.Renames, "luck"), tasks.Renames, "no luck"),
     ("attribute", RUN, (tasks.fail_with_unpicklable_attribute,), tasks.WithAttribute, "has a lock"),

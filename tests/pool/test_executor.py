@@ -233,6 +233,7 @@ def test_manager_failure_fails_every_future_loudly(gate, logged, monkeypatch):
     executor.shutdown()
     executor._pool.check_invariants()
     assert logged == [(logging.CRITICAL, "the manager thread of a pool failed:", ZeroDivisionError)]
+    executor._pool._broken = None  # its traceback holds the pool, as long as somebody holds the error
 
 
 def test_no_thread_for_manager_fails_submit_and_the_next_one_works(executor, monkeypatch):

@@ -71,7 +71,7 @@ def test_large_bytes_there_and_back(executor, size):
 
 
 @pytest.mark.parametrize(
-    ("make", "fill"), [(tasks.make_bytes, b"x"), (tasks.make_bytearray, b"y"), (tasks.make_picklebuffer, b"z")]
+    ("make", "fill"), [(tasks.make_x_bytes, b"x"), (tasks.make_y_bytearray, b"y"), (tasks.make_picklebuffer, b"z")]
 )
 def test_result_does_not_point_into_the_memory_of_a_closed_worker(make, fill):
     with InterpreterPoolExecutor(2, reuse=False) as executor:
@@ -84,6 +84,6 @@ def test_result_does_not_point_into_the_memory_of_a_closed_worker(make, fill):
 
 
 def test_result_is_the_callers_own(executor):
-    first, second = (executor.submit(tasks.make_bytearray, LARGE).result(60) for _ in range(2))
+    first, second = (executor.submit(tasks.make_y_bytearray, LARGE).result(60) for _ in range(2))
     first[0] = 0
     assert second[0] == ord("y")

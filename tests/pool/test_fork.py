@@ -1,0 +1,148 @@
+"""os.fork with executors open: the parent goes on, the child survives and is told."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+import scripts
+
+del sys.path[0]
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+
+HEAD = """
+import os, sys, threading, warnings
+from interp_pool import BrokenInterpreterPool, InterpreterPool, InterpreterPoolExecutor
+from interp_api import create_queue
+warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+
+def fork(in_child):
+    sys.stdout.flush()
+    pid = os.fork()
+    if not pid:
+        try:
+            in_child()
+        finally:
+            sys.stdout.flush()
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+def refused(executor):
+    try:
+        executor.submit(pow, 2, 3)
+    except BrokenInterpreterPool as exc:
+        print("child:", exc)
+    executor.shutdown()
+"""
+TOLD = "child: the pool is broken and takes no tasks: the process was forked, and its workers live in the parent\n"
+
+
+def test_fork_with_idle_executor_ends_workers_and_both_sides_go_on(tmp_path):
+    script = (
+        HEAD
+        + """
+ex = InterpreterPoolExecutor(2)
+print(list(ex.map(abs, range(-3, 0))))
+print("status", fork(lambda: refused(ex)))
+print(ex.submit(pow, 2, 3).result())
+"""
+    )
+    assert scripts.run_text(tmp_path, script) == (0, f"[3, 2, 1]\n{TOLD}status 0\n8\n", "")
+
+
+def test_fork_with_warm_interpreters_and_closed_executor(tmp_path):
+    script = (
+        HEAD
+        + """
+with InterpreterPoolExecutor(2) as ex:
+    print(list(ex.map(abs, range(-3, 0))))
+def child():
+    with InterpreterPoolExecutor(1) as own:
+        print("child:", own.submit(pow, 2, 3).result())
+print("status", fork(child))
+with InterpreterPoolExecutor(2) as ex:
+    print(ex.submit(pow, 2, 3).result())
+"""
+    )
+    assert scripts.run_text(tmp_path, script) == (0, "[3, 2, 1]\nchild: 8\nstatus 0\n8\n", "")
+
+
+def test_fork_with_shared_pool_lets_the_child_shut_down(tmp_path):
+    script = (
+        HEAD
+        + """
+pool = InterpreterPool(1)
+ex = InterpreterPoolExecutor(pool=pool)
+print(ex.submit(pow, 2, 3).result())
+print("status", fork(lambda: refused(ex)))
+print(ex.submit(pow, 2, 4).result())
+"""
+    )
+    assert scripts.run_text(tmp_path, script) == (0, f"8\n{TOLD}status 0\n16\n", "")
+
+
+def test_fork_in_child_that_exits_normally_does_not_hang(tmp_path):
+    script = (
+        HEAD
+        + """
+ex = InterpreterPoolExecutor(1)
+print(ex.submit(pow, 2, 3).result(), flush=True)
+pid = os.fork()
+if not pid:
+    sys.exit(0)
+print(os.waitpid(pid, 0)[1])
+"""
+    )
+    assert scripts.run_text(tmp_path, script) == (0, "8\n0\n", "")
+
+
+def test_fork_with_busy_worker_warns_and_the_parent_goes_on(tmp_path):
+    script = (
+        HEAD
+        + """
+warnings.simplefilter("always", RuntimeWarning)
+ex = InterpreterPoolExecutor(1)
+started, gate = create_queue(), create_queue()
+def task(started, gate):
+    started.put(1)
+    return gate.get()
+if __name__ == "__main__":
+    future = ex.submit(task, started, gate)
+    started.get()
+    pid = os.fork()
+    if not pid:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    gate.put(5)
+    print(future.result())
+    ex.shutdown()
+"""
+    )
+    status, output, errors = scripts.run_text(tmp_path, script)
+    assert (status, output) == (0, "5\n")
+    assert "RuntimeWarning: fork() with 1 running interpreter(s)" in errors
+
+
+def test_fork_in_callback_does_not_wait_for_itself(tmp_path):
+    script = (
+        HEAD
+        + """
+warnings.simplefilter("ignore", RuntimeWarning)
+ex = InterpreterPoolExecutor(1)
+done = threading.Event()
+def callback(future):
+    pid = os.fork()
+    if not pid:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    done.set()
+ex.submit(pow, 2, 3).add_done_callback(callback)
+print(done.wait(30))
+"""
+    )
+    assert scripts.run_text(tmp_path, script)[:2] == (0, "True\n")
