@@ -296,7 +296,7 @@ class Interpreter:
                 return decode(outcome)
             except Exception as exc:
                 raise NotShareableError(f"result could not be unpickled: {exc}") from exc
-        what = "callable and arguments" if kind == ARGUMENTS_FAILED else "result of"
+        what = "callable and arguments" if kind == ARGUMENTS_FAILED else "result"
         raise NotShareableError(f"{what} not shareable: {outcome}")
 
     def call_in_thread(self, callable: "Callable[..., object]", /, *args: object, **kwargs: object) -> Thread:  # noqa: A002  # documented

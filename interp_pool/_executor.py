@@ -9,6 +9,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from time import monotonic
+from typing import overload
 
 import interp_api
 from interp_pool._errors import BrokenInterpreterPool, TaskPicklingError
@@ -154,6 +155,60 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         self._pool.check_open()
         if self._shutdown:
             raise RuntimeError("cannot schedule new futures after shutdown")
+
+    @overload  # type: ignore[override]  # narrower: a wrong argument is an error
+    def map[T, A1](
+        self,
+        fn: "Callable[[A1], T]",
+        iterable1: "Iterable[A1]",
+        /,
+        *,
+        timeout: float | None = None,
+        chunksize: int | None = None,
+        buffersize: int | None = None,
+    ) -> "Iterator[T]": ...
+
+    @overload
+    def map[T, A1, A2](
+        self,
+        fn: "Callable[[A1, A2], T]",
+        iterable1: "Iterable[A1]",
+        iterable2: "Iterable[A2]",
+        /,
+        *,
+        timeout: float | None = None,
+        chunksize: int | None = None,
+        buffersize: int | None = None,
+    ) -> "Iterator[T]": ...
+
+    @overload
+    def map[T, A1, A2, A3](
+        self,
+        fn: "Callable[[A1, A2, A3], T]",
+        iterable1: "Iterable[A1]",
+        iterable2: "Iterable[A2]",
+        iterable3: "Iterable[A3]",
+        /,
+        *,
+        timeout: float | None = None,
+        chunksize: int | None = None,
+        buffersize: int | None = None,
+    ) -> "Iterator[T]": ...
+
+    @overload
+    def map[T](
+        self,
+        fn: "Callable[..., T]",
+        iterable1: "Iterable[Any]",
+        iterable2: "Iterable[Any]",
+        iterable3: "Iterable[Any]",
+        iterable4: "Iterable[Any]",
+        /,
+        *iterables: "Iterable[Any]",
+        timeout: float | None = None,
+        chunksize: int | None = None,
+        buffersize: int | None = None,
+    ) -> "Iterator[T]": ...
 
     def map[T](
         self,

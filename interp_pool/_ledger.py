@@ -10,6 +10,17 @@ if TYPE_CHECKING:
     from interp_pool._work import WorkItem
 
 
+def release_if_held(lock: "threading.Condition | threading.RLock") -> None:
+    """Release a reentrant lock that a `with` block may not have released.
+
+    On CPython 3.14 the exception of a signal handler can strike after the lock was taken and before the block began.
+    """
+    try:
+        lock.release()
+    except RuntimeError:
+        pass  # this thread does not hold it
+
+
 class Ledger:
     """One executor's tasks from submit to settling. Thread safety: all methods."""
 
@@ -18,7 +29,7 @@ class Ledger:
     def __init__(self) -> None:
         self.is_closed = False  # guarded by self._changed
         self._open_tasks: set[WorkItem] = set()  # guarded by self._changed
-        self._changed = threading.Condition()  # the last task was ended
+        self._changed = threading.Condition(threading.RLock())  # the last task was ended
 
     def begin(self, item: "WorkItem") -> None:
         """Note an open task.
@@ -26,10 +37,14 @@ class Ledger:
         Raises:
             RuntimeError: the executor is shut down.
         """
-        with self._changed:
-            if self.is_closed:
-                raise RuntimeError("cannot schedule new futures after shutdown")
-            self._open_tasks.add(item)
+        try:
+            with self._changed:
+                if self.is_closed:
+                    raise RuntimeError("cannot schedule new futures after shutdown")
+                self._open_tasks.add(item)
+        except BaseException:
+            release_if_held(self._changed)
+            raise
 
     def end(self, item: "WorkItem") -> None:
         """Strike a task off, once its future is settled. Doing so again, or never having begun, does no harm."""

@@ -12,7 +12,8 @@ wait for callbacks. Settlements and what else must happen without the lock come 
 worker is let go only when everything it sent is settled.
 
 The main thread can be struck by KeyboardInterrupt between any two bytecodes. So it starts no worker, and when `submit`
-is struck, the work item is withdrawn: nobody has its future. A call item it may have sent then runs for nothing.
+is struck, the work item is withdrawn: nobody has its future. A call item it may have sent then runs for nothing. The
+lock is reentrant only because such a lock knows its owner.
 
 Ends: a None in the calls queue ends whichever worker takes it. `_ends` counts those that nobody has taken. One meant
 for a worker that was lost, or that reached its task limit first, ends another, which is replaced if there is work.
@@ -31,6 +32,7 @@ from weakref import WeakValueDictionary
 import interp_api
 from interp_api import InterpreterError, SimpleQueue
 from interp_pool._errors import BrokenInterpreterPool
+from interp_pool._ledger import release_if_held
 from interp_pool._lifecycle import (
     Instruction,
     PoolEvent,
@@ -111,7 +113,7 @@ class InterpreterPool:
         self._options = PoolOptions(
             max_workers, thread_name_prefix, initializer, initargs, max_tasks_per_child, reuse, idle_timeout
         )
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # for release_if_held(); taken once at a time
         self._changed = threading.Condition(self._lock)  # workers came or went, or the state changed
         self._state = PoolState.RUNNING  # guarded by self._lock
         self._backlog: deque[WorkItem] = deque()  # guarded by self._lock
@@ -208,17 +210,21 @@ class InterpreterPool:
             BrokenInterpreterPool: the pool is broken.
             RuntimeError: the pool is shut down, the interpreter is exiting, or no thread can be started.
         """
-        with self._lock:
-            self._check_open()
-            try:
-                if self._backlog or len(self._in_flight) >= self._window():
-                    self._backlog.append(item)
-                else:
-                    self._send(item)
-                self._want_workers()
-            except BaseException:
-                self._withdraw(item)
-                raise
+        try:
+            with self._lock:
+                self._check_open()
+                try:
+                    if self._backlog or len(self._in_flight) >= self._window():
+                        self._backlog.append(item)
+                    else:
+                        self._send(item)
+                    self._want_workers()
+                except BaseException:
+                    self._withdraw(item)
+                    raise
+        except BaseException:
+            release_if_held(self._lock)
+            raise
 
     def check_open(self) -> None:
         """Raise what `submit` would raise now."""
@@ -251,16 +257,20 @@ class InterpreterPool:
         does not wait.
         """
         cancelled: list[WorkItem] = []
-        with self._lock:
-            self._do(step_pool(self._state, PoolEvent.SHUTDOWN_ASKED))
-            if cancel_futures:
-                cancelled.extend(self._backlog)
-                self._backlog.clear()
-            manager = self._manager
-            if manager is None:
-                self._finish_if_done()
-            else:
-                self._results.put(_call_pool)  # which finishes; also again, when a signal struck here before
+        try:
+            with self._lock:
+                self._do(step_pool(self._state, PoolEvent.SHUTDOWN_ASKED))
+                if cancel_futures:
+                    cancelled.extend(self._backlog)
+                    self._backlog.clear()
+                manager = self._manager
+                if manager is None:
+                    self._finish_if_done()
+                else:
+                    self._results.put(_call_pool)  # which finishes; also again, when a signal struck here before
+        except BaseException:
+            release_if_held(self._lock)
+            raise
         for item in cancelled:
             cancel(item)
         if wait and manager is not None and manager is not threading.current_thread():
@@ -532,7 +542,7 @@ class InterpreterPool:
 
     def after_fork_in_child(self) -> None:
         """Refuse everything: the workers and the manager are the parent's."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._workers.clear()
         self._in_flight.clear()

@@ -561,3 +561,19 @@ def put_all_and_shut_down(queue, items):
 
 def unbound_name(queue):
     return repr(queue.unbounditems)
+
+
+class Encodes:
+    """Sends something itself while it is pickled."""
+
+    def __init__(self, obj):
+        self.obj = obj
+
+    def __reduce__(self):
+        from interp_api import encode
+
+        return identity, (encode(self.obj, share=False),)
+
+
+def apply(functions, *args):
+    return functions[0](*args)

@@ -40,7 +40,9 @@ def run_python():
         environ = {**os.environ, "PYTHONPATH": str(TESTS), **environ}
         command = [sys.executable, "-W", "error", *map(str, arguments)]
         return Finished(
-            subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=timeout, env=environ)
+            subprocess.run(
+                command, input=stdin, capture_output=True, text=True, timeout=timeout, env=environ, check=False
+            )
         )
 
     return run

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 
 import pytest
-
 import tasks
+
 from interp_api import NotShareableError, QueueError, QueueNotFoundError, SimpleQueue, create_queue
 from interp_api._channel import QueueRefs, check_timeout, create_chain, create_linked, follow_chain, linked_number
 from interp_api._cpython import queue_create

@@ -6,13 +6,12 @@ import asyncio
 import pickle
 import queue as stdlib_queue
 import select
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import tasks
 
 import interp_api
-import tasks
 from interp_api import (
     UNBOUND,
     UNBOUND_ERROR,
@@ -115,7 +114,9 @@ def test_mpmc(maxsize, interpreters, threads, stress):
         future.result()
     queue.shutdown()
     got = [future.result() for future in getting]
-    assert sorted(sum(got, [])) == sorted(n + i for n in (0, 1000000, 2000000) for i in range(count))
+    assert sorted(item for items in got for item in items) == sorted(
+        n + i for n in (0, 1000000, 2000000) for i in range(count)
+    )
     for items in got:  # each producer's items arrive in their order
         for n in (0, 1000000, 2000000):
             own = [item for item in items if n <= item < n + count]
@@ -434,7 +435,7 @@ def test_unbound_items_of_every_kind_keep_their_places(interpreter):
 
 
 def test_removed_tail_does_not_corrupt_the_queue(interpreter):
-    """gh-146427: put A here, B there to be removed, close there, put C: the runtime loses C and writes to freed memory."""
+    """gh-146427: A here, B there to be removed, close there, C here: the runtime loses C and writes to freed memory."""
     queue = create_queue()
     queue.put("A")
     interpreter.call(tasks.put_with_kinds, queue, [("B", "UNBOUND_REMOVE")])
@@ -488,9 +489,9 @@ def test_foreign_queues_are_refused_each_time_alike():
     qid, simple = queue_create(0, 3), SimpleQueue()
     refs = QueueRefs([qid])
     for id in (qid, simple.id, qid):
-        with pytest.raises(QueueError, match="was not created by interp_api.create_queue") as first:
+        with pytest.raises(QueueError, match=r"was not created by interp_api\.create_queue") as first:
             Queue(id)
-        with pytest.raises(QueueError, match="was not created by interp_api.create_queue"):
+        with pytest.raises(QueueError, match=r"was not created by interp_api\.create_queue"):
             Queue(id)  # although the first attempt's object may still be in a traceback
         del first
     del refs
@@ -507,7 +508,7 @@ def test_handle_is_pickled_by_id():
 
 def test_object_that_cannot_be_pickled_is_refused_and_nothing_put():
     queue = create_queue(1)
-    with pytest.raises(NotShareableError, match="cannot send an object of <class 'tasks.NoPickle'>"):
+    with pytest.raises(NotShareableError, match=r"cannot send an object of <class 'tasks\.NoPickle'>"):
         queue.put(tasks.NoPickle())
     assert queue.empty()
     assert not queue.full()

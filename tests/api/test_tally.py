@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 import tasks
+
 from interp_api import _tally
 from interp_api._channel import QueueRefs
 from interp_api._cpython import queue_count, queue_create, queue_get, queue_put
@@ -58,7 +58,7 @@ def test_count_outlives_the_interpreter_that_raised_it(tally, ids, interpreter):
 
 
 def test_zero_is_not_read_in_the_middle_of_a_borrowing(tally, ids, monkeypatch):
-    """1. The reader sees no ones. 2. The borrower moves 1,024 from thousands to ones. 3. The reader sees no thousands."""
+    """1. The reader sees no ones. 2. The borrower moves 1,024 there. 3. The reader sees no thousands."""
     queue_put(ids[1], None, 3)
     steps = [lambda: Tally(*ids).lower_by_one()]
 

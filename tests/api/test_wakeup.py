@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 
 import pytest
-
 import tasks
 
 from interp_api import _channel, _doorbell

@@ -79,7 +79,7 @@ def test_executor_with_bad_argument_raises_at_once_with_the_value(arguments, err
 
 
 def test_initializer_that_cannot_be_pickled_raises_at_once():
-    with pytest.raises(TaskPicklingError, match="cannot send initializer .*cannot be pickled"):
+    with pytest.raises(TaskPicklingError, match=r"cannot send initializer .*cannot be pickled"):
         InterpreterPoolExecutor(initializer=tasks.initialize, initargs=(tasks.NoPickle(),))
 
 
@@ -251,7 +251,9 @@ def test_no_thread_for_manager_fails_submit_and_the_next_one_works(executor, mon
 
 def test_no_thread_for_any_worker_breaks_the_pool_loudly(monkeypatch, logged):
     executor = InterpreterPoolExecutor(1)
-    monkeypatch.setattr(interp_pool._pool.Worker, "start", lambda self: (_ for _ in ()).throw(RuntimeError("no thread")))
+    monkeypatch.setattr(
+        interp_pool._pool.Worker, "start", lambda self: (_ for _ in ()).throw(RuntimeError("no thread"))
+    )
     with pytest.raises(BrokenInterpreterPool, match="a worker could not start: no thread"):
         executor.submit(tasks.identity, 1).result(60)
     executor.shutdown()

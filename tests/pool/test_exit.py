@@ -13,7 +13,7 @@ import scripts
 del sys.path[0]
 
 HEAD = """
-import os, sys
+import os, sys, threading
 from interp_pool import InterpreterPoolExecutor, InterpreterPool
 """
 
@@ -26,10 +26,9 @@ WAYS = {
     "idle": "ex = InterpreterPoolExecutor(2); ex.submit(os.write, 1, b'done').result()",
     "warm": "\nwith InterpreterPoolExecutor(2) as ex: ex.submit(os.write, 1, b'done')",
     "never used": "ex = InterpreterPoolExecutor(1); os.write(1, b'done')",
-    "backlog": "ex = InterpreterPoolExecutor(1); [ex.submit(pow, 2, i) for i in range(999)]; ex.submit(os.write, 1, b'done')",
-    "no wait with block": "\nwith InterpreterPoolExecutor(1) as ex:\n  ex.submit(os.write, 1, b'done'); ex.shutdown(wait=False)",
-    "own thread": "import threading; ex = InterpreterPoolExecutor(1); threading.Thread(target=ex.submit, args=(os.write, 1, b'done')).run()",
-    "task in a thread": "ex = InterpreterPoolExecutor(1); ex.submit(os.write, 1, b'done').add_done_callback(print) if 0 else ex.submit(os.write, 1, b'done')",
+    "backlog": "ex = InterpreterPoolExecutor(1); ex.map(abs, range(999)); ex.submit(os.write, 1, b'done')",
+    "no wait": "\nwith InterpreterPoolExecutor(1) as ex:\n  ex.submit(os.write, 1, b'done'); ex.shutdown(wait=False)",
+    "thread": "threading.Thread(target=InterpreterPoolExecutor(1).submit, args=(os.write, 1, b'done')).start()",
     "leased": "pool = InterpreterPool(1); cm = pool.lease(); i = cm.__enter__(); i.call(os.write, 1, b'done')",
 }
 

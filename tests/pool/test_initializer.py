@@ -96,9 +96,8 @@ def test_worker_inherits_warning_filters():
         warnings.simplefilter("ignore")
         with InterpreterPoolExecutor(1) as executor:
             assert executor.submit(tasks.warn).result(60) == "warned"
-    with InterpreterPoolExecutor(1) as executor:  # pytest's: warnings are errors
-        with pytest.raises(UserWarning, match="from a task"):
-            executor.submit(tasks.warn).result(60)
+    with InterpreterPoolExecutor(1) as executor, pytest.raises(UserWarning, match="from a task"):
+        executor.submit(tasks.warn).result(60)  # pytest's filters: warnings are errors
 
 
 def test_worker_inherits_those_warning_filters_that_can_be_sent():

@@ -10,7 +10,7 @@ import scripts
 
 del sys.path[0]
 
-GUARDED = '''
+GUARDED = """
 from interp_pool import InterpreterPoolExecutor
 
 class Point:
@@ -43,7 +43,7 @@ if __name__ == "__main__":
         print([p.x for p in ex.map(scale, map(Point, range(4)), chunksize=2)])
     with InterpreterPoolExecutor(1, initializer=scale, initargs=(Point(1),)) as ex:
         print(ex.submit(scale, Point(2)).result().x)
-'''
+"""
 EXPECTED = "True 40\nTrue (3,) because\n[0, 10, 20, 30]\n20\n"
 
 

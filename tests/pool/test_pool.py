@@ -181,9 +181,12 @@ def test_lease_that_its_user_closed_is_fine():
 
 def test_lease_that_still_runs_is_told_and_not_kept(gate):
     with InterpreterPool(1) as pool:
-        with pytest.raises(InterpreterError, match="running"), pool.lease() as interpreter:
-            thread = interpreter.call_in_thread(tasks.hold, gate.started, gate.exits)
-            gate.started.get(timeout=60)
+        lease = pool.lease()
+        interpreter = lease.__enter__()
+        thread = interpreter.call_in_thread(tasks.hold, gate.started, gate.exits)
+        gate.started.get(timeout=60)
+        with pytest.raises(InterpreterError, match="running"):
+            lease.__exit__(None, None, None)
         assert len(reserve) == 0
         gate.open()
         thread.join()
@@ -214,9 +217,9 @@ def test_pool_without_room_for_interpreters_tells_why(monkeypatch, logged):
         raise InterpreterError("no room for another interpreter")
 
     monkeypatch.setattr(interp_api, "create", refuse)
-    with InterpreterPoolExecutor(1, reuse=False) as executor:
-        with pytest.raises(BrokenInterpreterPool, match="no room for another interpreter"):
-            executor.submit(tasks.identity, 1).result(60)
+    told = pytest.raises(BrokenInterpreterPool, match="no room for another interpreter")
+    with InterpreterPoolExecutor(1, reuse=False) as executor, told:
+        executor.submit(tasks.identity, 1).result(60)
     assert [message for _, message, _ in logged] == ["A worker could not start:"]
 
 

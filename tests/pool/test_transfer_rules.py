@@ -24,7 +24,9 @@ def test_argument_is_a_copy_taken_at_submit(executor, gate):
     assert all(f.result(60) for f in held)
 
 
-@pytest.mark.parametrize("make", [lambda: [1], lambda: bytearray(b"x"), lambda: bytearray(LARGE), lambda: array("i", [1])])
+@pytest.mark.parametrize(
+    "make", [lambda: [1], lambda: bytearray(b"x"), lambda: bytearray(LARGE), lambda: array("i", [1])]
+)
 def test_task_changes_its_own_copy_only(executor, make):
     mine = make()
     theirs = executor.submit(tasks.change, mine).result(60)

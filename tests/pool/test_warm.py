@@ -55,7 +55,10 @@ def test_initializer_that_used_main_runs_again_for_the_next_executor():
 def test_initializer_with_shared_memory_runs_again_for_the_next_executor():
     for value in (1, 1):
         buffer = bytearray([value]) * 4
-        assert run(tasks.look_up, "missing", initializer=tasks.initialize_with_view, initargs=(memoryview(buffer),)) is None
+        assert (
+            run(tasks.look_up, "missing", initializer=tasks.initialize_with_view, initargs=(memoryview(buffer),))
+            is None
+        )
         assert len(reserve) == 0
 
 
@@ -91,7 +94,8 @@ def test_interpreter_whose_thread_still_runs_is_not_kept(gate):
 
 
 @pytest.mark.parametrize(
-    "options", [{"initializer": tasks.fail_to_initialize, "initargs": ("x",)}, {"initializer": tasks.exit_in_initializer}]
+    "options",
+    [{"initializer": tasks.fail_to_initialize, "initargs": ("x",)}, {"initializer": tasks.exit_in_initializer}],
 )
 def test_interpreter_with_failed_initializer_is_not_kept(logged, options):
     with InterpreterPoolExecutor(1, **options) as executor:

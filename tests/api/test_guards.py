@@ -1,0 +1,208 @@
+"""Each defect of the runtime that would end the process, in a process of its own; each fails without its guard."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+ON_313 = sys.version_info < (3, 14)
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+
+
+def test_workers_may_import_datetime_at_the_same_time(run_script):
+    """gh-136421: 3.13 corrupts the heap unless the main interpreter initialised it first."""
+    ended = run_script("""
+        import sys, threading
+        import interp_api
+
+        def work():
+            for _ in range(3):
+                interp = interp_api.create()
+                interp.exec("import datetime, zoneinfo; datetime.datetime.now().isoformat()")
+                interp.close()
+
+        threads = [threading.Thread(target=work) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        print("_datetime" in sys.modules)
+    """)
+    assert (ended.status, ended.out) == (0, f"{ON_313}\n"), ended
+
+
+@pytest.mark.parametrize("first", ["create", "start"])
+@pytest.mark.parametrize("use", ["create()", "exec('import json, decimal')", "call(len, [])", "prepare_main(a=1)"])
+def test_tracing_allocations_is_refused_or_harmless(first, use, run_script):
+    """gh-134604: 3.14 crashes at once, 3.13 at exit."""
+    ended = run_script(f"""
+        import sys, tracemalloc
+        import interp_api
+        interp = None
+        if {first!r} == "create":
+            interp = interp_api.create()
+        tracemalloc.start()
+        try:
+            interp = interp or interp_api.create()
+            {"interp_api" if use == "create()" else "interp"}.{use}
+        except interp_api.InterpreterError as exc:
+            text = str(exc)
+            tracemalloc.stop()
+            if interp:
+                interp.exec("import json")
+        else:
+            text = "done"
+        print(text)
+    """)
+    assert ended.status == 0, ended
+    if sys.version_info < (3, 15):
+        version = ".".join(map(str, sys.version_info[:2]))
+        assert f"while tracemalloc is tracing: CPython {version} would crash" in ended.out
+    else:
+        assert ended.out == "done\n"
+
+
+@needs_fork
+def test_idle_interpreters_are_closed_before_a_fork(run_script):
+    """gh-139759: the child of a process with interpreters is killed."""
+    ended = run_script("""
+        import os, warnings
+        import interp_api
+        interp = interp_api.create()
+        interp.call(len, [])
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            child = os.fork()
+        if not child:
+            os._exit(7)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        print([(w.category.__name__, str(w.message)) for w in caught])
+        print(interp in interp_api.list_all(), os.path.basename(caught[0].filename))
+        interp_api.create().call(len, [])
+    """)
+    assert ended.status == 0, ended
+    lines = ended.out.splitlines()
+    assert lines[0] == "7"
+    assert "closed 1 idle interpreter(s) before fork()" in lines[1]
+    assert lines[2] == "False script.py"
+
+
+@needs_fork
+def test_fork_with_a_running_interpreter_warns(run_script):
+    ended = run_script("""
+        import os, threading, warnings
+        import interp_api
+        interp = interp_api.create()
+        started, done = interp_api.SimpleQueue(), interp_api.SimpleQueue()
+        def wait(started, done):
+            import interp_api
+            interp_api.SimpleQueue(started).put(1)
+            interp_api.SimpleQueue(done).get()
+        thread = interp.call_in_thread(wait, started.id, done.id)
+        started.get()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            child = os.fork()
+            if not child:
+                os._exit(7)
+        os.waitpid(child, 0)
+        done.put(1)
+        thread.join()
+        interp.close()
+        print([str(w.message) for w in caught if "running interpreter" in str(w.message)])
+    """)
+    assert ended.status == 0, ended
+    assert "fork() with 1 running interpreter(s)" in ended.out
+
+
+@needs_fork
+def test_interpreter_of_somebody_else_is_not_closed_before_a_fork(run_script):
+    ended = run_script("""
+        import os, warnings
+        import _interpreters
+        from interp_api import create  # with its guards
+        foreign = _interpreters.create()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            child = os.fork()
+            if not child:
+                os._exit(7)
+        os.waitpid(child, 0)
+        _interpreters.destroy(foreign)
+        print([str(w.message) for w in caught if "interpreter" in str(w.message)])
+    """)
+    assert ended.status == 0, ended
+    assert "fork() with 1 running interpreter(s)" in ended.out
+
+
+@pytest.mark.parametrize("thread", ["", "import threading; threading.Thread(target=sum, args=[range(10**7)]).start()"])
+def test_interpreters_left_at_exit_are_closed_in_silence(thread, run_script):
+    """3.13 hangs if one has a thread; 3.14 warns."""
+    ended = run_script(f"""
+        import interp_api
+        interps = [interp_api.create() for _ in range(2)]
+        # Each holds the other, so that no handle's end closes them.
+        for interp, other in zip(interps, reversed(interps)):
+            interp.exec(f"import interp_api; other = interp_api.Interpreter({{other.id}})")
+            interp.exec({thread!r})
+    """)
+    assert (ended.status, ended.out, ended.err) == (0, "", ""), ended
+
+
+def test_atexit_callbacks_may_still_use_interpreters(run_script):
+    ended = run_script("""
+        import atexit
+        import interp_api
+        interp = interp_api.create()
+        atexit.register(lambda: print(interp.call(len, [1, 2])))
+    """)
+    assert (ended.status, ended.out, ended.err) == (0, "2\n", ""), ended
+
+
+def test_closing_and_running_at_the_same_time_never_crashes(run_script):
+    """gh-127041, also when the two are in different interpreters."""
+    ended = run_script("""
+        import threading
+        import interp_api
+        KNOWN = {"interpreter running", "interpreter already running"}
+
+        def hammer(id):
+            import interp_api
+            try:
+                interp = interp_api.Interpreter(id)
+                for _ in range(200):
+                    try:
+                        interp.exec("pass")
+                    except interp_api.InterpreterNotFoundError:
+                        break
+                    except interp_api.InterpreterError as exc:
+                        assert str(exc) in {"interpreter running", "interpreter already running"}, exc
+            except interp_api.InterpreterNotFoundError:
+                pass
+
+        def close(interp):
+            while True:
+                try:
+                    interp.close()
+                except interp_api.InterpreterNotFoundError:
+                    return
+                except interp_api.InterpreterError as exc:
+                    assert str(exc) in KNOWN, exc
+
+        failed = []
+        threading.excepthook = failed.append
+        other = interp_api.create()
+        for _ in range(8):
+            victim = interp_api.create()
+            threads = [threading.Thread(target=hammer, args=(victim.id,)) for _ in range(2)]
+            threads.append(other.call_in_thread(hammer, victim.id))
+            threads.append(threading.Thread(target=close, args=(victim,)))
+            for thread in threads:
+                thread.ident or thread.start()
+            for thread in threads:
+                thread.join()
+        print(failed)
+    """)
+    assert (ended.status, ended.out) == (0, "[]\n"), ended
