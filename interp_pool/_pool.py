@@ -23,6 +23,7 @@ Lock order: `_lock`, then a ledger's. Under them no user code runs: no pickling,
 
 import itertools
 import os
+import sys
 import threading
 from collections import deque
 from contextlib import contextmanager
@@ -614,5 +615,5 @@ def _after_fork_in_child() -> None:
 
 # The standard library's executors use the same hook: atexit's run too late, after the wait for the threads.
 threading._register_atexit(_at_exit)  # type: ignore[attr-defined]  # private, but theirs since 3.9
-if hasattr(os, "register_at_fork"):
+if sys.platform != "win32":
     os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)

@@ -355,7 +355,10 @@ def forget_nested_pool(item):
 def run_asyncio(item):
     import asyncio
 
-    return asyncio.run(asyncio.sleep(0, item))
+    async def main():
+        return await asyncio.get_running_loop().run_in_executor(None, identity, item)
+
+    return asyncio.run(main())
 
 
 def break_loop():

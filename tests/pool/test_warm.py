@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 import tasks
 
@@ -67,30 +65,21 @@ def test_main_is_emptied_on_return():
     assert run(tasks.main_names) == []
 
 
-def test_interpreter_with_foreign_thread_is_closed_and_not_kept():
-    gate = interp_api.create_queue()
-    with InterpreterPoolExecutor(1) as executor:
-        left = executor.submit(tasks.leave_thread, gate).result(60)
-        gate.put(None)
-        executor.shutdown(wait=False)
-    # The thread may have ended before the worker did: then the interpreter is as good as new.
-    assert len(reserve) == 1 or left not in {interpreter.id for interpreter in interp_api.list_all()}
+def test_interpreter_with_foreign_thread_is_closed_and_not_kept(gate, monkeypatch):
+    original = interp_api.Interpreter.close
+    closed = []
 
+    def close(interpreter):
+        closed.append(interpreter.id)
+        gate.open()  # closing waits for the thread
+        original(interpreter)
 
-def test_interpreter_whose_thread_still_runs_is_not_kept(gate):
-    executor = InterpreterPoolExecutor(1)
-    left = executor.submit(tasks.leave_thread, gate.exits).result(60)
-    (worker,) = executor._pool._workers.values()
-    released = threading.Event()
-    original = worker.thread.join
-
-    executor.shutdown(wait=False)
-    while not worker._may_close.is_set():
-        original(0.001)
-    gate.open()  # closing waits for the thread
-    executor.shutdown()
-    released.set()
-    assert left not in {interpreter.id for interpreter in interp_api.list_all()} or len(reserve) == 1
+    with monkeypatch.context() as patched:
+        patched.setattr(interp_api.Interpreter, "close", close)
+        with InterpreterPoolExecutor(1) as executor:
+            left = executor.submit(tasks.leave_thread, gate.exits).result(60)
+    assert closed == [left]
+    assert len(reserve) == 0
 
 
 @pytest.mark.parametrize(
