@@ -5,11 +5,14 @@ from __future__ import annotations
 import concurrent.futures
 import os
 import sys
-from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from interp_pool import InterpreterPoolExecutor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 WORKERS = os.process_cpu_count() or 1
 

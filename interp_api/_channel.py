@@ -63,6 +63,9 @@ _first = itemgetter(0)
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import TypeVar
+
+    T = TypeVar("T")  # a function with [T] would import typing in every worker on 3.13
 
     from interp_api._doorbell import Doorbell
 
@@ -144,7 +147,7 @@ def ring_all(sleepers: int) -> None:
         ring_one(sleepers)
 
 
-def wait_until[T](attempt: "Callable[[], T | None]", sleepers: int, timeout: float | None) -> T | None:
+def wait_until(attempt: "Callable[[], T | None]", sleepers: int, timeout: float | None) -> "T | None":
     """Call `attempt` until it returns something else than None, sleeping in between (G1 to G5).
 
     Whoever makes `attempt` succeed must ring one of the sleepers afterwards.
@@ -196,7 +199,7 @@ def wait_until[T](attempt: "Callable[[], T | None]", sleepers: int, timeout: flo
         raise
 
 
-def _try_again[T](attempt: "Callable[[], T | None]") -> tuple[T | None, Exception | None]:
+def _try_again(attempt: "Callable[[], T | None]") -> "tuple[T | None, Exception | None]":
     """Make attempt G3; return what it found and what it raised."""
     try:
         return attempt(), None

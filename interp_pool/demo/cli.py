@@ -174,9 +174,11 @@ def _facts(workers: int) -> report.Facts:
 
 
 def _load() -> float | None:
+    if sys.platform == "win32":  # it has none
+        return None
     try:
         return os.getloadavg()[0]
-    except (AttributeError, OSError):  # Windows has none
+    except OSError:
         return None
 
 

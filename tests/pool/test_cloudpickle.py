@@ -1,4 +1,4 @@
-"""With cloudpickle installed, what is not importable goes by value: closures, and functions of a `__main__` without a file."""
+"""With cloudpickle installed, closures, and functions of a `__main__` without a file, go by value."""
 
 from __future__ import annotations
 
@@ -42,7 +42,13 @@ with InterpreterPoolExecutor(1) as ex:
 def run(*arguments: str | Path, stdin: str = "", with_cloudpickle: bool = True) -> subprocess.CompletedProcess[str]:
     environment = dict(os.environ, PYTHONPATH=str(BESIDE) if with_cloudpickle else "")
     return subprocess.run(
-        [sys.executable, *arguments], input=stdin, env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, *arguments],
+        input=stdin,
+        env=environment,
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=60,
     )
 
 
