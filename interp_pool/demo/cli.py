@@ -174,12 +174,10 @@ def _facts(workers: int) -> report.Facts:
 
 
 def _load() -> float | None:
-    if sys.platform == "win32":  # it has none
-        return None
-    try:
-        return os.getloadavg()[0]
-    except OSError:
-        return None
+    if sys.platform != "win32":  # which has none
+        with contextlib.suppress(OSError):
+            return os.getloadavg()[0]
+    return None
 
 
 def _show(text: str) -> None:
