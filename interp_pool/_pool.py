@@ -22,17 +22,15 @@ Lock order: `_lock`, then a ledger's. Under them no user code runs: no pickling,
 """
 
 import itertools
-import os
-import sys
 import threading
 from collections import deque
 from contextlib import contextmanager
 from functools import partial
-from weakref import WeakValueDictionary
 
 import interp_api
 from interp_api import InterpreterError, SimpleQueue
 from interp_pool._errors import BrokenInterpreterPool
+from interp_pool._hooks import is_exiting, register
 from interp_pool._ledger import release_if_held
 from interp_pool._lifecycle import (
     Instruction,
@@ -55,7 +53,6 @@ from interp_pool._messages import (
     decode_failure,
 )
 from interp_pool._options import DEFAULT_IDLE_TIMEOUT, PoolOptions
-from interp_pool._warm import close_idle, reserve
 from interp_pool._work import WorkItem, cancel, fail_broken, fail_lost, settle
 from interp_pool._worker import Worker, obtain, prepare, release
 
@@ -134,7 +131,7 @@ class InterpreterPool:
         self._next_work_id = itertools.count().__next__
         self._next_worker = itertools.count().__next__
         self._calls, self._results = SimpleQueue(), SimpleQueue()
-        _pools[_next_pool()] = self
+        register(self)
 
     @property
     def max_workers(self) -> int:
@@ -322,7 +319,7 @@ class InterpreterPool:
         if self._broken is not None:
             broken = BrokenInterpreterPool(f"the pool is broken and takes no tasks: {self._broken}")
             raise broken from (self._broken if isinstance(self._broken, BaseException) else None)
-        if _exiting:
+        if is_exiting():
             raise RuntimeError("cannot schedule new futures after interpreter shutdown")
         if self._state is not PoolState.RUNNING:
             raise RuntimeError("cannot schedule new futures after shutdown")
@@ -578,42 +575,3 @@ def _log(what: str, cause: BaseException) -> None:
 
     # The logger of the standard library's executors, which is where their users look.
     getLogger("concurrent.futures").critical(what, exc_info=cause)
-
-
-_pools: "WeakValueDictionary[int, InterpreterPool]" = WeakValueDictionary()
-_next_pool = itertools.count().__next__
-_exiting = False
-
-
-def _all_pools() -> "list[InterpreterPool]":
-    # One C call makes the list: other threads may make pools meanwhile.
-    return [pool for reference in _pools.valuerefs() if (pool := reference()) is not None]
-
-
-def _at_exit() -> None:
-    """Finish the work of pools that nobody shut down, before the interpreter waits for their threads."""
-    global _exiting
-    _exiting = True
-    for pool in _all_pools():
-        pool.shutdown(wait=False)
-    for pool in _all_pools():
-        pool.shutdown()
-    close_idle()
-
-
-def _before_fork() -> None:
-    for pool in _all_pools():
-        pool.before_fork()
-    close_idle()
-
-
-def _after_fork_in_child() -> None:
-    for pool in _all_pools():
-        pool.after_fork_in_child()
-    reserve.after_fork_in_child()
-
-
-# The standard library's executors use the same hook: atexit's run too late, after the wait for the threads.
-threading._register_atexit(_at_exit)  # type: ignore[attr-defined]  # private, but theirs since 3.9
-if sys.platform != "win32":
-    os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)

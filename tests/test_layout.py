@@ -47,6 +47,7 @@ ORDER = {
         "_worker",
         "_ledger",
         "_work",
+        "_hooks",
         "_pool",
         "_executor",
         "__init__",

@@ -10,6 +10,7 @@ import tasks
 import interp_api
 from interp_api import InterpreterError
 from interp_pool import BrokenInterpreterPool, InterpreterPool, InterpreterPoolExecutor
+from interp_pool._hooks import all_pools
 from interp_pool._lifecycle import PoolState
 from interp_pool._warm import reserve
 
@@ -226,11 +227,5 @@ def test_pool_without_room_for_interpreters_tells_why(monkeypatch, logged):
 def test_pool_is_not_collected_while_tasks_wait():
     future = InterpreterPoolExecutor(pool=InterpreterPool(1)).submit(tasks.identity, 5)
     assert future.result(60) == 5
-    for pool in interp_pool_pools():
+    for pool in all_pools():
         pool.shutdown()
-
-
-def interp_pool_pools():
-    from interp_pool._pool import _all_pools
-
-    return _all_pools()

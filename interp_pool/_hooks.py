@@ -1,0 +1,65 @@
+"""What happens to all pools when the process exits or forks.
+
+Owns the list of pools and the hooks; must not know what a pool is beyond the methods it calls.
+"""
+
+import itertools
+import os
+import sys
+import threading
+from weakref import WeakValueDictionary
+
+from interp_pool._warm import close_idle, reserve
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from interp_pool._pool import InterpreterPool
+
+_pools: "WeakValueDictionary[int, InterpreterPool]" = WeakValueDictionary()
+_next_pool = itertools.count().__next__
+_exiting = False
+
+
+def register(pool: "InterpreterPool") -> None:
+    """Have a pool shut down at exit and prepared for forks, for as long as it lives."""
+    _pools[_next_pool()] = pool
+
+
+def all_pools() -> "list[InterpreterPool]":
+    """Return the pools of this process."""
+    # One C call makes the list: other threads may make pools meanwhile.
+    return [pool for reference in _pools.valuerefs() if (pool := reference()) is not None]
+
+
+def is_exiting() -> bool:
+    """Return whether the interpreter has begun to exit."""
+    return _exiting
+
+
+def _at_exit() -> None:
+    """Finish the work of pools that nobody shut down, before the interpreter waits for their threads."""
+    global _exiting
+    _exiting = True
+    for pool in all_pools():
+        pool.shutdown(wait=False)
+    for pool in all_pools():
+        pool.shutdown()
+    close_idle()
+
+
+def _before_fork() -> None:
+    for pool in all_pools():
+        pool.before_fork()
+    close_idle()
+
+
+def _after_fork_in_child() -> None:
+    for pool in all_pools():
+        pool.after_fork_in_child()
+    reserve.after_fork_in_child()
+
+
+# The standard library's executors use the same hook: atexit's run too late, after the wait for the threads.
+threading._register_atexit(_at_exit)  # type: ignore[attr-defined]  # private, but theirs since 3.9
+if sys.platform != "win32":
+    os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)
