@@ -127,6 +127,7 @@ class InterpreterPool:
         self._manager: threading.Thread | None = None  # guarded by self._lock
         self._is_manager_called = False  # and will look at everything soon; guarded by self._lock
         self._todo: deque[Callable[[], object]] = deque()  # what the manager owes, in order; it alone takes out
+        self._is_pausing = False  # for a fork; guarded by self._lock
         self._is_forgotten = False  # set without the lock, see forget()
         self._next_work_id = itertools.count().__next__
         self._next_worker = itertools.count().__next__
@@ -152,6 +153,11 @@ class InterpreterPool:
     def is_shut_down(self) -> bool:
         """Whether the pool takes no more tasks."""
         return self._state is not PoolState.RUNNING
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the pool was shut down, or broke, and its last worker has ended."""
+        return self._state is PoolState.CLOSED
 
     @property
     def is_forked(self) -> bool:
@@ -455,12 +461,20 @@ class InterpreterPool:
                 self._top_up()
                 self._start_workers()
             self._finish_if_done()
-            is_closed = self._state is PoolState.CLOSED
+            is_ending = self.is_closed or self._pause_if_idle()
         # A result may point into its worker's memory: nothing of it may outlive the settling.
         del first, messages
         body = None
         self._carry_out()
-        return not is_closed
+        return not is_ending
+
+    def _pause_if_idle(self) -> bool:
+        """Before a fork, have the manager end when nothing is left for it; the next task starts another."""
+        if not self._is_pausing or self._workers or self._in_flight or self._backlog:
+            return False
+        self._manager = None
+        self._changed.notify_all()
+        return True
 
     def _carry_out(self) -> None:
         while self._todo:
@@ -528,15 +542,24 @@ class InterpreterPool:
     # Around a fork.
 
     def before_fork(self) -> None:
-        """Let idle workers end: their interpreters would kill the child. The next task starts new ones."""
+        """Let idle workers end: their interpreters would kill the child. The next task starts new ones.
+
+        The manager ends as well, so that a program whose only threads are an idle pool's forks without a warning.
+        """
         if self.is_managed_here:
             return  # only this thread could see them end
         with self._changed:
-            if self._in_flight or self._backlog:
+            manager = self._manager
+            if manager is None or self.is_closed or self._in_flight or self._backlog:
                 return
+            self._is_pausing = True
             self._stop_workers(self._active - self._ends)
-            while self._workers and not self._in_flight:
+            self._results.put(_call_pool)
+            while not (is_ending := self._manager is not manager or self.is_closed) and not self._in_flight:
                 self._changed.wait()
+            self._is_pausing = False
+        if is_ending:
+            manager.join()
 
     def after_fork_in_child(self) -> None:
         """Refuse everything: the workers and the manager are the parent's."""
@@ -548,6 +571,7 @@ class InterpreterPool:
         self._leases.clear()
         self._active = self._ends = 0
         self._manager = None
+        self._is_pausing = False
         self._broken = _FORKED
         self._state, _ = step_pool(self._state, PoolEvent.FORKED)
 

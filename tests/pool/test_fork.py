@@ -55,6 +55,21 @@ print(ex.submit(pow, 2, 3).result())
     assert scripts.run_text(tmp_path, script) == (0, f"[3, 2, 1]\n{TOLD}status 0\n8\n", "")
 
 
+def test_fork_with_idle_executor_leaves_no_thread_to_warn_of(tmp_path):
+    script = (
+        HEAD
+        + """
+warnings.simplefilter("error")
+ex = InterpreterPoolExecutor(2)
+for n in range(3):
+    assert list(ex.map(abs, range(-3, 0))) == [3, 2, 1]
+    print("status", fork(lambda: None), threading.active_count())
+ex.shutdown()
+"""
+    )
+    assert scripts.run_text(tmp_path, script) == (0, "status 0 1\n" * 3, "")
+
+
 def test_fork_with_warm_interpreters_and_closed_executor(tmp_path):
     script = (
         HEAD
