@@ -10,7 +10,13 @@ interpreters are entered through a gate too, but nobody closes them unasked.
 """
 
 from interp_api._channel import QueueRefs, create_linked, linked_number
-from interp_api._cpython import InterpreterError, QueueError, interpreter_whence, queue_list
+from interp_api._cpython import (
+    InterpreterError,
+    QueueError,
+    interpreter_is_running,
+    interpreter_whence,
+    queue_list,
+)
 from interp_api._token import holding, keeping, put_token
 
 TYPE_CHECKING = False
@@ -97,6 +103,19 @@ class Gate:
             self._refuse(refusal)
         self._refs = QueueRefs([])  # whoever comes now is told that there is no such interpreter
         return result
+
+    def drop(self, decref: "Callable[[int], None]") -> None:
+        """Drop a reference to the interpreter, which destroys it if it is the last, while nobody is inside.
+
+        When somebody else holds the token, an owner in another interpreter is running it, and this reference is not the
+        last; or the last one was dropped already, and the interpreter is just being destroyed: then there is nothing
+        left to drop, and dropping it would destroy the interpreter twice.
+        """
+        try:
+            holding(self._qid, decref, self._id)
+        except QueueError:
+            if interpreter_is_running(self._id):
+                decref(self._id)
 
     def _refuse(self, refusal: str) -> "NoReturn":
         interpreter_whence(self._id)  # it may be gone for good

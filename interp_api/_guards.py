@@ -29,7 +29,19 @@ from interp_api._cpython import (
 )
 from interp_api._gate import Gate
 
-_creating = allocate_lock()
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_tracer: "Any" = None
+if TRACEMALLOC_CRASHES and main_interpreter()[0] == CURRENT_ID:  # a subinterpreter cannot load it, and cannot know
+    import _tracemalloc
+
+    _tracer = _tracemalloc
+
+creating = allocate_lock()
+"""Held while an interpreter is being made: the runtime lists it before it can be entered without a crash."""
+
 _created: set[int] = set()  # by this interpreter, and perhaps closed since
 
 
@@ -39,17 +51,12 @@ def check_tracing(what: str) -> None:
     Raises:
         InterpreterError: on CPython 3.13 and 3.14, while tracing.
     """
-    if TRACEMALLOC_CRASHES:
-        try:
-            import _tracemalloc
-        except ImportError:
-            return  # in a subinterpreter, which cannot load it, and cannot know
-        if _tracemalloc.is_tracing():
-            version = ".".join(map(str, sys.version_info[:2]))
-            raise InterpreterError(
-                f"cannot {what} while tracemalloc is tracing: CPython {version} would crash (gh-134604); "
-                "call tracemalloc.stop() first"
-            )
+    if _tracer is not None and _tracer.is_tracing():
+        version = ".".join(map(str, sys.version_info[:2]))
+        raise InterpreterError(
+            f"cannot {what} while tracemalloc is tracing: CPython {version} would crash (gh-134604); "
+            "call tracemalloc.stop() first"
+        )
 
 
 def create_guarded() -> tuple[int, Gate]:
@@ -59,7 +66,7 @@ def create_guarded() -> tuple[int, Gate]:
         InterpreterError: the runtime could not, or tracemalloc is tracing.
     """
     check_tracing("create an interpreter")
-    with _creating:
+    with creating:
         if DATETIME_FIRST_IN_MAIN and main_interpreter()[0] == CURRENT_ID:
             __import__("_datetime")  # before the first interpreter can
         id = interpreter_create()
@@ -133,6 +140,13 @@ def _warn_of_fork(closed: int, left: int) -> None:
         )
 
 
+def stop_tracing_at_exit() -> None:
+    """At exit: stop tracemalloc, which would crash over what resident code in an interpreter did meanwhile."""
+    if _tracer is not None and _created:
+        _tracer.stop()
+
+
 atexit.register(_close_leftovers)
+atexit.register(stop_tracing_at_exit)  # runs before it
 if sys.platform != "win32" and main_interpreter()[0] == CURRENT_ID:
     os.register_at_fork(before=_before_fork)

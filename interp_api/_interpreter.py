@@ -37,7 +37,7 @@ from interp_api._errors import (
     NotShareableError,
 )
 from interp_api._gate import Gate
-from interp_api._guards import check_tracing, close_guarded, create_guarded
+from interp_api._guards import check_tracing, close_guarded, create_guarded, creating
 from interp_api._queue import Queue
 from interp_api._remote import ARGUMENTS_FAILED, RESULT
 from interp_api._transfer import decode, encode, encode_call, is_plain
@@ -69,7 +69,7 @@ def create() -> "Interpreter":
     """Create a new, idle interpreter; it lives until it is closed or its last Interpreter object is gone.
 
     Raises:
-        InterpreterError: the runtime could not create one, or tracemalloc is tracing on CPython 3.14.
+        InterpreterError: the runtime could not create one, or tracemalloc is tracing on CPython 3.13 or 3.14.
 
     Blocks: some 10 ms.
 
@@ -149,6 +149,10 @@ class Interpreter:
         id = int(id)
         with _known_lock:
             known = _known.get(id)
+        if known is not None:
+            return known  # type: ignore[return-value]  # subclasses share the ids
+        with creating, _known_lock:
+            known = _known.get(id)
             if known is None:
                 whence = interpreter_whence(id)
                 known = super().__new__(cls)
@@ -170,9 +174,11 @@ class Interpreter:
         if self._owns_reference:
             self._owns_reference = False
             try:
-                decref(self._id)
+                self._gate.drop(decref)
             except gone:
                 pass
+            except AttributeError:  # it was struck before it had a gate
+                decref(self._id)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._id})"

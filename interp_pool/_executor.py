@@ -3,6 +3,7 @@
 Owns the arguments, their checks and what the futures mean to the caller; everything else is the pool's.
 """
 
+import sys
 import threading
 import weakref
 from collections import deque
@@ -13,8 +14,8 @@ from typing import overload
 
 import interp_api
 from interp_pool._errors import BrokenInterpreterPool, TaskPicklingError
+from interp_pool._failures import decode_failure
 from interp_pool._ledger import Ledger
-from interp_pool._messages import decode_failure
 from interp_pool._options import DEFAULT_IDLE_TIMEOUT, check_seconds
 from interp_pool._pool import InterpreterPool
 from interp_pool._work import WorkItem, task_error, without_frames
@@ -87,7 +88,8 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         else:
             _check_pool(pool)
             given = (max_workers, initializer, max_tasks_per_child)
-            if any(value is not None for value in given) or thread_name_prefix or initargs:
+            differing = thread_name_prefix or initargs or not reuse or idle_timeout != DEFAULT_IDLE_TIMEOUT
+            if any(value is not None for value in given) or differing:
                 raise TypeError("pool cannot be combined with arguments that describe workers: give them to the pool")
             self._pool = pool
         self._ledger = None if pool is None else Ledger()
@@ -237,9 +239,9 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         _check_size("buffersize", buffersize)
         if timeout is not None:
             check_seconds("timeout", timeout)
-        end = None if timeout is None or timeout == float("inf") else monotonic() + timeout
+        end = None if timeout is None or timeout > threading.TIMEOUT_MAX / 2 else monotonic() + timeout
         calls = zip(*iterables, strict=False)
-        size = chunksize or 1
+        size = min(chunksize or 1, buffersize or sys.maxsize)  # a message with more items would exceed the buffer
         # With a buffersize this keeps the executor alive until the last item is submitted.
         futures = _singles(self, fn, calls) if size == 1 else _batches(self, fn, size, calls)
         if buffersize is None:

@@ -9,6 +9,7 @@ import sys
 import threading
 from weakref import WeakValueDictionary
 
+import interp_api
 from interp_pool._warm import close_idle, reserve
 
 TYPE_CHECKING = False
@@ -44,6 +45,7 @@ def _at_exit() -> None:
         pool.shutdown(wait=False)
     for pool in all_pools():
         pool.shutdown()
+    interp_api.stop_tracing_at_exit()
     close_idle()
 
 
@@ -51,6 +53,11 @@ def _before_fork() -> None:
     for pool in all_pools():
         pool.before_fork()
     close_idle()
+
+
+def _after_fork_in_parent() -> None:
+    for pool in all_pools():
+        pool.after_fork_in_parent()
 
 
 def _after_fork_in_child() -> None:
@@ -62,4 +69,4 @@ def _after_fork_in_child() -> None:
 # The standard library's executors use the same hook: atexit's run too late, after the wait for the threads.
 threading._register_atexit(_at_exit)  # type: ignore[attr-defined]  # private, but theirs since 3.9
 if sys.platform != "win32":
-    os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import sys
 
 import interp_api
 from interp_pool._errors import TaskPicklingError
@@ -49,8 +50,10 @@ class PoolOptions:
             if idle_timeout < 0:
                 raise ValueError(f"idle_timeout must be a non-negative number of seconds or None, got {idle_timeout!r}")
         _check_str("thread_name_prefix", thread_name_prefix)
+        if reuse not in (True, False):
+            raise TypeError(f"reuse must be a bool, got {reuse!r}")
         self.max_workers = max_workers
-        self.max_tasks_per_child = max_tasks_per_child
+        self.max_tasks_per_child = None if max_tasks_per_child is None else min(max_tasks_per_child, sys.maxsize)
         self.reuse = reuse
         self.idle_timeout = idle_timeout
         self.thread_name_prefix = thread_name_prefix or f"InterpreterPoolExecutor-{_pool_counter()}"
@@ -66,14 +69,14 @@ class PoolOptions:
 
 
 def _encode_initializer(initializer: "Callable[..., object] | None", initargs: tuple[object, ...]) -> "Payload | None":
-    if initializer is None:
-        return None
-    if not callable(initializer):
-        raise TypeError(f"initializer must be a callable, got {initializer!r}")
     try:
         args = tuple(initargs)
     except TypeError:
         raise TypeError(f"initargs must be a tuple, got {initargs!r}") from None
+    if initializer is None:
+        return None
+    if not callable(initializer):
+        raise TypeError(f"initializer must be a callable, got {initializer!r}")
     try:
         return interp_api.encode_call(initializer, args, {})
     except Exception as exc:

@@ -30,6 +30,7 @@ from functools import partial
 import interp_api
 from interp_api import InterpreterError, SimpleQueue
 from interp_pool._errors import BrokenInterpreterPool
+from interp_pool._failures import decode_failure
 from interp_pool._hooks import is_exiting, register
 from interp_pool._ledger import release_if_held
 from interp_pool._lifecycle import (
@@ -50,10 +51,9 @@ from interp_pool._messages import (
     WORKER_LEFT,
     WORKER_LOST,
     WORKER_READY,
-    decode_failure,
 )
 from interp_pool._options import DEFAULT_IDLE_TIMEOUT, PoolOptions
-from interp_pool._work import WorkItem, cancel, fail_broken, fail_lost, settle
+from interp_pool._work import WorkItem, cancel, describe, fail_broken, fail_lost, settle
 from interp_pool._worker import Worker, obtain, prepare, release
 
 TYPE_CHECKING = False
@@ -67,6 +67,8 @@ if TYPE_CHECKING:
 
 MOST_IN_FLIGHT = 250  # the runtime leaks payloads beyond 300 that their receiver released but their sender did not
 WORK_AHEAD = 0.0015  # seconds of work per worker that lie in the calls queue: more could not be cancelled
+
+PATIENCE = 5.0  # seconds that a fork waits for an idle pool; a worker that is just starting needs some 0.05
 
 _FORKED = "the process was forked, and its workers live in the parent"
 _call_pool = (POOL_CALLED, 0, None, 0.0)
@@ -217,6 +219,7 @@ class InterpreterPool:
         try:
             with self._lock:
                 self._check_open()
+                interp_api.check_tracing("run a task")
                 try:
                     if self._backlog or len(self._in_flight) >= self._window():
                         self._backlog.append(item)
@@ -291,6 +294,8 @@ class InterpreterPool:
             RuntimeError: the pool is shut down.
             InterpreterError: at the end of the block: something is still running in the interpreter.
 
+        Thread safety: each lease belongs to the thread that entered it. Shutting the pool down does not wait for it.
+
         Blocks: while `max_workers` interpreters are in use, until a worker has done what is queued before, or another
             lease ends.
         """
@@ -323,7 +328,7 @@ class InterpreterPool:
 
     def _check_open(self) -> None:
         if self._broken is not None:
-            broken = BrokenInterpreterPool(f"the pool is broken and takes no tasks: {self._broken}")
+            broken = BrokenInterpreterPool(f"the pool is broken and takes no tasks: {describe(self._broken)}")
             raise broken from (self._broken if isinstance(self._broken, BaseException) else None)
         if is_exiting():
             raise RuntimeError("cannot schedule new futures after interpreter shutdown")
@@ -332,6 +337,8 @@ class InterpreterPool:
 
     def _window(self) -> int:
         """Return how many call items may be in flight."""
+        if self._is_pausing:
+            return 0
         workers = max(1, self._active)
         ahead = workers
         if self._seconds_per_task is not None:
@@ -339,7 +346,11 @@ class InterpreterPool:
         return min(workers + ahead, MOST_IN_FLIGHT)
 
     def _send(self, item: WorkItem) -> None:
-        if not item.future.set_running_or_notify_cancel():
+        try:
+            is_wanted = item.future.set_running_or_notify_cancel()
+        except RuntimeError:
+            is_wanted = False  # somebody else has settled it
+        if not is_wanted:
             item.end()
             return
         work_id = item.work_id = self._next_work_id()
@@ -368,6 +379,8 @@ class InterpreterPool:
 
     def _want_workers(self) -> None:
         """Make the workers that there is work for; the manager starts them."""
+        if self._is_pausing:
+            return
         room = self.max_workers - len(self._leases)
         wanted = min(room, len(self._in_flight) + len(self._backlog))
         if self._active >= wanted or len(self._workers) >= room:
@@ -544,7 +557,9 @@ class InterpreterPool:
     def before_fork(self) -> None:
         """Let idle workers end: their interpreters would kill the child. The next task starts new ones.
 
-        The manager ends as well, so that a program whose only threads are an idle pool's forks without a warning.
+        The manager ends as well, so that a program whose only threads are an idle pool's forks without a warning. Tasks
+        submitted meanwhile by other threads wait in the backlog until `after_fork_in_parent`. If a callback of a future
+        keeps the manager from ending, the fork goes on after PATIENCE, and with it the warning that comes then.
         """
         if self.is_managed_here:
             return  # only this thread could see them end
@@ -555,11 +570,17 @@ class InterpreterPool:
             self._is_pausing = True
             self._stop_workers(self._active - self._ends)
             self._results.put(_call_pool)
-            while not (is_ending := self._manager is not manager or self.is_closed) and not self._in_flight:
-                self._changed.wait()
+            if not self._changed.wait_for(lambda: self._manager is not manager or self.is_closed, PATIENCE):
+                return
+        manager.join()
+
+    def after_fork_in_parent(self) -> None:
+        """Go on with what was submitted during the fork."""
+        with self._changed:
             self._is_pausing = False
-        if is_ending:
-            manager.join()
+            if self._state in (PoolState.RUNNING, PoolState.DRAINING):
+                self._want_workers()
+                self._top_up()
 
     def after_fork_in_child(self) -> None:
         """Refuse everything: the workers and the manager are the parent's."""

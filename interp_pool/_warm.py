@@ -57,8 +57,13 @@ class Reserve:
             if end != float("inf"):
                 self._condition.notify()
                 if self._reaper is None:
-                    self._reaper = threading.Thread(target=self._reap, name="interp_pool reaper")
-                    self._reaper.start()
+                    reaper = threading.Thread(target=self._reap, name="interp_pool reaper")
+                    try:
+                        reaper.start()
+                    except RuntimeError:
+                        pass  # no more threads: it is kept until the next one is given, or until exit
+                    else:
+                        self._reaper = reaper
         if excess is not None:
             _close(excess)
 

@@ -10,7 +10,8 @@ interpreter soon. So an exception loses its frames before a future keeps it.
 import interp_api
 from interp_api import InterpreterError
 from interp_pool._errors import BrokenInterpreterPool, ResultPicklingError, TaskPicklingError, WorkerLostError
-from interp_pool._messages import RESULT, TASK_FAILED, TASK_UNREADABLE, decode_failure
+from interp_pool._failures import decode_failure
+from interp_pool._messages import RESULT, TASK_FAILED, TASK_UNREADABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 
     from interp_pool._ledger import Ledger
     from interp_pool._messages import Failure, Payload
+
+
+def describe(cause: "BaseException | str") -> str:
+    """Return an exception as `Type: text`: the text alone can be empty, or a number."""
+    return cause if isinstance(cause, str) else f"{type(cause).__name__}: {cause}"
 
 
 class WorkItem:
@@ -105,10 +111,10 @@ def cancel(item: WorkItem) -> None:
 
 def fail_broken(item: WorkItem, cause: "BaseException | str") -> None:
     """End a future because the pool cannot run its task any more."""
-    if not item.future.running() and not item.future.set_running_or_notify_cancel():
+    if item.future.done() or (not item.future.running() and not item.future.set_running_or_notify_cancel()):
         item.end()
         return
-    error = BrokenInterpreterPool(f"the pool broke before the task was done: {cause}")
+    error = BrokenInterpreterPool(f"the pool broke before the task was done: {describe(cause)}")
     error.__cause__ = cause if isinstance(cause, BaseException) else None
     _fail(item, error)
 

@@ -12,13 +12,13 @@ import warnings
 import interp_api
 from interp_api import ExecutionFailed, Interpreter, InterpreterError, InterpreterNotFoundError, SimpleQueue
 from interp_pool._errors import BrokenInterpreterPool
+from interp_pool._failures import decode_failure
 from interp_pool._lifecycle import WorkerState
 from interp_pool._messages import (
     INITIALIZER_FAILED,
     WORKER_ENDED,
     WORKER_LEFT,
     WORKER_LOST,
-    decode_failure,
 )
 from interp_pool._warm import reserve
 from interp_pool._worker_main import tidy, unfinished_work

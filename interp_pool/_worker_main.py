@@ -8,6 +8,7 @@ import sys
 from time import perf_counter
 
 from interp_api import SimpleQueue, adopt_main, decode, encode, forget_main
+from interp_pool._failures import encode_failure
 from interp_pool._messages import (
     INITIALIZER_FAILED,
     RESULT,
@@ -17,7 +18,6 @@ from interp_pool._messages import (
     WORKER_LEAVING,
     WORKER_LOST,
     WORKER_READY,
-    encode_failure,
 )
 
 TYPE_CHECKING = False
@@ -91,13 +91,20 @@ def _serve_calls(calls: SimpleQueue, results: SimpleQueue, worker_id: int, max_t
         try:
             put(_run(work_id, payload))
         except BaseException as exc:  # not the task's: its own are in the outcome
-            put((WORKER_LOST, worker_id, (work_id, encode_failure(exc)), 0.0))
+            put((WORKER_LOST, worker_id, (work_id, _describe_loss(exc)), 0.0))
             return False
         # What the task was given, shared memory among it, must not stay while the worker waits.
         item = payload = None
         _current = None
     put((WORKER_LEAVING, worker_id, False, 0.0))
     return True
+
+
+def _describe_loss(exc: BaseException) -> "Failure | str":
+    try:
+        return encode_failure(exc)
+    except BaseException as own:  # an earlier task emptied sys.modules, or the like
+        return f"the worker can describe no exception any more, a task has damaged its modules or builtins: {own}"
 
 
 def _run(work_id: int, payload: "Payload") -> tuple[int, int, object, float]:

@@ -580,3 +580,56 @@ class Encodes:
 
 def apply(functions, *args):
     return functions[0](*args)
+
+
+class FileGone(OSError):
+    """Sets the fields of OSError from one argument of its own."""
+
+    def __init__(self, path):
+        super().__init__(2, "gone", path)
+        self.path = path
+
+
+class BadImport(ImportError):
+    """Sets the fields of ImportError from two arguments of its own."""
+
+    def __init__(self, text, name):
+        super().__init__(text, name=name, path="/nowhere")
+
+
+class BadBytes(UnicodeDecodeError):
+    """Sets the fields of UnicodeDecodeError from one argument of its own."""
+
+    def __init__(self, data):
+        super().__init__("utf-8", data, 0, 1, "bad")
+
+
+class Quit(SystemExit):
+    """Sets the exit status from two arguments of its own."""
+
+    def __init__(self, status, why):
+        super().__init__(status)
+        self.why = why
+
+
+class Several(ExceptionGroup):
+    """A group with an argument more."""
+
+    def __new__(cls, text, exceptions, extra):
+        self = super().__new__(cls, text, exceptions)
+        self.extra = extra
+        return self
+
+    def __init__(self, text, exceptions, extra):
+        super().__init__(text, exceptions)
+
+
+def damage_worker(how):
+    """Leave the worker without what its own code needs."""
+    import builtins
+    import sys
+
+    if how == "modules":
+        sys.modules.clear()
+    else:
+        builtins.isinstance = None

@@ -41,6 +41,7 @@ ORDER = {
         "_errors",
         "_lifecycle",
         "_messages",
+        "_failures",
         "_worker_main",
         "_options",
         "_warm",

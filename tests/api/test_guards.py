@@ -64,6 +64,26 @@ def test_tracing_allocations_is_refused_or_harmless(first, use, run_script):
         assert ended.out == "done\n"
 
 
+def test_tracing_allocations_under_a_running_pool_is_refused_and_survived(run_script):
+    """A resident worker is entered before the trace starts, so the pool asks at each task, and exit stops the trace."""
+    ended = run_script("""
+        import tracemalloc
+        from interp_pool import InterpreterPoolExecutor
+        import interp_api
+
+        if __name__ == "__main__":
+            with InterpreterPoolExecutor(1) as ex:
+                assert ex.submit(len, "").result() == 0
+                tracemalloc.start()
+                try:
+                    print(ex.submit(sorted, range(10_000)).result() == list(range(10_000)))
+                except interp_api.InterpreterError as exc:
+                    print("would crash" in str(exc))
+    """)
+    assert ended.status == 0, ended
+    assert ended.out == "True\n"
+
+
 @needs_fork
 def test_idle_interpreters_are_closed_before_a_fork(run_script):
     """gh-139759: the child of a process with interpreters is killed."""

@@ -300,3 +300,38 @@ def test_shareable_types_are_known():
     assert interp_api.is_shareable(b"")
     assert interp_api.is_shareable(interp_api.create_queue())
     assert not interp_api.is_shareable([])
+
+
+@pytest.mark.stress
+def test_dropping_last_handle_while_others_find_and_run_it_destroys_it_once(stress, run_script):
+    """Without the gate around the last drop, the runtime destroys the interpreter twice, or under whoever runs it."""
+    ended = run_script(f"""
+        import threading
+        import interp_api as I
+
+        def make():
+            for _ in range({25 * stress}):
+                interp = I.create()
+                interp.call(len, "ab")
+                del interp
+
+        def find():
+            while maker.is_alive():
+                for interp in I.list_all():
+                    if interp.id:
+                        try:
+                            interp.exec("1")
+                        except I.InterpreterError:
+                            pass
+                interp = None
+
+        maker = threading.Thread(target=make)
+        finders = [threading.Thread(target=find) for _ in range(2)]
+        maker.start()
+        for thread in finders:
+            thread.start()
+        for thread in (maker, *finders):
+            thread.join()
+        print("done")
+    """)
+    assert (ended.status, ended.out) == (0, "done\n"), ended

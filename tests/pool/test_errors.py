@@ -181,3 +181,12 @@ def test_worker_lost_to_an_error_in_its_own_loop_is_told_and_replaced():
         assert "the loop is broken" in str(exc.__cause__)
         assert executor.submit(tasks.identity, 5).result(60) == 5
         executor._pool.check_invariants()
+
+
+@pytest.mark.parametrize("how", ["modules", "builtins"])
+def test_task_that_damages_its_worker_leaves_no_future_waiting(how):
+    with InterpreterPoolExecutor(1, reuse=False) as executor:
+        executor.submit(tasks.damage_worker, how).exception(60)
+        lost = executor.submit(len, [tasks.Renames("a")]).exception(60)
+        assert lost is not None
+        assert executor.submit(pow, 2, 3).result(60) == 8

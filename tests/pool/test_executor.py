@@ -225,7 +225,7 @@ def test_manager_failure_fails_every_future_loudly(gate, logged, monkeypatch):
     monkeypatch.setattr(executor._pool, "_count_finished", lambda *args: 1 / 0)
     gate.open()
     for future in futures:
-        with pytest.raises(BrokenInterpreterPool, match="the pool broke before the task was done: division by zero"):
+        with pytest.raises(BrokenInterpreterPool, match="before the task was done: ZeroDivisionError: division by"):
             future.result(60)
     with pytest.raises(BrokenInterpreterPool, match="division by zero") as info:
         executor.submit(tasks.identity, 1)

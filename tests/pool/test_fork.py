@@ -161,3 +161,32 @@ print(done.wait(30))
 """
     )
     assert scripts.run_text(tmp_path, script)[:2] == (0, "True\n")
+
+
+def test_fork_while_another_thread_submits_leaves_the_parents_pool_whole(tmp_path):
+    """The child may be killed by the runtime when a task runs at that moment; the parent must not notice."""
+    script = (
+        HEAD
+        + """
+warnings.simplefilter("ignore")
+ex = InterpreterPoolExecutor(2)
+ex.submit(pow, 2, 3).result()
+go_on = True
+def submit():
+    while go_on:
+        assert ex.submit(pow, 2, 3).result(30) == 8
+thread = threading.Thread(target=submit)
+thread.start()
+for _ in range(10):
+    pid = os.fork()
+    if not pid:
+        os._exit(0)
+    os.kill(pid, 9)
+    os.waitpid(pid, 0)
+go_on = False
+thread.join()
+print(ex.submit(pow, 2, 4).result(30))
+ex.shutdown()
+"""
+    )
+    assert scripts.run_text(tmp_path, script) == (0, "16\n", "")

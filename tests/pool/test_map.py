@@ -9,6 +9,7 @@ import tasks
 
 import interp_api
 from interp_pool import InterpreterPoolExecutor, ResultPicklingError, TaskPicklingError
+from interp_pool._pool import MOST_IN_FLIGHT
 
 CHUNKSIZES = [None, 1, 2, 3, 100]
 
@@ -104,14 +105,13 @@ def test_map_infinite_timeout_is_no_limit(executor):
 def test_map_closed_early_cancels_what_waits():
     with InterpreterPoolExecutor(1) as executor:
         ran, exits = interp_api.create_queue(), interp_api.create_queue()
-        results = executor.map(tasks.hold, [ran] * 9, [exits] * 9)
+        results = executor.map(tasks.hold, [ran] * 2 * MOST_IN_FLIGHT, [exits] * 2 * MOST_IN_FLIGHT)
         exits.put(None)
         next(results)
-        assert ran.get(timeout=60) == ran.get(timeout=60)  # the second one runs, the third is sent
         results.close()
-        exits.put(None)
-        exits.put(None)
-    assert ran.qsize() <= 1
+        for _ in range(MOST_IN_FLIGHT + 1):  # as many as can have been sent
+            exits.put(None)
+    assert 1 <= ran.qsize() <= MOST_IN_FLIGHT + 1
 
 
 @pytest.mark.parametrize(
@@ -129,3 +129,21 @@ def test_map_with_bad_argument_raises_at_once_with_the_value(arguments, error, t
     with pytest.raises(error) as info:
         InterpreterPoolExecutor(1).map(tasks.identity, [1], **arguments)
     assert str(info.value) == text
+
+
+def test_map_with_chunksize_beyond_buffersize_takes_no_more_than_the_buffer(executor):
+    taken = []
+
+    def items():
+        for n in range(20):
+            taken.append(n)
+            yield n
+
+    results = executor.map(abs, items(), chunksize=10, buffersize=3)
+    assert len(taken) == 3
+    assert list(results) == list(range(20))
+
+
+@pytest.mark.parametrize("timeout", [1e300, 10**400])
+def test_map_with_huge_timeout_waits_without_limit(executor, timeout):
+    assert list(executor.map(abs, [-1, -2], timeout=timeout)) == [1, 2]

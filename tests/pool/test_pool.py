@@ -73,6 +73,8 @@ def test_pool_shutdown_ends_all_its_executors():
         {"initializer": tasks.initialize},
         {"initargs": (1,)},
         {"max_tasks_per_child": 1},
+        {"reuse": False},
+        {"idle_timeout": 3.0},
     ],
 )
 def test_pool_with_arguments_that_describe_workers_is_refused(arguments):

@@ -7,7 +7,7 @@ import tasks
 
 import interp_pool._messages as messages
 from interp_api import ExecutionFailed
-from interp_pool._messages import decode_failure, encode_failure
+from interp_pool._failures import decode_failure, encode_failure
 
 
 def caught(function, *args):
@@ -119,3 +119,27 @@ def test_failure_in_ring_of_causes_ends():
     first, second = ValueError("a"), ValueError("b")
     first.__cause__, second.__cause__ = second, first
     assert through(first).args == ("a",)
+
+
+def test_failure_rebuilt_keeps_the_fields_of_built_in_classes():
+    gone = through(caught(tasks.fail, tasks.FileGone("/x")))
+    assert (gone.errno, gone.strerror, gone.filename, gone.path) == (2, "gone", "/x", "/x")
+    assert str(gone) == "[Errno 2] gone: '/x'"
+    imported = through(caught(tasks.fail, tasks.BadImport("no", "mod")))
+    assert (imported.msg, imported.name, imported.path) == ("no", "mod", "/nowhere")
+    assert "can't decode byte 0x61" in str(through(caught(tasks.fail, tasks.BadBytes(b"abc"))))
+    quit_ = through(caught(tasks.fail, tasks.Quit(4, "done")))
+    assert (quit_.code, quit_.why) == (4, "done")
+
+
+def test_failure_rebuilds_exceptions_inside_exceptions():
+    inner = tasks.TwoArguments("salt", "pepper")
+    group = through(caught(tasks.fail, ExceptionGroup("all", [inner, ValueError(3)])))
+    assert type(group) is ExceptionGroup
+    assert [type(each) for each in group.exceptions] == [tasks.TwoArguments, ValueError]
+    assert group.exceptions[0].right == "pepper"
+    several = through(caught(tasks.fail, tasks.Several("all", [inner], "more")))
+    assert (type(several), several.extra, several.exceptions[0].left) == (tasks.Several, "more", "salt")
+    assert through(caught(tasks.fail, ValueError(inner))).args[0].right == "pepper"
+    outer = through(caught(tasks.fail, tasks.TwoArguments(inner, "oil")))
+    assert (outer.left.left, outer.right) == ("salt", "oil")
