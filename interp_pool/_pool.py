@@ -483,7 +483,7 @@ class InterpreterPool:
 
     def _pause_if_idle(self) -> bool:
         """Before a fork, have the manager end when nothing is left for it; the next task starts another."""
-        if not self._is_pausing or self._workers or self._in_flight or self._backlog:
+        if not self._is_pausing or self._workers or self._in_flight:
             return False
         self._manager = None
         self._changed.notify_all()
