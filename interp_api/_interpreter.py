@@ -231,6 +231,7 @@ class Interpreter:
             ValueError: no name was given.
             TypeError: a name is not a str.
             NotShareableError: an object can neither be shared nor pickled; nothing was bound.
+            ExecutionFailed: an object cannot be unpickled there; nothing was bound.
             InterpreterError: the interpreter is running, or `create` did not make it.
         """
         names = dict(ns or {}, **kwargs)
@@ -239,15 +240,13 @@ class Interpreter:
         for name in names:
             if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # not everybody has a type checker
                 raise TypeError(f"names must be str, got {name!r}")
-        plain = {name: obj for name, obj in names.items() if is_plain(obj)}
-        copied = {name: obj for name, obj in names.items() if name not in plain}
-        if copied:
-            payload = _encode("prepare_main()", copied)
+        if not all(map(is_plain, names.values())):
+            payload = _encode("prepare_main()", names)
             self._report(self._enter_remote("bind", payload))
-        if plain:
+        else:
             self._make_ready()
             check_tracing("run an interpreter")
-            self._gate.run(_BUSY, bind_main, self._id, plain)
+            self._gate.run(_BUSY, bind_main, self._id, names)
 
     def exec(self, code: "str | bytes | CodeType | FunctionType", /, dedent: bool = True) -> None:
         """Run source code in the interpreter, in the current thread, with `__main__` as its namespace.
