@@ -23,17 +23,8 @@ _loading = False
 _set_aside: "ModuleType | None" = None  # this interpreter's own `__main__` while the copy is in its place
 
 
-def main_is_loading() -> bool:
-    """Return whether this interpreter is just loading a copy of its parent's main module.
-
-    A script without `if __name__ == "__main__":` would start its workers again from inside each worker; what starts
-    workers asks this first.
-    """
-    return _loading
-
-
 def check_main_is_not_loading(what: str) -> None:
-    """Refuse to start workers from a copy of the main module.
+    """Refuse to start workers from a copy of the main module: it would start them again from inside each worker.
 
     Raises:
         RuntimeError: the main module lacks its guard.

@@ -119,20 +119,11 @@ def are_same(left, right):
     return left is right
 
 
-def no_result():
-    return None
-
-
 def hold(started, gate):
     """Say that the task runs, wait to be let through, and return who ran it."""
     started.put(current_id())
     gate.get(timeout=60)
     return current_id()
-
-
-def hold_and_fail(started, gate, exc):
-    hold(started, gate)
-    raise exc
 
 
 def put_and_return(queue, item):
@@ -440,10 +431,6 @@ def increment_each(view):
 def set_first(buffer, value):
     buffer[0] = value
     return bytes(buffer[:1])
-
-
-def kind_of(obj):
-    return type(obj).__name__
 
 
 def make_bytes(size):
