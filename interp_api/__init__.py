@@ -8,7 +8,6 @@ what it carries; `adopt_main`, `forget_main` and `check_main_is_not_loading` for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from interp_api._channel import SimpleQueue as SimpleQueue
     from interp_api._cpython import CLOSING_LEAKS as CLOSING_LEAKS
     from interp_api._cpython import capture_exception as capture_exception
     from interp_api._errors import ExecutionFailed as ExecutionFailed
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from interp_api._queue import Queue as Queue
     from interp_api._queue import create_queue as create_queue
     from interp_api._queue import list_all_queues as list_all_queues
+    from interp_api._simple_queue import SimpleQueue as SimpleQueue
     from interp_api._transfer import decode as decode
     from interp_api._transfer import encode as encode
     from interp_api._transfer import encode_call as encode_call
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from interp_api._unbound import UNBOUND_REMOVE as UNBOUND_REMOVE
 
 _MODULES = {
-    "_channel": "SimpleQueue",
     "_cpython": "CLOSING_LEAKS capture_exception",
     "_errors": "ExecutionFailed InterpreterError InterpreterNotFoundError ItemInterpreterDestroyed NotShareableError "
     "QueueEmpty QueueEmptyError QueueError QueueFull QueueFullError QueueNotFoundError ShutDown",
@@ -53,6 +52,7 @@ _MODULES = {
     "_interpreter": "Interpreter create get_current get_main is_shareable list_all",
     "_main_module": "adopt_main check_main_is_not_loading forget_main",
     "_queue": "Queue create_queue list_all_queues",
+    "_simple_queue": "SimpleQueue",
     "_transfer": "decode encode encode_call",
     "_unbound": "UNBOUND UNBOUND_ERROR UNBOUND_REMOVE",
 }

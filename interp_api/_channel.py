@@ -1,9 +1,9 @@
-"""SimpleQueue: items from any thread of any interpreter to any other, without polling.
+"""How a thread waits for something another interpreter puts, without polling.
 
 Owns the wake-up protocol, on which every blocking call of the package rests. It must not know what the items mean.
 
-A SimpleQueue is two low-level queues: `items`, and `sleepers`, which holds the bell address of every getter that is
-about to block. The mutex inside each low-level queue is all the protocol needs.
+There are two low-level queues: `items`, and `sleepers`, which holds the bell address of every getter that is about to
+block. The mutex inside each low-level queue is all the protocol needs.
 
     get                                     put
     G1  try to take an item                 P1  append the item
@@ -232,117 +232,6 @@ def take_back(own: int, sleepers: int) -> bool:
             return True  # nobody can ring any more
         except QueueError:
             return False
-
-
-class SimpleQueue:
-    """An unbounded queue of directly shareable objects: no task tracking, no shutdown, nothing pickled.
-
-    What `queue.SimpleQueue` is to `queue.Queue`. Items are None, bool, int (of C size), float, str, bytes, memoryview
-    and tuples of these. The item of an interpreter that was closed since arrives as None.
-
-    Thread safety: all methods may be called from any thread of any interpreter at once, each interpreter through its
-    own `SimpleQueue(id)`.
-    """
-
-    __slots__ = ("_id", "_refs", "_sleepers")
-
-    def __init__(self, id: int | None = None) -> None:
-        """Create a queue, or with `id` open one that another SimpleQueue keeps alive.
-
-        Raises:
-            QueueNotFoundError: there is no such queue.
-            QueueError: the queue was not made by this class.
-        """
-        if id is None:
-            sleepers = queue_create(0, _REPLACE)
-            self._refs = QueueRefs([sleepers])
-            id = create_linked(sleepers)
-            self._refs.add(id)
-        else:
-            number = linked_number(id)
-            if number is None:
-                raise QueueError(f"queue {id} was not created by SimpleQueue()")
-            sleepers = number
-            self._refs = QueueRefs([id, sleepers])
-        self._id, self._sleepers = id, sleepers
-
-    @property
-    def id(self) -> int:
-        """The id that opens this queue in any interpreter."""
-        return self._id
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._id})"
-
-    def qsize(self) -> int:
-        """Return the number of items."""
-        return queue_count(self._id)
-
-    def put(self, item: object) -> None:
-        """Append an item. Never blocks.
-
-        Raises:
-            NotShareableError: the item is not directly shareable.
-        """
-        try:
-            queue_put(self._id, item, _REPLACE)
-            if queue_count(self._sleepers):
-                ring_one(self._sleepers)
-        except BaseException:
-            ring_one(self._sleepers)  # the item may be there
-            raise
-
-    def get_nowait(self) -> object:
-        """Return the first item.
-
-        Raises:
-            QueueError: the queue is empty.
-        """
-        return queue_get(self._id)[0]
-
-    def get(self, timeout: float | None = None, *, spin: int = 0) -> object:
-        """Return the first item.
-
-        Args:
-            timeout: seconds, None for no limit.
-            spin: how many times to look before sleeping. A look costs 0.1 us of this interpreter's GIL; waking a
-                sleeper costs some 50 us.
-
-        Raises:
-            QueueError: no item arrived in time.
-            ValueError: the timeout is negative or not a number.
-
-        Blocks: until an item is there or the time is up; a put from any interpreter wakes it.
-        """
-        timeout = check_timeout(timeout)
-        id = self._id
-        for _ in range(spin):
-            if queue_count(id):
-                break
-        found = wait_until(self._take, self._sleepers, timeout)
-        if found is None:
-            raise QueueError(f"no item arrived in {timeout} seconds")
-        return found[0]
-
-    def drain(self, limit: int) -> list[object]:
-        """Return the items that are there, at most `limit`, without waiting."""
-        items: list[object] = []
-        try:
-            while len(items) < limit:
-                items.append(queue_get(self._id)[0])
-        except QueueNotFoundError:
-            raise
-        except QueueError:
-            pass
-        return items
-
-    def _take(self) -> tuple[object, ...] | None:
-        try:
-            return queue_get(self._id)
-        except QueueNotFoundError:
-            raise
-        except QueueError:
-            return None
 
 
 class QueueRefs:

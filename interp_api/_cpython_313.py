@@ -6,10 +6,12 @@ Owns the spelling of `_interpreters` and `_interpqueues` on 3.13; knows nothing 
 
 import _interpqueues
 import _interpreters
+from _functools import partial  # functools itself imports collections, 2 ms in every worker
 from types import CodeType, FunctionType
 
 TYPE_CHECKING = False  # importing typing would cost every worker 8 ms
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import SimpleNamespace
     from typing import Any
 
@@ -74,6 +76,10 @@ def register_queue_exceptions(empty: type[Exception], full: type[Exception]) -> 
 def queue_create(maxsize: int, unbound: int) -> int:
     """Create a low-level queue that refuses what is not directly shareable."""
     return int(_queues.create(maxsize, _FORMAT_SHAREABLE, unbound))
+
+
+# C all the way, for chains that no exception of a signal handler may split: the item dies with its interpreter.
+queue_append: "Callable[[int, object], None]" = partial(_queues.put, fmt=_FORMAT_SHAREABLE, unboundop=3)
 
 
 def queue_put(qid: int, obj: object, unbound: int) -> None:

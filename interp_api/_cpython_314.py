@@ -7,6 +7,7 @@ Owns the spelling of `_interpreters` and `_interpqueues` on 3.14 and later; know
 import _interpqueues
 import _interpreters
 import sys
+from _functools import partial  # functools itself imports collections, 2 ms in every worker
 
 TYPE_CHECKING = False  # importing typing would cost every worker 8 ms
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ queue_get = _interpqueues.get
 queue_count = _interpqueues.get_count
 queue_maxsize = _interpqueues.get_maxsize
 queue_put: "Callable[[int, object, int], None]" = _queues.put
+# C all the way, for chains that no exception of a signal handler may split: the item dies with its interpreter.
+queue_append: "Callable[[int, object], None]" = partial(_queues.put, unboundop=3)
 queue_release = _interpqueues.release
 
 # A received memoryview gives its owner's buffer back when it dies (gh-132776 is fixed in 3.14).

@@ -15,6 +15,7 @@ from typing import overload
 import interp_api
 from interp_pool._errors import BrokenInterpreterPool, TaskPicklingError
 from interp_pool._failures import decode_failure
+from interp_pool._future import TaskFuture, start_new
 from interp_pool._ledger import Ledger
 from interp_pool._options import DEFAULT_IDLE_TIMEOUT, check_seconds
 from interp_pool._pool import InterpreterPool
@@ -138,7 +139,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         except Exception as exc:
             self._check_open()
             return _failed(_pickling_error(fn, args, kwargs, without_frames(exc)))
-        future: Future[T] = Future()
+        future: TaskFuture[T] = TaskFuture(self._pool)
         item = WorkItem(future, payload, self._ledger)
         if self._ledger is None:
             self._pool.submit(item)
@@ -303,8 +304,8 @@ def _check_size(name: str, value: object) -> None:
 
 
 def _failed(error: TaskPicklingError) -> "Future[Any]":
-    future: Future[Any] = Future()
-    future.set_running_or_notify_cancel()
+    future: TaskFuture[Any] = TaskFuture()
+    start_new(future)
     future.set_exception(error)
     return future
 

@@ -7,7 +7,9 @@ Both sides import this file, and it is all they share. A payload is what `interp
     from the workers          (kind, number, body, seconds)
 
     kind                 number      body                                            seconds
-    RESULT               work id     payload of the result                           the task ran
+    VALUE                work id     the result itself, a scalar                     the task ran
+    DATA                 work id     payload of a result without code, see below     the task ran
+    RESULT               work id     payload of any other result                     the task ran
     TASK_FAILED          work id     failure: what the task raised                   the task ran
     TASK_UNREADABLE      work id     failure: what unpickling the task raised        0
     RESULT_UNSENDABLE    work id     failure: what pickling the result raised        the task ran
@@ -18,6 +20,9 @@ Both sides import this file, and it is all they share. A payload is what `interp
     WORKER_LEFT          worker id   None: its last result item is in the queue      0
     WORKER_ENDED         worker id   None                                            0
     POOL_CALLED          0           None: look at the pool's state                  0
+
+DATA is a pickle that names no class and no function: unpickling it runs nobody's code, so it may happen in any thread
+and under any lock.
 
 The last three are put by the worker's thread, outside, or by the pool itself. A failure is
 (payload of the exception or None, its notes, type name, qualified name, module, message, summary, traceback text).
@@ -30,6 +35,8 @@ if TYPE_CHECKING:
     from interp_api._transfer import Payload as Payload  # noqa: PLC0414  # for the other files
 
 (
+    VALUE,
+    DATA,
     RESULT,
     TASK_FAILED,
     TASK_UNREADABLE,
@@ -41,7 +48,7 @@ if TYPE_CHECKING:
     WORKER_LEFT,
     WORKER_ENDED,
     POOL_CALLED,
-) = range(11)
+) = range(13)
 
 type Failure = tuple[Payload | None, tuple[str, ...], str, str, str, str, str, str]
 type ResultItem = tuple[int, int, Any, float]

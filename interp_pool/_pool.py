@@ -22,6 +22,7 @@ Lock order: `_lock`, then a ledger's. Under them no user code runs: no pickling,
 """
 
 import itertools
+import os
 import threading
 from collections import deque
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ import interp_api
 from interp_api import InterpreterError, SimpleQueue
 from interp_pool._errors import BrokenInterpreterPool
 from interp_pool._failures import decode_failure
+from interp_pool._future import start, start_new
 from interp_pool._hooks import is_exiting, register
 from interp_pool._ledger import release_if_held
 from interp_pool._lifecycle import (
@@ -53,7 +55,8 @@ from interp_pool._messages import (
     WORKER_READY,
 )
 from interp_pool._options import DEFAULT_IDLE_TIMEOUT, PoolOptions
-from interp_pool._work import WorkItem, cancel, describe, fail_broken, fail_lost, settle
+from interp_pool._reader import ResultReader
+from interp_pool._work import WorkItem, cancel, describe, fail_broken, fail_lost, settle, settle_quietly
 from interp_pool._worker import Worker, obtain, prepare, release
 
 TYPE_CHECKING = False
@@ -62,11 +65,14 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from interp_api import Interpreter
+    from interp_pool._future import TaskFuture
     from interp_pool._ledger import Ledger
     from interp_pool._messages import ResultItem
 
 MOST_IN_FLIGHT = 250  # the runtime leaks payloads beyond 300 that their receiver released but their sender did not
 WORK_AHEAD = 0.0015  # seconds of work per worker that lie in the calls queue: more could not be cancelled
+LONGEST_SPIN = 50e-6 if (os.process_cpu_count() or 1) > 1 else 0.0  # seconds to look for a result before sleeping
+FEW_RESULTS = 32  # not worth a look while submitting
 
 PATIENCE = 5.0  # seconds that a fork waits for an idle pool; a worker that is just starting needs some 0.05
 
@@ -134,6 +140,9 @@ class InterpreterPool:
         self._next_work_id = itertools.count().__next__
         self._next_worker = itertools.count().__next__
         self._calls, self._results = SimpleQueue(), SimpleQueue()
+        self._reader = ResultReader(self._results)
+        self._inbox = self._reader.inbox  # guarded by self._lock
+        self._window = 2  # most call items in flight; guarded by self._lock
         register(self)
 
     @property
@@ -218,17 +227,22 @@ class InterpreterPool:
         """
         try:
             with self._lock:
-                self._check_open()
+                if self._state is not PoolState.RUNNING or self._broken is not None or is_exiting():
+                    self._check_open()
                 interp_api.check_tracing("run a task")
                 try:
-                    if self._backlog or len(self._in_flight) >= self._window():
+                    if self._backlog or len(self._in_flight) >= self._window:
                         self._backlog.append(item)
                     else:
+                        start_new(item.future)
                         self._send(item)
-                    self._want_workers()
+                    if self._active < self._options.max_workers:
+                        self._want_workers()
                 except BaseException:
                     self._withdraw(item)
                     raise
+            if self._backlog and self._results.qsize() >= FEW_RESULTS:
+                self._reader.with_turn(self._advance)
         except BaseException:
             release_if_held(self._lock)
             raise
@@ -246,6 +260,10 @@ class InterpreterPool:
             self._finish_if_done()
         for item in cancelled:
             cancel(item)
+
+    def call_manager(self) -> None:
+        """Have the manager look at everything, and whoever stands in for it give way. Never blocks."""
+        self._results.put(_call_pool)
 
     def forget(self) -> None:
         """Shut the pool down without waiting; for a finalizer, which may run in a thread that holds the lock."""
@@ -335,24 +353,18 @@ class InterpreterPool:
         if self._state is not PoolState.RUNNING:
             raise RuntimeError("cannot schedule new futures after shutdown")
 
-    def _window(self) -> int:
-        """Return how many call items may be in flight."""
+    def _set_window(self) -> None:
+        """Decide how many call items may be in flight."""
         if self._is_pausing:
-            return 0
+            self._window = 0
+            return
         workers = max(1, self._active)
         ahead = workers
         if self._seconds_per_task is not None:
             ahead = max(1, int(workers * WORK_AHEAD / (self._seconds_per_task + 1e-6)))
-        return min(workers + ahead, MOST_IN_FLIGHT)
+        self._window = min(workers + ahead, MOST_IN_FLIGHT)
 
     def _send(self, item: WorkItem) -> None:
-        try:
-            is_wanted = item.future.set_running_or_notify_cancel()
-        except RuntimeError:
-            is_wanted = False  # somebody else has settled it
-        if not is_wanted:
-            item.end()
-            return
         work_id = item.work_id = self._next_work_id()
         self._in_flight[work_id] = item
         self._calls.put((work_id, item.payload))
@@ -370,12 +382,18 @@ class InterpreterPool:
             self._is_manager_called = False
             self._workers.clear()  # none was started
         self._active = sum(worker.state in _ACTIVE for worker in self._workers.values())
+        self._set_window()
         self._call_manager()  # to make good what else was not done
 
     def _top_up(self) -> None:
         """Move work items from the backlog to the calls queue while there is room."""
-        while self._backlog and len(self._in_flight) < self._window():
-            self._send(self._backlog.popleft())
+        self._set_window()
+        while self._backlog and len(self._in_flight) < self._window:
+            item = self._backlog.popleft()
+            if start(item.future):
+                self._send(item)
+            else:
+                item.end()
 
     def _want_workers(self) -> None:
         """Make the workers that there is work for; the manager starts them."""
@@ -389,6 +407,7 @@ class InterpreterPool:
             number = self._next_worker()
             self._workers[number] = Worker(number, self._options, self._calls, self._results)
             self._active += 1
+        self._set_window()
         if self._manager is None:
             self._manager = threading.Thread(target=self._manage, name=f"{self.thread_name_prefix}_manager")
             self._manager.start()
@@ -437,11 +456,76 @@ class InterpreterPool:
     def _fail_tasks(self) -> None:
         assert self._broken is not None
         # Nobody would take their results.
-        self._ends -= self._calls.drain(MOST_IN_FLIGHT + self._ends).count(None)
+        lost: deque[tuple[object, object]] = deque()
+        self._calls.drain(lost, MOST_IN_FLIGHT + self._ends)
+        self._ends -= sum(item[0] is None for item in lost)
         for item in (*self._in_flight.values(), *self._backlog):
             self._todo.append(partial(fail_broken, item, self._broken))
         self._in_flight.clear()
         self._backlog.clear()
+
+    # In the manager's place: called without the lock, by a thread that has the reader's turn.
+
+    def stand_in(self, future: "TaskFuture[Any]", deadline: float | None) -> None:
+        """Take results, while the manager sleeps, until a future is done; may return before.
+
+        Args:
+            future: one of this pool's.
+            deadline: on the monotonic clock, None for no limit.
+
+        Blocks: until then, or until the deadline. Returns at once when it is not this thread's turn.
+        """
+        try:
+            average = self._seconds_per_task
+            spin = 0.0 if average is None or average > LONGEST_SPIN else LONGEST_SPIN
+            self._reader.stand_in(future.done, partial(self._advance, future), deadline, spin)
+        except BaseException:
+            release_if_held(self._lock)
+            raise
+
+    def _advance(self, own: "TaskFuture[Any] | None" = None) -> bool:
+        """Take what is there and settle it, in order, up to the first item that only the manager may deal with.
+
+        That is all that runs somebody's code, but for the result of the future this thread waits for. Returns whether
+        nothing is left.
+        """
+        while True:
+            with self._lock:
+                self._reader.fill(MOST_IN_FLIGHT)
+                item = self._settle_inbox()
+                self._top_up()
+                if self._state is not PoolState.RUNNING:
+                    self._call_manager()
+                if item is None or item.future is not own or own.has_callbacks:
+                    return not self._inbox
+                kind, _, body, seconds = self._inbox[0][0]
+            settle(item, kind, body)
+            body = None
+            with self._lock:
+                self._strike_off(item, seconds)
+
+    def _settle_inbox(self) -> WorkItem | None:
+        """Settle what needs nobody's code; return the work item of the first result that does."""
+        inbox, in_flight = self._inbox, self._in_flight
+        while inbox:
+            kind, work_id, body, seconds = inbox[0][0]
+            if kind > RESULT_UNSENDABLE:
+                return None
+            item = in_flight.get(work_id)
+            if item is None:  # withdrawn, or the pool broke meanwhile, and the future with it
+                inbox.popleft()
+            elif settle_quietly(item, kind, body):
+                self._strike_off(item, seconds)
+            else:
+                return item
+        return None
+
+    def _strike_off(self, item: WorkItem, seconds: float) -> None:
+        """Count the task of the first item in the inbox as finished, once its future is settled."""
+        assert item.work_id is not None
+        self._note_duration(seconds)
+        self._in_flight.pop(item.work_id, None)
+        self._inbox.popleft()
 
     # The manager's part: called without the lock.
 
@@ -458,8 +542,12 @@ class InterpreterPool:
 
     def _process_messages(self) -> bool:
         """Wait for messages and do what they ask for; return whether there can be more."""
-        first = self._results.get()
-        messages = [_readable(message) for message in (first, *self._results.drain(MOST_IN_FLIGHT))]
+        self._reader.wait()
+        with self._lock:
+            self._reader.fill(MOST_IN_FLIGHT)
+            taken = [item[0] for item in self._inbox]
+            self._inbox.clear()
+        messages = [_readable(message) for message in taken]
         with self._lock:
             self._is_manager_called = False
             for kind, number, body, seconds in messages:
@@ -476,7 +564,7 @@ class InterpreterPool:
             self._finish_if_done()
             is_ending = self.is_closed or self._pause_if_idle()
         # A result may point into its worker's memory: nothing of it may outlive the settling.
-        del first, messages
+        del taken, messages
         body = None
         self._carry_out()
         return not is_ending
@@ -510,9 +598,13 @@ class InterpreterPool:
         item = self._in_flight.pop(work_id, None)
         if item is None:
             return  # withdrawn, or the pool broke meanwhile, and the future with it
+        self._note_duration(seconds)
+        if not settle_quietly(item, kind, body):
+            self._todo.append(partial(settle, item, kind, body))
+
+    def _note_duration(self, seconds: float) -> None:
         average = self._seconds_per_task
         self._seconds_per_task = seconds if average is None else average + 0.1 * (seconds - average)
-        self._todo.append(partial(settle, item, kind, body))
 
     def _start_workers(self) -> None:
         for worker in [worker for worker in self._workers.values() if not worker.is_started]:
@@ -568,6 +660,7 @@ class InterpreterPool:
             if manager is None or self.is_closed or self._in_flight or self._backlog:
                 return
             self._is_pausing = True
+            self._set_window()
             self._stop_workers(self._active - self._ends)
             self._results.put(_call_pool)
             if not self._changed.wait_for(lambda: self._manager is not manager or self.is_closed, PATIENCE):

@@ -11,13 +11,14 @@ import interp_api
 from interp_api import InterpreterError
 from interp_pool._errors import BrokenInterpreterPool, ResultPicklingError, TaskPicklingError, WorkerLostError
 from interp_pool._failures import decode_failure
-from interp_pool._messages import RESULT, TASK_FAILED, TASK_UNREADABLE
+from interp_pool._future import finish_quietly
+from interp_pool._messages import DATA, RESULT, TASK_FAILED, TASK_UNREADABLE, VALUE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from concurrent.futures import Future
     from typing import Any
 
+    from interp_pool._future import TaskFuture
     from interp_pool._ledger import Ledger
     from interp_pool._messages import Failure, Payload
 
@@ -32,7 +33,7 @@ class WorkItem:
 
     __slots__ = ("future", "ledger", "payload", "work_id")
 
-    def __init__(self, future: "Future[Any]", payload: "Payload", ledger: "Ledger | None" = None) -> None:
+    def __init__(self, future: "TaskFuture[Any]", payload: "Payload", ledger: "Ledger | None" = None) -> None:
         self.future = future
         self.payload = payload
         self.ledger = ledger
@@ -40,8 +41,22 @@ class WorkItem:
 
     def end(self) -> None:
         """Called once the future is settled, whichever way."""
+        self.future.forget_pool()
         if self.ledger is not None:
             self.ledger.end(self)
+
+
+def settle_quietly(item: WorkItem, kind: int, body: "Any") -> bool:
+    """Settle a future without running anybody's code; return False, changing nothing, if that cannot be."""
+    if kind == DATA:
+        body = interp_api.decode(body)
+    elif kind != VALUE:
+        return False
+    if not finish_quietly(item.future, body):
+        return False
+    if item.ledger is not None:
+        item.ledger.end(item)
+    return True
 
 
 def settle(item: WorkItem, kind: int, body: "Any") -> None:
@@ -49,7 +64,9 @@ def settle(item: WorkItem, kind: int, body: "Any") -> None:
     error: BaseException | None = None
     result: object = None
     try:
-        if kind == RESULT:
+        if kind == VALUE:
+            result = body
+        elif kind in (DATA, RESULT):
             result = interp_api.decode(body)
         else:
             error = task_error(kind, decode_failure(body))

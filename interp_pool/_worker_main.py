@@ -4,17 +4,21 @@ Owns the resident loop, and what prepares an interpreter for it and cleans up be
 executors or futures, and must not import what costs milliseconds in every worker.
 """
 
+import os
 import sys
+from copyreg import _extension_registry  # type: ignore[attr-defined]  # private, but in the pickle module's own use
 from time import perf_counter
 
 from interp_api import SimpleQueue, adopt_main, decode, encode, forget_main
 from interp_pool._failures import encode_failure
 from interp_pool._messages import (
+    DATA,
     INITIALIZER_FAILED,
     RESULT,
     RESULT_UNSENDABLE,
     TASK_FAILED,
     TASK_UNREADABLE,
+    VALUE,
     WORKER_LEAVING,
     WORKER_LOST,
     WORKER_READY,
@@ -29,7 +33,14 @@ if TYPE_CHECKING:
 
 _is_fit = True  # for others, once this worker has ended
 _current: int | None = None  # the work id of the task that runs
-_SPIN = 50  # looks, of 0.1 us each, before the worker sleeps; they cost nobody else's GIL
+
+# Seconds a worker looks for the next task before it sleeps, where there is a processor to spare for that.
+_SPIN = 30e-6 if (os.process_cpu_count() or 1) > 1 else 0.0
+
+_SCALARS = frozenset((type(None), bool, float))
+_TEXTS = frozenset((str, bytes))
+_LONGEST_TEXT = 16 * 1024  # characters; longer ones gain nothing
+_MAX_INT = (1 << 31) - 1
 
 
 def serve(setup_id: int, results_id: int, calls_id: int) -> None:
@@ -122,13 +133,24 @@ def _run(work_id: int, payload: "Payload") -> tuple[int, int, object, float]:
     seconds = perf_counter() - started
     try:
         try:
-            return RESULT, work_id, encode(result, share=False), seconds
+            return *_encode_result(result, work_id), seconds
         except BaseException as exc:
             if function is not run_batch:
                 raise
             return RESULT, work_id, _encode_part(result[0], exc), seconds
     except BaseException as exc:
         return RESULT_UNSENDABLE, work_id, encode_failure(_without_own_frame(exc)), seconds
+
+
+def _encode_result(result: "Any", work_id: int) -> "tuple[int, int, object]":
+    kind = type(result)  # pyright: ignore[reportUnknownVariableType]  # whatever it is
+    if kind in _SCALARS or (kind is int and -_MAX_INT <= result <= _MAX_INT) or (kind in _TEXTS and len(result) < _LONGEST_TEXT):
+        return VALUE, work_id, result
+    payload = encode(result, share=False)
+    # STACK_GLOBAL is how a pickle of protocol 5 names a class; the other way is through copyreg's numbers.
+    if type(payload) is bytes and b"\x93" not in payload and not _extension_registry:
+        return DATA, work_id, payload
+    return RESULT, work_id, payload
 
 
 def run_batch(

@@ -359,7 +359,7 @@ def break_loop():
     def broken(*args):
         raise RuntimeError("the loop is broken")
 
-    worker.encode = worker.encode_failure = broken
+    worker.encode = worker.encode_failure = worker._encode_result = broken
 
 
 # Used by tests/api.

@@ -11,9 +11,10 @@ import os
 import pytest
 import tasks
 
-from interp_api import _channel, _doorbell
-from interp_api._channel import QueueRefs, SimpleQueue, ring_one, take_back, wait_until
+from interp_api import _channel, _doorbell, _simple_queue
+from interp_api._channel import QueueRefs, ring_one, take_back, wait_until
 from interp_api._cpython import queue_count, queue_create, queue_get, queue_put
+from interp_api._simple_queue import SimpleQueue
 
 
 class Struck(BaseException):
@@ -279,7 +280,7 @@ def test_getter_struck_twice_still_takes_its_address_back(sleepers, monkeypatch)
 def test_putter_struck_after_its_item_rings_all_the_same(other, monkeypatch):
     queue = SimpleQueue()
     queue_put(queue._sleepers, other.address, 3)
-    monkeypatch.setattr(_channel, "queue_put", after(queue_put, strike))  # between P1 and P2
+    monkeypatch.setattr(_simple_queue, "queue_put", after(queue_put, strike))  # between P1 and P2
     with pytest.raises(Struck):
         queue.put("item")
     assert is_rung(other)

@@ -224,6 +224,7 @@ def test_manager_failure_fails_every_future_loudly(gate, logged, monkeypatch):
     futures = [*gate.hold(executor), *(executor.submit(tasks.identity, i) for i in range(3))]
     monkeypatch.setattr(executor._pool, "_count_finished", lambda *args: 1 / 0)
     gate.open()
+    wait(futures, 60)  # leaves the results to the manager
     for future in futures:
         with pytest.raises(BrokenInterpreterPool, match="before the task was done: ZeroDivisionError: division by"):
             future.result(60)

@@ -1,0 +1,194 @@
+"""TaskFuture: a `concurrent.futures.Future` that costs little until somebody watches it.
+
+Owns how a future starts and ends. It must not know pools beyond the two methods it calls, nor how results travel.
+
+Most futures of a burst are only asked for their result when it is there. So what watching needs, the condition and
+two lists, is made at its first use; until then a future is *unwatched*, and `start` and `finish_quietly` change its
+state without them. Whoever watches must make the condition first, and both happen under `_switch`:
+
+    watch   under _switch, make the condition; then, holding it, read the state
+    finish  under _switch, if there is no condition: set result and state, done;
+            otherwise, holding the condition, set them and notify, as in the standard library
+
+So either the watcher finds the final state, or the one who finishes finds the condition. `_switch` is held for a few
+bytecodes and nothing is acquired under it.
+"""
+
+import threading
+from concurrent.futures import CancelledError, Future
+from concurrent.futures._base import FINISHED, PENDING, RUNNING
+from time import monotonic
+
+from interp_pool._ledger import release_if_held
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from interp_pool._pool import InterpreterPool
+
+_switch = threading.RLock()  # taken once at a time; reentrant only for release_if_held()
+
+
+class _MadeWhenUsed:
+    """An attribute that is made at its first use, unless the instance has it."""
+
+    def __init__(self, make: "Callable[[], object]") -> None:
+        self._make = make
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, future: "TaskFuture[Any] | None", owner: type) -> object:
+        if future is None:
+            return self
+        made = self._make()
+        try:
+            with _switch:
+                return future.__dict__.setdefault(self._name, made)
+        except BaseException:
+            release_if_held(_switch)
+            raise
+
+
+class TaskFuture[T](Future[T]):
+    """The future of a task. A thread that waits for its result takes results in the pool's place meanwhile.
+
+    Thread safety: all methods.
+
+    Source: `concurrent.futures.Future`.
+    """
+
+    _condition = _MadeWhenUsed(threading.Condition)
+    _waiters = _MadeWhenUsed(list)
+    _done_callbacks = _MadeWhenUsed(list)
+    _state: str = PENDING
+    _result: "Any" = None
+    _exception: BaseException | None = None
+    _pool: "InterpreterPool | None" = None
+
+    def __init__(self, pool: "InterpreterPool | None" = None) -> None:
+        """Make a pending future whose result `pool` will bring; None: somebody will set it."""
+        if pool is not None:
+            self._pool = pool
+
+    def cancel(self) -> bool:
+        """Cancel the task if no worker has been given it; return whether it is cancelled."""
+        is_cancelled = super().cancel()
+        if is_cancelled and self._pool is not None:
+            self._pool.call_manager()  # and whoever waits for this future in its place
+        return is_cancelled
+
+    def done(self) -> bool:
+        """Return whether the task has ended or was cancelled."""
+        return self._state not in (PENDING, RUNNING)
+
+    def result(self, timeout: float | None = None) -> T:
+        """Return what the task returned, or raise what it raised.
+
+        Args:
+            timeout: seconds to wait at most, None for no limit.
+
+        Raises:
+            CancelledError: the task was cancelled.
+            TimeoutError: the task was not done in time.
+            Exception: what the task raised.
+
+        Blocks: until the task is done or the time is up.
+        """
+        if self._state != FINISHED:
+            timeout = self._wait(timeout)
+        try:
+            if self._state != FINISHED:
+                return super().result(timeout)
+            if self._exception is not None:
+                raise self._exception
+            return self._result  # type: ignore[no-any-return]  # what the task returned
+        finally:
+            del self  # the exception's traceback holds this frame
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Return what the task raised, None if it returned.
+
+        Args:
+            timeout: seconds to wait at most, None for no limit.
+
+        Raises:
+            CancelledError: the task was cancelled.
+            TimeoutError: the task was not done in time.
+
+        Blocks: until the task is done or the time is up.
+        """
+        if self._state != FINISHED:
+            timeout = self._wait(timeout)
+        return super().exception(timeout)
+
+    def _wait(self, timeout: float | None) -> float | None:
+        """Help the pool until this future is done, or there is nothing to help with; return the seconds left."""
+        pool = self._pool
+        if pool is None or (timeout is not None and not timeout > 0):
+            return timeout
+        if timeout is None:
+            pool.stand_in(self, None)
+            return None
+        deadline = monotonic() + timeout
+        pool.stand_in(self, deadline)
+        return max(0.0, deadline - monotonic())
+
+    def forget_pool(self) -> None:
+        """Let the pool go: it has done with this future."""
+        self.__dict__.pop("_pool", None)
+
+    @property
+    def has_callbacks(self) -> bool:
+        """Whether finishing it runs somebody's code."""
+        return bool(self.__dict__.get("_done_callbacks"))
+
+
+def start_new(future: "TaskFuture[Any]") -> None:
+    """Make a future RUNNING that nobody else has seen yet."""
+    future._state = RUNNING  # pyright: ignore[reportPrivateUsage]  # one class in two halves
+
+
+def start(future: "TaskFuture[Any]") -> bool:
+    """Make a pending future RUNNING; return False if it was cancelled or somebody else has settled it."""
+    try:
+        with _switch:
+            if "_condition" not in future.__dict__:
+                future._state = RUNNING  # pyright: ignore[reportPrivateUsage]  # as above
+                return True
+    except BaseException:
+        release_if_held(_switch)
+        raise
+    try:
+        return future.set_running_or_notify_cancel()
+    except RuntimeError:
+        return False
+
+
+def finish_quietly(future: "TaskFuture[Any]", result: object) -> bool:
+    """Give a running future its result if that runs nobody's code; return False, changing nothing, if it would.
+
+    May be called with any lock held that is never asked for while a future's condition is held.
+    """
+    try:
+        with _switch:
+            own = future.__dict__
+            if "_condition" not in own:
+                own["_result"] = result
+                own["_state"] = FINISHED
+                own.pop("_pool", None)
+                return True
+    except BaseException:
+        release_if_held(_switch)
+        raise
+    with future._condition:  # type: ignore[attr-defined]  # pyright: ignore  # as above
+        if future.has_callbacks or future._state != RUNNING:  # pyright: ignore[reportPrivateUsage]  # as above
+            return False
+        future._result = result  # pyright: ignore[reportPrivateUsage]  # as above
+        future._state = FINISHED  # pyright: ignore[reportPrivateUsage]  # as above
+        for waiter in future._waiters:  # type: ignore[attr-defined]  # pyright: ignore  # as above
+            waiter.add_result(future)
+        future._condition.notify_all()  # type: ignore[attr-defined]  # pyright: ignore  # as above
+    return True

@@ -1,0 +1,108 @@
+"""Whose turn it is to take result items: the manager's, or that of a thread that waits for a future.
+
+Owns the handing over between them, which saves the round trip a change of threads: the one who wants the result takes
+it from the queue itself. It must not know what result items mean.
+
+The manager sleeps on the results queue, with its address among the queue's sleepers. A thread that waits for a future
+may stand in for it:
+
+    T1  take the turn, a lock; it is taken: wait for the future as usual
+    T2  relieve the manager: take its address; it is not there, so the manager is awake: give the turn back, wait as usual
+    T3  advance: take what is there and deal with it, until the own future is done, the time is up, or something is met
+        that only the manager may do, which stays in the inbox
+    T4  nothing there: look for a while, then sleep as the manager did; go to T3
+    T5  reinstate the manager, give the turn back
+    T6  if the inbox or the queue has something, ring the manager
+
+While somebody stands in, the manager sleeps: nobody else has its address. So at most one thread sleeps on the results
+queue. T2 needs the turn: a second thread would take the first one's address for the manager's. A manager that is just
+leaving its sleep at T2, because it saw an item, waits for a ring that T6 or a later put gives (L2 of
+`interp_api._channel`); what it saw is dealt with at T3.
+
+The thread can be struck by KeyboardInterrupt between any two bytecodes. What it took is in the inbox until it has been
+dealt with. T1, T2, and each part of T5 are single C calls; a thread that was struck rings the manager anyhow.
+"""
+
+import threading
+from collections import deque
+from time import monotonic
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from interp_api import SimpleQueue
+    from interp_pool._messages import ResultItem
+
+
+class ResultReader:
+    """The results queue of a pool and its inbox. Thread safety: `stand_in` and `try_turn`; the rest is the manager's."""
+
+    __slots__ = ("_results", "_turn", "inbox")
+
+    def __init__(self, results: "SimpleQueue") -> None:
+        self._results = results
+        self._turn = threading.Lock()
+        self.inbox: deque[tuple[ResultItem, Any]] = deque()
+        """Low-level items that were taken and not dealt with yet; guarded by the pool's lock."""
+
+    def fill(self, limit: int) -> None:
+        """Take what is there, at most so many items, into the inbox."""
+        self._results.drain(self.inbox, limit)
+
+    def wait(self) -> None:
+        """Block until something is there or in the inbox: the manager's sleep."""
+        self._results.wait(unless=self.inbox.__len__)
+
+    def stand_in(
+        self, is_done: "Callable[[], bool]", advance: "Callable[[], bool]", deadline: float | None, spin: float
+    ) -> None:
+        """Take the manager's place until something is done, the time is up, or the manager is needed.
+
+        Args:
+            is_done: whether the caller has what it wants.
+            advance: fills the inbox and deals with what is in it; False if something is left for the manager.
+            deadline: on the monotonic clock, None for no limit.
+            spin: seconds to look for an item before sleeping.
+
+        Blocks: until then. Returns at once if somebody else has the turn or the manager is awake.
+        """
+        turn: list[bool] = []
+        relieved: list[tuple[int, Any]] = []
+        try:
+            try:
+                turn.extend(map(self._turn.acquire, (False,)))  # T1
+                if turn[0]:
+                    self._results.relieve(relieved)  # T2
+                    if relieved:
+                        self._take_until(is_done, advance, deadline, spin)
+            finally:
+                if relieved:
+                    self._results.reinstate(relieved[0][0])  # T5
+                if turn and turn[0]:
+                    self._turn.release()
+        except BaseException:
+            self._results.ring()
+            raise
+        if relieved and (self.inbox or self._results.qsize()):
+            self._results.ring()  # T6
+
+    def _take_until(
+        self, is_done: "Callable[[], bool]", advance: "Callable[[], bool]", deadline: float | None, spin: float
+    ) -> None:
+        while advance() and not is_done():
+            left = None if deadline is None else max(0.0, deadline - monotonic())
+            if not self._results.wait(left, spin=spin, unless=is_done):
+                return
+
+    def with_turn(self, action: "Callable[[], object]") -> None:
+        """Call `action` unless somebody stands in for the manager."""
+        turn: list[bool] = []
+        try:
+            turn.extend(map(self._turn.acquire, (False,)))
+            if turn[0]:
+                action()
+        finally:
+            if turn and turn[0]:
+                self._turn.release()
