@@ -57,6 +57,7 @@ _REPLACE = UNBOUND_OP_REPLACE
 _LINKED = 3  # items, sleepers, lookers
 
 
+
 def _yield_by_sleep() -> None:
     sleep(0.0)
 

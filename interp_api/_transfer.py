@@ -22,6 +22,7 @@ from _thread import _local  # pyright: ignore[reportPrivateUsage]  # threading.l
 
 from interp_api._buffers import Buffer, Chunk, receive
 from interp_api._cpython import lend, queue_ref
+from interp_api._function_head import PREFIX, TAIL, function_head
 from interp_api._main_module import MainInPlace, alias_main, main_spec
 
 TYPE_CHECKING = False
@@ -54,15 +55,25 @@ class _Sink(list[bytes]):
     write = list[bytes].append if TYPE_CHECKING else list.append
 
 
-class _ThreadState(_local):
-    """Per thread: a pickler to reuse, and the queue references of the object being pickled."""
+class _Own:
+    """What one thread reuses, and what it is just doing."""
+
+    __slots__ = ("buffers", "dump", "forget", "function", "head", "is_busy", "refs", "sink")
 
     def __init__(self) -> None:
         self.sink = _Sink()
         self.buffers: list[PickleBuffer] = []
-        self.pickler = Pickler(self.sink, PROTOCOL, buffer_callback=self.buffers.append)
-        self.busy = False
-        self.refs: list[object] | None = None
+        pickler = Pickler(self.sink, PROTOCOL, buffer_callback=self.buffers.append)
+        self.dump, self.forget = pickler.dump, pickler.clear_memo
+        self.is_busy = False
+        self.refs: list[object] | None = None  # the queue references of the object being pickled
+        self.function: object = None  # sent last
+        self.head: bytes | None = None  # its
+
+
+class _ThreadState(_local):
+    def __init__(self) -> None:
+        self.own = _Own()
 
 
 _state = _ThreadState()
@@ -80,8 +91,9 @@ def is_plain(obj: "Any") -> bool:
 
 def keep_in_transit(ids: "Iterable[int]") -> None:
     """Called by an object's `__reduce__`: let the payload being made keep these low-level queues alive."""
-    if _state.refs is not None:
-        _state.refs.extend(map(queue_ref, ids))
+    refs = _state.own.refs
+    if refs is not None:
+        refs.extend(map(queue_ref, ids))
 
 
 def encode(obj: object, *, share: bool) -> "Payload":
@@ -96,29 +108,28 @@ def encode(obj: object, *, share: bool) -> "Payload":
 
     Thread safety: any thread. Runs the object's own reduce methods.
     """
-    state = _state
-    if state.busy:  # a reduce method sends something itself
+    own = _state.own
+    if own.is_busy:  # a reduce method sends something itself
         return _encode_carefully(obj, share)
-    state.busy = True
-    sink, buffers = state.sink, state.buffers
-    outer, state.refs = state.refs, []
+    own.is_busy = True
+    sink, outer, own.refs = own.sink, own.refs, []
     try:
-        state.pickler.dump(obj)
-        if not buffers:
-            if len(sink) == 1 and not state.refs and len(sink[0]) < LARGE and b"__m" not in sink[0]:
+        own.dump(obj)
+        if not own.buffers:
+            if len(sink) == 1 and not own.refs and len(sink[0]) < LARGE and b"__m" not in sink[0]:
                 return sink[0]  # nearly always
-            payload = _pack(sink, (), state.refs)
+            payload = _pack(sink, (), own.refs)
             if type(payload) is bytes or payload[3] != _UNLOADABLE:
                 return payload
         return _encode_carefully(obj, share)
     except Exception:
         return _encode_carefully(obj, share)
     finally:
-        state.pickler.clear_memo()
+        own.forget()
         sink.clear()
-        buffers.clear()
-        state.refs = outer
-        state.busy = False
+        own.buffers.clear()
+        own.refs = outer
+        own.is_busy = False
 
 
 def encode_call(function: "Callable[..., object]", args: tuple[object, ...], kwargs: dict[str, object]) -> "Payload":
@@ -130,6 +141,12 @@ def encode_call(function: "Callable[..., object]", args: tuple[object, ...], kwa
     Raises:
         Exception: what pickling raised; nothing was sent.
     """
+    own = _state.own
+    if function is not own.function:
+        own.head = function_head(function)
+        own.function = function
+    if own.head is not None and not kwargs:
+        return _with_head(own.head, encode(args, share=True))
     if getattr(function, "__module__", None) in ("__main__", "__mp_main__"):
         from interp_api._callables import by_value
 
@@ -137,17 +154,27 @@ def encode_call(function: "Callable[..., object]", args: tuple[object, ...], kwa
     return encode((function, args, kwargs), share=True)
 
 
+def _with_head(head: bytes, payload: "Payload") -> "Payload":
+    """Turn the pickle of arguments into that of a call."""
+    if isinstance(payload, bytes):
+        return head + payload[PREFIX:-1] + TAIL
+    pieces, *rest = payload
+    # A pickle ends with a STOP in a frame; what is lent is somebody's data.
+    *pieces, last = pieces[0][PREFIX:], *pieces[1:]
+    return ((head, *pieces, bytes(last[:-1]) + TAIL), *rest)
+
+
 def _encode_carefully(obj: object, share: bool) -> "Payload":
     """Encode what the plain pickler refuses or cannot tell apart: views, buffers, functions by value."""
     from interp_api._careful_pickler import dump_carefully
 
     sink = _Sink()
-    state = _state
-    outer, state.refs = state.refs, []
+    own = _state.own
+    outer, own.refs = own.refs, []
     try:
-        return _pack(sink, dump_carefully(obj, sink, share), state.refs)
+        return _pack(sink, dump_carefully(obj, sink, share), own.refs)
     finally:
-        state.refs = outer
+        own.refs = outer
 
 
 def _pack(pieces: "Iterable[bytes]", buffers: "Iterable[Buffer]", refs: list[object]) -> "Payload":

@@ -30,6 +30,7 @@ ORDER = {
         "_buffers",
         "_callables",
         "_careful_pickler",
+        "_function_head",
         "_transfer",
         "_unbound",
         "_watch",
