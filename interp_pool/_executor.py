@@ -3,31 +3,27 @@
 Owns the arguments, their checks and what the futures mean to the caller; everything else is the pool's.
 """
 
-import sys
 import threading
 import weakref
-from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
 from time import monotonic
 from typing import overload
 
 import interp_api
 from interp_pool._errors import BrokenInterpreterPool, TaskPicklingError
-from interp_pool._failures import decode_failure
 from interp_pool._future import TaskFuture, start_new
 from interp_pool._ledger import Ledger
 from interp_pool._options import DEFAULT_IDLE_TIMEOUT, check_seconds
 from interp_pool._pool import InterpreterPool
-from interp_pool._work import WorkItem, task_error, without_frames
-from interp_pool._worker_main import run_batch
+from interp_pool._map import MapRun
+from interp_pool._work import WorkItem, without_frames
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
-    from interp_pool._messages import Failure
+    from interp_pool._messages import Payload
 
 
 class InterpreterPoolExecutor(ThreadPoolExecutor):
@@ -227,7 +223,8 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
             fn: takes as many arguments as there are iterables.
             iterables: consumed at once, or with `buffersize` as results are taken.
             timeout: seconds from now that all results must be there; None means no limit.
-            chunksize: items per message to a worker; None means 1.
+            chunksize: items per message to a worker; None means as many as take some 1.5 ms, fewer towards the end, and
+                one if an item takes longer. An item is pickled when its message is sent, which may be later.
             buffersize: most items whose results have not been taken; None means no limit.
 
         Raises:
@@ -241,13 +238,9 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         if timeout is not None:
             check_seconds("timeout", timeout)
         end = None if timeout is None or timeout > threading.TIMEOUT_MAX / 2 else monotonic() + timeout
-        calls = zip(*iterables, strict=False)
-        size = min(chunksize or 1, buffersize or sys.maxsize)  # a message with more items would exceed the buffer
-        # With a buffersize this keeps the executor alive until the last item is submitted.
-        futures = _singles(self, fn, calls) if size == 1 else _batches(self, fn, size, calls)
-        if buffersize is None:
-            return _results(deque(futures), iter(()), end, is_batched=size != 1)
-        return _results(deque(islice(futures, max(1, buffersize // size))), futures, end, is_batched=size != 1)
+        self._check_open()
+        run = MapRun(self._pool, self._ledger, _encode_batch, fn, iterables, chunksize, buffersize)
+        return run.results(end, keeps=None if buffersize is None else self)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Refuse further tasks; those that were submitted are still done.
@@ -269,24 +262,18 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
                 self._ledger.wait_done()
 
 
-def _singles(
-    executor: InterpreterPoolExecutor, fn: "Callable[..., Any]", calls: "Iterator[tuple[Any, ...]]"
-) -> "Iterator[Future[Any]]":
-    for args in calls:
-        yield executor.submit(fn, *args)
+def _encode_batch(fn: "Callable[..., Any]", items: list[object], *, is_single: bool) -> "Payload":
+    """Encode a batch of map.
 
-
-def _batches(
-    executor: InterpreterPoolExecutor, fn: "Callable[..., Any]", size: int, calls: "Iterator[tuple[Any, ...]]"
-) -> "Iterator[Future[Any]]":
-    """Submit `size` items at a time; a batch that cannot be pickled goes item by item: only the culprit fails."""
-    while batch := list(islice(calls, size)):
-        future = executor.submit(run_batch, fn, batch)
-        if len(batch) == 1 or not future.done() or not isinstance(future.exception(), TaskPicklingError):
-            yield future
-        else:
-            for args in batch:
-                yield executor.submit(run_batch, fn, [args])
+    Raises:
+        TaskPicklingError: the function or an item cannot be pickled.
+    """
+    try:
+        return interp_api.encode_call(fn, (items,), {})
+    except Exception as exc:
+        args: Any = items if is_single else items[0]
+        error = _pickling_error(fn, args, {}, without_frames(exc))
+    raise error
 
 
 def _check_pool(pool: object) -> None:
@@ -335,34 +322,3 @@ def _parts(fn: object, args: tuple[object, ...], kwargs: dict[str, object]) -> "
         yield f"argument {position}", arg
     for key, arg in kwargs.items():
         yield f"argument {key!r}", arg
-
-
-def _results(
-    pending: "deque[Future[Any]]", sent: "Iterator[Future[Any]]", end: float | None, *, is_batched: bool
-) -> "Iterator[Any]":
-    """Yield results in order; cancel what is left when the consumer stops."""
-    try:
-        while pending:
-            future = pending.popleft()
-            failed: tuple[int, Failure] | None = None
-            try:
-                outcome = future.result(None if end is None else end - monotonic())
-            except BaseException:
-                future.cancel()
-                raise
-            finally:
-                del future  # its exception's traceback holds this frame
-            if is_batched:
-                results, failed = outcome
-                results.reverse()
-            else:
-                results = [outcome]
-            del outcome
-            pending.extend(islice(sent, 1))
-            while results:
-                yield results.pop()  # no reference to it stays here
-            if failed is not None:
-                raise task_error(failed[0], decode_failure(failed[1]))
-    finally:
-        while pending:
-            pending.popleft().cancel()

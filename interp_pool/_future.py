@@ -15,7 +15,8 @@ bytecodes and nothing is acquired under it.
 """
 
 import threading
-from concurrent.futures import CancelledError, Future
+from collections import deque
+from concurrent.futures import Future
 from concurrent.futures._base import FINISHED, PENDING, RUNNING
 from time import monotonic
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from interp_pool._map import MapRun
     from interp_pool._pool import InterpreterPool
 
 _switch = threading.RLock()  # taken once at a time; reentrant only for release_if_held()
@@ -140,10 +142,63 @@ class TaskFuture[T](Future[T]):
         """Let the pool go: it has done with this future."""
         self.__dict__.pop("_pool", None)
 
+    def has_arrived(self) -> bool:
+        """Return whether who waits for this future has something to do."""
+        return self.done()
+
+    def concerns(self, other: "TaskFuture[Any]") -> bool:
+        """Return whether who waits for this future may run the code that another one's result needs."""
+        return other is self
+
     @property
     def has_callbacks(self) -> bool:
         """Whether finishing it runs somebody's code."""
         return bool(self.__dict__.get("_done_callbacks"))
+
+
+class BatchFuture(TaskFuture[None]):
+    """The future of a batch of `map`, whose results arrive in parts. Its consumer alone takes them."""
+
+    def __init__(self, pool: "InterpreterPool", run: "MapRun", items: "list[Any]") -> None:
+        super().__init__(pool)
+        self.run = run
+        self.items = items
+        self.parts: deque[Any] = deque()
+        """Payloads, or what was in them where these could not be kept: (results, failures by position)."""
+
+    def has_arrived(self) -> bool:
+        """Return whether a part is there, or there will be no more."""
+        return bool(self.parts) or self.done()
+
+    def concerns(self, other: "TaskFuture[Any]") -> bool:
+        """Return whether another future is one of the same call of map."""
+        return isinstance(other, BatchFuture) and other.run is self.run
+
+    def add_part(self, part: object) -> None:
+        """Add results and wake the consumer. Runs nobody's code."""
+        self.parts.append(part)
+        if "_condition" in self.__dict__:
+            with self._condition:  # type: ignore[attr-defined]  # pyright: ignore  # made when used
+                self._condition.notify_all()  # type: ignore[attr-defined]  # pyright: ignore  # as above
+
+    def wait_for_part(self, timeout: float | None) -> None:
+        """Block until a part is there, or there will be no more.
+
+        Raises:
+            TimeoutError: not in so many seconds.
+        """
+        while not self.has_arrived():
+            left = self._wait(timeout)
+            with self._condition:  # type: ignore[attr-defined]  # pyright: ignore  # made when used
+                if not self.has_arrived() and not self._condition.wait(left):  # type: ignore[attr-defined]  # pyright: ignore
+                    raise TimeoutError
+            timeout = left
+
+    def fail(self, error: BaseException) -> None:
+        """End a batch that was not sent."""
+        self.forget_pool()
+        start_new(self)
+        self.set_exception(error)
 
 
 def start_new(future: "TaskFuture[Any]") -> None:

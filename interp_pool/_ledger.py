@@ -7,6 +7,7 @@ import threading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from interp_pool._map import MapRun
     from interp_pool._work import WorkItem
 
 
@@ -28,10 +29,10 @@ class Ledger:
 
     def __init__(self) -> None:
         self.is_closed = False  # guarded by self._changed
-        self._open_tasks: set[WorkItem] = set()  # guarded by self._changed
+        self._open_tasks: set[WorkItem | MapRun] = set()  # guarded by self._changed
         self._changed = threading.Condition(threading.RLock())  # the last task was ended
 
-    def begin(self, item: "WorkItem") -> None:
+    def begin(self, item: "WorkItem | MapRun") -> None:
         """Note an open task.
 
         Raises:
@@ -46,7 +47,12 @@ class Ledger:
             release_if_held(self._changed)
             raise
 
-    def end(self, item: "WorkItem") -> None:
+    def add(self, item: "WorkItem") -> None:
+        """Note an open task that one which is open has brought."""
+        with self._changed:
+            self._open_tasks.add(item)
+
+    def end(self, item: "WorkItem | MapRun") -> None:
         """Strike a task off, once its future is settled. Doing so again, or never having begun, does no harm."""
         with self._changed:
             self._open_tasks.discard(item)

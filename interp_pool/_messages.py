@@ -2,11 +2,16 @@
 
 Both sides import this file, and it is all they share. A payload is what `interp_api.encode` makes.
 
-    to the workers            (work_id, payload of (function, args, kwargs)), or None, an end: one worker ends
+    to the workers            (work_id, payload of (function, args, kwargs)), a task;
+                              (work_id, payload of (function, (items,), {}), whether each item is the only argument
+                              of its call, and not the tuple of all), a batch of map;
+                              None, an end: one worker ends
     to one starting worker    Setup, as a tuple
     from the workers          (kind, number, body, seconds)
 
     kind                 number      body                                            seconds
+    BATCH_PART           work id     payload of (results, failures by position)      0
+    BATCH_DONE           work id     the same, the last                              the batch ran
     VALUE                work id     the result itself, a scalar                     the task ran
     DATA                 work id     payload of a result without code, see below     the task ran
     RESULT               work id     payload of any other result                     the task ran
@@ -24,6 +29,9 @@ Both sides import this file, and it is all they share. A payload is what `interp
 DATA is a pickle that names no class and no function: unpickling it runs nobody's code, so it may happen in any thread
 and under any lock.
 
+A batch sends what it has when it has run for a while, so that no result waits long behind an unfinished item; a failure
+in it is (TASK_FAILED or RESULT_UNSENDABLE, failure).
+
 The last three are put by the worker's thread, outside, or by the pool itself. A failure is
 (payload of the exception or None, its notes, type name, qualified name, module, message, summary, traceback text).
 """
@@ -35,6 +43,8 @@ if TYPE_CHECKING:
     from interp_api._transfer import Payload as Payload  # noqa: PLC0414  # for the other files
 
 (
+    BATCH_PART,
+    BATCH_DONE,
     VALUE,
     DATA,
     RESULT,
@@ -48,7 +58,7 @@ if TYPE_CHECKING:
     WORKER_LEFT,
     WORKER_ENDED,
     POOL_CALLED,
-) = range(13)
+) = range(15)
 
 type Failure = tuple[Payload | None, tuple[str, ...], str, str, str, str, str, str]
 type ResultItem = tuple[int, int, Any, float]

@@ -45,6 +45,7 @@ from interp_pool._lifecycle import (
     step_worker,
 )
 from interp_pool._messages import (
+    BATCH_PART,
     INITIALIZER_FAILED,
     POOL_CALLED,
     RESULT_UNSENDABLE,
@@ -67,10 +68,11 @@ if TYPE_CHECKING:
     from interp_api import Interpreter
     from interp_pool._future import TaskFuture
     from interp_pool._ledger import Ledger
+    from interp_pool._map import MapRun
     from interp_pool._messages import ResultItem
 
 MOST_IN_FLIGHT = 250  # the runtime leaks payloads beyond 300 that their receiver released but their sender did not
-WORK_AHEAD = 0.0015  # seconds of work per worker that lie in the calls queue: more could not be cancelled
+WORK_AHEAD = 0.006  # seconds of work per worker in the calls queue: one switch interval of 5 ms in which none is added
 LONGEST_SPIN = 50e-6 if (os.process_cpu_count() or 1) > 1 else 0.0  # seconds to look for a result before sleeping
 FEW_RESULTS = 32  # not worth a look while submitting
 
@@ -129,6 +131,7 @@ class InterpreterPool:
         self._leases: dict[
             object, bool
         ] = {}  # each takes a worker's place; whether it was given; guarded by self._lock
+        self._promises: set[MapRun] = set()  # guarded by self._lock
         self._ends = 0  # in the calls queue; guarded by self._lock
         self._seconds_per_task: float | None = None  # moving average; guarded by self._lock
         self._broken: BaseException | str | None = None  # guarded by self._lock
@@ -228,7 +231,8 @@ class InterpreterPool:
         try:
             with self._lock:
                 if self._state is not PoolState.RUNNING or self._broken is not None or is_exiting():
-                    self._check_open()
+                    if item.count is None or self._state is not PoolState.DRAINING:  # a batch was promised
+                        self._check_open()
                 interp_api.check_tracing("run a task")
                 try:
                     if self._backlog or len(self._in_flight) >= self._window:
@@ -247,6 +251,29 @@ class InterpreterPool:
             release_if_held(self._lock)
             raise
 
+    def promise(self, run: "MapRun", ledger: "Ledger | None") -> None:
+        """Count a run among the tasks that were taken, until `redeem`: it will submit batches, also after a shutdown.
+
+        Raises:
+            BrokenInterpreterPool: the pool is broken.
+            RuntimeError: the pool or the executor is shut down, or the interpreter is exiting.
+        """
+        with self._lock:
+            self._check_open()
+            self._promises.add(run)
+        if ledger is not None:
+            ledger.begin(run)
+
+    def redeem(self, run: "MapRun", ledger: "Ledger | None") -> None:
+        """Strike a run off that has submitted its last batch. Doing so again does no harm."""
+        with self._lock:
+            if run in self._promises:
+                self._promises.discard(run)
+                if self._state is not PoolState.RUNNING:
+                    self._call_manager()
+        if ledger is not None:
+            ledger.end(run)
+
     def check_open(self) -> None:
         """Raise what `submit` would raise now."""
         with self._lock:
@@ -257,7 +284,10 @@ class InterpreterPool:
         with self._lock:
             cancelled = [item for item in self._backlog if item.ledger is ledger]
             self._backlog = deque(item for item in self._backlog if item.ledger is not ledger)
+            runs = [run for run in self._promises if run.ledger is ledger]
             self._finish_if_done()
+        for run in runs:
+            run.drop()
         for item in cancelled:
             cancel(item)
 
@@ -282,12 +312,14 @@ class InterpreterPool:
         does not wait.
         """
         cancelled: list[WorkItem] = []
+        dropped: list[MapRun] = []
         try:
             with self._lock:
                 self._do(step_pool(self._state, PoolEvent.SHUTDOWN_ASKED))
                 if cancel_futures:
                     cancelled.extend(self._backlog)
                     self._backlog.clear()
+                    dropped.extend(self._promises)
                 manager = self._manager
                 if manager is None:
                     self._finish_if_done()
@@ -296,6 +328,8 @@ class InterpreterPool:
         except BaseException:
             release_if_held(self._lock)
             raise
+        for run in dropped:
+            run.drop()
         for item in cancelled:
             cancel(item)
         if wait and manager is not None and manager is not threading.current_thread():
@@ -367,7 +401,7 @@ class InterpreterPool:
     def _send(self, item: WorkItem) -> None:
         work_id = item.work_id = self._next_work_id()
         self._in_flight[work_id] = item
-        self._calls.put((work_id, item.payload))
+        self._calls.put((work_id, item.payload) if item.count is None else (work_id, item.payload, item.is_single))
         if type(item.payload) is bytes:
             item.payload = b""  # the queue has it; a tuple may hold the only reference to shared memory
 
@@ -424,7 +458,7 @@ class InterpreterPool:
             self._ends += 1
 
     def _finish_if_done(self) -> None:
-        if self._state is PoolState.DRAINING and not self._backlog and not self._in_flight:
+        if self._state is PoolState.DRAINING and not (self._backlog or self._in_flight or self._promises):
             self._do(step_pool(self._state, PoolEvent.WORK_FINISHED))
         if self._state in (PoolState.STOPPING, PoolState.BROKEN):
             for worker in [worker for worker in self._workers.values() if not worker.is_started]:
@@ -463,6 +497,7 @@ class InterpreterPool:
             self._todo.append(partial(fail_broken, item, self._broken))
         self._in_flight.clear()
         self._backlog.clear()
+        self._todo.extend(run.drop for run in self._promises)
 
     # In the manager's place: called without the lock, by a thread that has the reader's turn.
 
@@ -478,7 +513,7 @@ class InterpreterPool:
         try:
             average = self._seconds_per_task
             spin = 0.0 if average is None or average > LONGEST_SPIN else LONGEST_SPIN
-            self._reader.stand_in(future.done, partial(self._advance, future), deadline, spin)
+            self._reader.stand_in(future.has_arrived, partial(self._advance, future), deadline, spin)
         except BaseException:
             release_if_held(self._lock)
             raise
@@ -492,19 +527,21 @@ class InterpreterPool:
         while True:
             with self._lock:
                 self._reader.fill(MOST_IN_FLIGHT)
-                item = self._settle_inbox()
+                item = self._settle_inbox(own)
                 self._top_up()
                 if self._state is not PoolState.RUNNING:
                     self._call_manager()
-                if item is None or item.future is not own or own.has_callbacks:
+                if self._todo:
+                    self._call_manager()
+                if item is None or own is None or not own.concerns(item.future) or item.future.has_callbacks:
                     return not self._inbox
                 kind, _, body, seconds = self._inbox[0][0]
             settle(item, kind, body)
             body = None
             with self._lock:
-                self._strike_off(item, seconds)
+                self._strike_off(item, kind, seconds, own)
 
-    def _settle_inbox(self) -> WorkItem | None:
+    def _settle_inbox(self, own: "TaskFuture[Any] | None") -> WorkItem | None:
         """Settle what needs nobody's code; return the work item of the first result that does."""
         inbox, in_flight = self._inbox, self._in_flight
         while inbox:
@@ -515,17 +552,27 @@ class InterpreterPool:
             if item is None:  # withdrawn, or the pool broke meanwhile, and the future with it
                 inbox.popleft()
             elif settle_quietly(item, kind, body):
-                self._strike_off(item, seconds)
+                self._strike_off(item, kind, seconds, own)
             else:
                 return item
         return None
 
-    def _strike_off(self, item: WorkItem, seconds: float) -> None:
-        """Count the task of the first item in the inbox as finished, once its future is settled."""
-        assert item.work_id is not None
-        self._note_duration(seconds)
-        self._in_flight.pop(item.work_id, None)
+    def _strike_off(self, item: WorkItem, kind: int, seconds: float, own: "TaskFuture[Any] | None") -> None:
+        """Take the first item out of the inbox, and count its task as finished, once its future is settled."""
+        if kind != BATCH_PART:
+            assert item.work_id is not None
+            self._note_duration(seconds)
+            self._in_flight.pop(item.work_id, None)
+            if item.count is not None:
+                self._note_batch(item, seconds, is_fed=own is not None and own.concerns(item.future))
         self._inbox.popleft()
+
+    def _note_batch(self, item: WorkItem, seconds: float, *, is_fed: bool) -> None:
+        """Tell the run of a batch that it is done; unless its consumer is about to, have the manager feed it."""
+        run: MapRun = item.future.run  # type: ignore[attr-defined]  # a BatchFuture
+        run.note_done(item.count or 1, seconds)
+        if not is_fed and run in self._promises:
+            self._todo.append(run.feed)
 
     # The manager's part: called without the lock.
 
@@ -595,12 +642,16 @@ class InterpreterPool:
         self._carry_out()
 
     def _count_finished(self, kind: int, work_id: int, body: "Any", seconds: float) -> None:
-        item = self._in_flight.pop(work_id, None)
+        item = self._in_flight.get(work_id)
         if item is None:
             return  # withdrawn, or the pool broke meanwhile, and the future with it
-        self._note_duration(seconds)
+        if kind != BATCH_PART:
+            del self._in_flight[work_id]
+            self._note_duration(seconds)
         if not settle_quietly(item, kind, body):
             self._todo.append(partial(settle, item, kind, body))
+        if item.count is not None and kind != BATCH_PART:
+            self._note_batch(item, seconds, is_fed=False)
 
     def _note_duration(self, seconds: float) -> None:
         average = self._seconds_per_task
@@ -682,6 +733,7 @@ class InterpreterPool:
         self._workers.clear()
         self._in_flight.clear()
         self._backlog.clear()
+        self._promises.clear()
         self._leases.clear()
         self._active = self._ends = 0
         self._manager = None

@@ -12,7 +12,7 @@ from interp_api import InterpreterError
 from interp_pool._errors import BrokenInterpreterPool, ResultPicklingError, TaskPicklingError, WorkerLostError
 from interp_pool._failures import decode_failure
 from interp_pool._future import finish_quietly
-from interp_pool._messages import DATA, RESULT, TASK_FAILED, TASK_UNREADABLE, VALUE
+from interp_pool._messages import BATCH_DONE, BATCH_PART, DATA, RESULT, TASK_FAILED, TASK_UNREADABLE, VALUE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,12 +31,21 @@ def describe(cause: "BaseException | str") -> str:
 class WorkItem:
     """One task on its way: the future to settle, and the payload, which also keeps shared memory alive."""
 
-    __slots__ = ("future", "ledger", "payload", "work_id")
+    __slots__ = ("count", "future", "is_single", "ledger", "payload", "work_id")
 
-    def __init__(self, future: "TaskFuture[Any]", payload: "Payload", ledger: "Ledger | None" = None) -> None:
+    def __init__(
+        self,
+        future: "TaskFuture[Any]",
+        payload: "Payload",
+        ledger: "Ledger | None" = None,
+        count: int | None = None,
+        is_single: bool = False,
+    ) -> None:
         self.future = future
         self.payload = payload
         self.ledger = ledger
+        self.count = count  # of items, if it is a batch of map: then the future is a BatchFuture
+        self.is_single = is_single  # whether each of them is the only argument of its call
         self.work_id: int | None = None  # once it has left the backlog
 
     def end(self) -> None:
@@ -47,8 +56,18 @@ class WorkItem:
 
 
 def settle_quietly(item: WorkItem, kind: int, body: "Any") -> bool:
-    """Settle a future without running anybody's code; return False, changing nothing, if that cannot be."""
-    if kind == DATA:
+    """Settle a future without running anybody's code; return False, changing nothing, if that cannot be.
+
+    A part of a batch is only added to it.
+    """
+    if kind in (BATCH_PART, BATCH_DONE):
+        if type(body) is not bytes:
+            return False
+        item.future.add_part(body)  # type: ignore[attr-defined]  # a BatchFuture
+        if kind == BATCH_PART:
+            return True
+        body = None
+    elif kind == DATA:
         body = interp_api.decode(body)
     elif kind != VALUE:
         return False
@@ -60,7 +79,7 @@ def settle_quietly(item: WorkItem, kind: int, body: "Any") -> bool:
 
 
 def settle(item: WorkItem, kind: int, body: "Any") -> None:
-    """Settle a future with what the worker sent."""
+    """Settle a future with what the worker sent, or add a part to a batch."""
     error: BaseException | None = None
     result: object = None
     try:
@@ -68,6 +87,10 @@ def settle(item: WorkItem, kind: int, body: "Any") -> None:
             result = body
         elif kind in (DATA, RESULT):
             result = interp_api.decode(body)
+        elif kind in (BATCH_PART, BATCH_DONE):
+            item.future.add_part(interp_api.decode(body))  # type: ignore[attr-defined]  # a BatchFuture
+            if kind == BATCH_PART:
+                return
         else:
             error = task_error(kind, decode_failure(body))
     except BaseException as exc:

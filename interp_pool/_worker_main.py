@@ -7,11 +7,14 @@ executors or futures, and must not import what costs milliseconds in every worke
 import os
 import sys
 from copyreg import _extension_registry  # type: ignore[attr-defined]  # private, but in the pickle module's own use
+from itertools import islice, starmap
 from time import perf_counter
 
 from interp_api import SimpleQueue, adopt_main, decode, encode, forget_main
 from interp_pool._failures import encode_failure
 from interp_pool._messages import (
+    BATCH_DONE,
+    BATCH_PART,
     DATA,
     INITIALIZER_FAILED,
     RESULT,
@@ -37,6 +40,7 @@ _current: int | None = None  # the work id of the task that runs
 # Seconds a worker looks for the next task before it sleeps, where there is a processor to spare for that.
 _SPIN = 30e-6 if (os.process_cpu_count() or 1) > 1 else 0.0
 
+_PART = 2e-3  # seconds after which a batch sends the results it has
 _SCALARS = frozenset((type(None), bool, float))
 _TEXTS = frozenset((str, bytes))
 _LONGEST_TEXT = 16 * 1024  # characters; longer ones gain nothing
@@ -97,10 +101,10 @@ def _serve_calls(calls: SimpleQueue, results: SimpleQueue, worker_id: int, max_t
         if item is None:
             put((WORKER_LEAVING, worker_id, True, 0.0))
             return True
-        work_id, payload = item
+        work_id, payload = item[:2]
         _current = work_id
         try:
-            put(_run(work_id, payload))
+            put(_run(work_id, payload) if len(item) == 2 else _run_batch(work_id, payload, item[2], put))
         except BaseException as exc:  # not the task's: its own are in the outcome
             put((WORKER_LOST, worker_id, (work_id, _describe_loss(exc)), 0.0))
             return False
@@ -132,19 +136,15 @@ def _run(work_id: int, payload: "Payload") -> tuple[int, int, object, float]:
         return TASK_FAILED, work_id, encode_failure(_without_own_frame(exc)), seconds
     seconds = perf_counter() - started
     try:
-        try:
-            return *_encode_result(result, work_id), seconds
-        except BaseException as exc:
-            if function is not run_batch:
-                raise
-            return RESULT, work_id, _encode_part(result[0], exc), seconds
+        return *_encode_result(result, work_id), seconds
     except BaseException as exc:
         return RESULT_UNSENDABLE, work_id, encode_failure(_without_own_frame(exc)), seconds
 
 
 def _encode_result(result: "Any", work_id: int) -> "tuple[int, int, object]":
     kind = type(result)  # pyright: ignore[reportUnknownVariableType]  # whatever it is
-    if kind in _SCALARS or (kind is int and -_MAX_INT <= result <= _MAX_INT) or (kind in _TEXTS and len(result) < _LONGEST_TEXT):
+    is_small_int = kind is int and -_MAX_INT <= result <= _MAX_INT
+    if is_small_int or kind in _SCALARS or (kind in _TEXTS and len(result) < _LONGEST_TEXT):
         return VALUE, work_id, result
     payload = encode(result, share=False)
     # STACK_GLOBAL is how a pickle of protocol 5 names a class; the other way is through copyreg's numbers.
@@ -153,27 +153,50 @@ def _encode_result(result: "Any", work_id: int) -> "tuple[int, int, object]":
     return RESULT, work_id, payload
 
 
-def run_batch(
-    function: "Callable[..., Any]", batch: list[tuple[object, ...]]
-) -> "tuple[list[object], tuple[int, Failure] | None]":
-    """Run one message of `map`; return the results up to the first exception, and that."""
-    results: list[object] = []
+def _run_batch(
+    work_id: int, payload: "Payload", is_single: bool, put: "Callable[[object], None]"
+) -> tuple[int, int, object, float]:
+    """Run one message of `map`, all items of it; return the last result item, and put others before if it takes long."""
     try:
-        for args in batch:
-            results.append(function(*args))  # noqa: PERF401  # what is there counts when the next one raises
+        function, (batch,), _ = _unpickled(payload)
     except BaseException as exc:
-        return results, (TASK_FAILED, encode_failure(_without_own_frame(exc)))
-    return results, None
-
-
-def _encode_part(results: list[object], exc: BaseException) -> "Payload":
-    """Encode the results of a batch before the first that cannot be, and its failure."""
-    for position, result in enumerate(results):
+        return TASK_UNREADABLE, work_id, encode_failure(exc), 0.0
+    results: list[object] = []
+    failures: dict[int, tuple[int, Failure]] = {}
+    apply = map if is_single else starmap
+    items = iter(batch)
+    left, step = len(batch), 1
+    started = sent = perf_counter()
+    while left:
+        before = len(results)
         try:
-            encode(result, share=False)
-        except BaseException as own:
-            return encode((results[:position], (RESULT_UNSENDABLE, encode_failure(own))), share=False)
-    raise exc
+            results.extend(apply(function, islice(items, step)))
+        except BaseException as exc:  # what came before it in this step is there
+            failures[len(results)] = TASK_FAILED, encode_failure(_without_own_frame(exc))
+            results.append(None)
+        left -= len(results) - before
+        now = perf_counter()
+        if left and now - sent > _PART:
+            put((BATCH_PART, work_id, _encode_part(results, failures), 0.0))
+            results, failures, sent, step = [], {}, now, 1
+        else:
+            step *= 2
+    seconds = perf_counter() - started
+    return BATCH_DONE, work_id, _encode_part(results, failures), seconds
+
+
+def _encode_part(results: list[object], failures: "dict[int, tuple[int, Failure]]") -> "Payload":
+    """Encode results, with a failure in place of each that cannot be sent."""
+    try:
+        return encode((results, failures), share=False)
+    except BaseException:
+        for position, result in enumerate(results):
+            try:
+                encode(result, share=False)
+            except BaseException as exc:
+                failures[position] = RESULT_UNSENDABLE, encode_failure(_without_own_frame(exc))
+                results[position] = None
+    return encode((results, failures), share=False)
 
 
 def _unpickled(payload: "Payload") -> "tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]":

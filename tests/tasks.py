@@ -131,6 +131,29 @@ def put_and_return(queue, item):
     return item
 
 
+def put_and_fail_on_three(queue, item):
+    queue.put(item)
+    return fail_if(3, item)
+
+
+def spend(seconds):
+    """Compute for so long."""
+    from time import perf_counter
+
+    end = perf_counter() + seconds
+    while perf_counter() < end:
+        pass
+
+
+def spend_then_hold(seconds, gate):
+    """Compute for so long, or else wait to be let through; return what was given."""
+    if seconds is None:
+        gate.get(timeout=60)
+    else:
+        spend(seconds)
+    return seconds
+
+
 def fail(exc):
     raise exc
 

@@ -54,6 +54,8 @@ ORDER = {
         "_work",
         "_hooks",
         "_pool",
+        "_batching",
+        "_map",
         "_executor",
         "__init__",
         "demo.*",  # among themselves in any order

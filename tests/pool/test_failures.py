@@ -21,7 +21,8 @@ def through(exc):
 
 
 def test_message_kinds_have_distinct_numbers_with_task_outcomes_first():
-    text = """VALUE DATA RESULT TASK_FAILED TASK_UNREADABLE RESULT_UNSENDABLE WORKER_READY INITIALIZER_FAILED WORKER_LEAVING
+    text = """BATCH_PART BATCH_DONE VALUE DATA RESULT TASK_FAILED TASK_UNREADABLE RESULT_UNSENDABLE WORKER_READY
+    INITIALIZER_FAILED WORKER_LEAVING
     WORKER_LOST WORKER_LEFT WORKER_ENDED POOL_CALLED"""
     names = text.split()
     assert [getattr(messages, name) for name in names] == list(range(len(names)))

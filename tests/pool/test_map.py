@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from concurrent.futures import CancelledError
 
 import pytest
 import tasks
 
 import interp_api
-from interp_pool import InterpreterPoolExecutor, ResultPicklingError, TaskPicklingError
+from interp_pool import InterpreterPool, InterpreterPoolExecutor, ResultPicklingError, TaskPicklingError
 from interp_pool._pool import MOST_IN_FLIGHT
 
 CHUNKSIZES = [None, 1, 2, 3, 100]
@@ -53,6 +54,91 @@ def test_map_argument_that_cannot_be_pickled_comes_in_its_place(executor, chunks
     assert [next(results), next(results)] == [0, 1]
     with pytest.raises(TaskPicklingError, match="this one cannot be pickled"):
         next(results)
+
+
+@pytest.mark.parametrize("chunksize", CHUNKSIZES)
+def test_map_argument_that_cannot_be_unpickled_comes_in_its_place(executor, chunksize):
+    results = executor.map(tasks.identity, [0, 1, tasks.NoUnpickle(), 3], chunksize=chunksize)
+    assert [next(results), next(results)] == [0, 1]
+    with pytest.raises(TaskPicklingError, match="this one cannot be unpickled"):
+        next(results)
+
+
+@pytest.mark.parametrize("chunksize", CHUNKSIZES)
+def test_map_failed_item_does_not_keep_the_others_from_running(chunksize):
+    ran = interp_api.create_queue()
+    with InterpreterPoolExecutor(2) as executor:
+        executor.map(tasks.put_and_fail_on_three, [ran] * 6, range(6), chunksize=chunksize)
+    assert sorted(ran.get_nowait() for _ in range(6)) == list(range(6))
+
+
+def test_map_not_consumed_runs_all_items_although_the_executor_is_shut_down():
+    ran = interp_api.create_queue()
+    with InterpreterPoolExecutor(2) as executor:
+        results = executor.map(tasks.put_and_return, [ran] * 300, range(300))
+    assert ran.qsize() == 300
+    assert list(results) == list(range(300))
+
+
+def test_map_of_shared_pool_runs_all_items_before_its_executor_is_shut_down():
+    ran = interp_api.create_queue()
+    with InterpreterPool(2) as pool:
+        with InterpreterPoolExecutor(pool=pool) as executor:
+            results = executor.map(tasks.put_and_return, [ran] * 300, range(300))
+        assert ran.qsize() == 300
+        assert list(results) == list(range(300))
+
+
+def test_map_whose_unsent_items_are_cancelled_yields_the_others_and_then_says_so(gate):
+    with InterpreterPoolExecutor(1) as executor:
+        results = executor.map(tasks.hold, [gate.started] * 9, [gate.exits] * 9)
+        gate.started.get(timeout=60)
+        executor.shutdown(wait=False, cancel_futures=True)
+        gate.open(9)
+        with pytest.raises(CancelledError):
+            list(results)
+    assert gate.started.qsize() < 8
+
+
+def test_map_goes_on_while_its_consumer_does_not_ask(executor):
+    ran = interp_api.create_queue()
+    results = executor.map(tasks.put_and_return, [ran] * 300, range(300))
+    assert next(results) == 0
+    # The consumer is busy with something else: no result is asked for until all items have run.
+    assert sorted(ran.get(timeout=60) for _ in range(300)) == list(range(300))
+    assert list(results) == list(range(1, 300))
+
+
+def test_map_batches_tiny_items_and_leaves_long_ones_alone(executor, monkeypatch):
+    sizes: list[int] = []
+    submit = executor._pool.submit
+
+    def noting(item):
+        sizes.append(item.count)
+        submit(item)
+
+    monkeypatch.setattr(executor._pool, "submit", noting)
+    assert list(executor.map(abs, range(20_000))) == list(range(20_000))
+    assert sum(sizes) == 20_000
+    # The workers of a machine under load may measure more than it takes, but not a hundred times more.
+    assert len(sizes) < 2_000
+    sizes.clear()
+    assert list(executor.map(tasks.spend, [0.002] * 20)) == [None] * 20
+    assert sizes == [1] * 20
+
+
+def test_map_part_of_a_batch_arrives_while_its_next_item_runs(executor, gate):
+    # The first item takes longer than a batch waits with its results, the second does not end.
+    results = executor.map(tasks.spend_then_hold, [0.01, None], [gate.exits] * 2, chunksize=2)
+    assert next(results) == 0.01
+    gate.open()
+    assert next(results) is None
+
+
+@pytest.mark.parametrize("chunksize", CHUNKSIZES)
+def test_map_large_results_arrive_whole(executor, chunksize):
+    sizes = [100_000 + n for n in range(20)]
+    assert [len(result) for result in executor.map(tasks.make_x_bytes, sizes, chunksize=chunksize)] == sizes
 
 
 @pytest.mark.parametrize("buffersize", [None, 2])
