@@ -52,7 +52,9 @@ ORDER = {
         "_pool",
         "_executor",
         "__init__",
-        "demo.*",  # among themselves in any order
+        "_commands.*",  # among themselves in any order, as the next two
+        "demo.*",
+        "bench.*",
         "__main__",
     ],
 }

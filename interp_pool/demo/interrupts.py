@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from interp_pool.demo.progress import Progress
+from interp_pool._commands.progress import Progress
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
