@@ -3,6 +3,7 @@
 This file owns finding these out. It must not know what is measured. Invariant: what cannot be found out is left out.
 """
 
+import contextlib
 import os
 import platform
 import re
@@ -50,12 +51,10 @@ def _processor() -> str | None:
 
 
 def _memory() -> str | None:
-    if sys.platform == "win32":
-        return None
-    try:
-        return f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.1f} GiB"
-    except (OSError, ValueError):
-        return None
+    if sys.platform != "win32":
+        with contextlib.suppress(OSError, ValueError):  # not every system knows these names
+            return f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.1f} GiB"
+    return None
 
 
 def _build() -> str | None:

@@ -188,9 +188,11 @@ def _losses(results: Results) -> Section | None:
     if OURS not in peers or len(peers) < 2:
         return None
     compared = [(measure, measure.name, results.workers) for measure in results.measures]
-    for measure in results.scaling:
-        for workers in range(1, results.workers + 1):
-            compared.append((measure, f"{measure.name} with {plural(workers, 'worker')}", workers))
+    compared += [
+        (measure, f"{measure.name} with {plural(workers, 'worker')}", workers)
+        for measure in results.scaling
+        for workers in range(1, results.workers + 1)
+    ]
     rows: list[tuple[str, ...]] = []
     for measure, label, workers in compared:
         for peer in peers:
