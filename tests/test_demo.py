@@ -23,11 +23,11 @@ from pathlib import Path
 
 import pytest
 
+from interp_pool._commands.interrupts import KeptInterrupts, interrupts_deferred
 from interp_pool._commands.layout import table
 from interp_pool._commands.progress import PlainProgress, TqdmProgress, choose_progress
 from interp_pool.demo import cli, report
 from interp_pool.demo.compare import Contender, Run, compare, contenders, process_chunksize
-from interp_pool.demo.interrupts import KeptInterrupts, interrupts_deferred
 from interp_pool.demo.measure import FileMeasure, measure_file
 from interp_pool.demo.sources import SourceError, SourceFile, Sources, find_sources, sample, standard_library
 

@@ -19,6 +19,7 @@ from interp_pool.bench.results import Results
 __all__ = ["draw", "obstacle"]
 
 _OURS_COLOR, _OTHER_COLOR = "#d1495b", "#8d99ae"
+_LINE_COLORS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#17becf", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f")
 _LOG_FROM = 20  # times: beyond this the short bars of a linear scale cannot be told apart
 
 
@@ -55,7 +56,7 @@ def _bars(measure: Measure, bars: Sequence[tuple[str, float]], path: Path) -> Pa
     drawn = axes.barh(names, values, color=colors, height=0.7)
     axes.bar_label(drawn, labels=[f"{number(value)} {measure.unit}" for value in values], padding=3, fontsize=8)
     axes.invert_yaxis()
-    if min(values) > 0 and max(values) / min(values) > _LOG_FROM:
+    if min(values) > 0 and max(values) > max(_LOG_FROM * min(values), measure.noise):
         axes.set_xscale("log")
         axes.set_xlim(min(values) / 2, max(values) * 4)  # room for the labels
         axes.set_xlabel(f"{measure.unit}, log scale; less is better", fontsize=8)
@@ -78,7 +79,7 @@ def _lines(measure: Measure, serial: float, results: Results, path: Path) -> Pat
         if points:
             style: dict[str, Any] = {"color": _OURS_COLOR, "linewidth": 2.5, "zorder": 9}
             if peer != OURS:
-                style = {"color": f"C{index}", "linewidth": 1.2}
+                style = {"color": _LINE_COLORS[index % len(_LINE_COLORS)], "linewidth": 1.2}
             axes.plot(*zip(*points, strict=True), marker="o", markersize=4, label=peer, **style)
     axes.plot(counts, counts, color="#bbbbbb", linestyle=":", linewidth=1, label="ideal")
     axes.set_xticks(list(counts))

@@ -16,6 +16,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import IO
 
+from interp_pool._commands.interrupts import interrupts_deferred
+
 __all__ = ["Cell", "Outcome", "arrange", "mark_differences", "run_cell"]
 
 _TIMEOUT = 120.0  # seconds: ten times what the slowest cell takes here, which is the standard library's bytearray
@@ -97,13 +99,18 @@ def run_cell(cell: Cell, number: int, *, is_quick: bool = False, timeout: float 
     # Files, not pipes: a grandchild that hangs would keep a pipe open, and the parent reading.
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         # A session of its own: the terminal's Ctrl-C reaches only this process, which then ends the whole group.
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True)
+        child = None
         try:
+            with interrupts_deferred():  # else one could come when the child has begun and is not known here
+                child = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
+                )
             child.wait(timeout)
         except subprocess.TimeoutExpired:
             return Outcome(cell, number, error=f"no result after {timeout:g} s")
         finally:
-            _end(child)
+            if child is not None:
+                _end(child)
         return _read(cell, number, child.returncode, _text(out), _text(err))
 
 

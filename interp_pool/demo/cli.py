@@ -14,10 +14,10 @@ from collections.abc import Sequence
 
 from interp_pool._commands import console
 from interp_pool._commands.console import show
+from interp_pool._commands.interrupts import KeptInterrupts
 from interp_pool._commands.progress import choose_progress
 from interp_pool.demo import report
 from interp_pool.demo.compare import compare, contenders
-from interp_pool.demo.interrupts import KeptInterrupts
 from interp_pool.demo.sources import (
     DEFAULT_SAMPLE_SIZE,
     SourceError,

@@ -1,4 +1,4 @@
-"""Make Ctrl-C end the demo cleanly: never lost, never a traceback, in this process or in those it starts.
+"""Make Ctrl-C end a command cleanly: never lost, never a traceback, in this process or in those it starts.
 
 This file owns what has to be done beyond catching KeyboardInterrupt. It must not know what is being interrupted.
 """
