@@ -105,13 +105,13 @@ def run_cell(cell: Cell, number: int, *, is_quick: bool = False, timeout: float 
                 child = subprocess.Popen(
                     command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
                 )
-            child.wait(timeout)
+            status = child.wait(timeout)
         except subprocess.TimeoutExpired:
             return Outcome(cell, number, error=f"no result after {timeout:g} s")
         finally:
             if child is not None:
                 _end(child)
-        return _read(cell, number, child.returncode, _text(out), _text(err))
+        return _read(cell, number, status, _text(out), _text(err))
 
 
 def mark_differences(outcomes: Iterable[Outcome]) -> list[Outcome]:
