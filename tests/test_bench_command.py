@@ -292,6 +292,10 @@ class TestArguments:
         )
         assert not (tmp_path / "out").exists()
 
+    def test_many_workers_are_not_all_tried(self) -> None:
+        cells = cli.plan(["ast"], [OURS], 48, {})
+        assert [cell.workers for cell in cells if cell.peer == OURS] == [1, 2, 3, 4, 5, 6, 7, 8, 16, 32, 48]
+
     def test_plan_has_only_what_a_peer_can_do(self) -> None:
         cells = cli.plan(["roundtrip", "map_chunked", "ast", FLOOR], [OURS, "threads", "loky"], 2, {"loky": "missing"})
         assert [cell for cell in cells if cell.peer != FLOOR] == [
@@ -349,9 +353,18 @@ class TestWholeRun:
     def test_our_own_failure_is_status_1(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        monkeypatch.setattr(cli, "run_cell", lambda cell, number, **_: Outcome(cell, number, error="lost"))
+        monkeypatch.setattr(
+            cli, "run_cell", lambda cell, number, **_: Outcome(cell, number, error="lost", is_failure=True)
+        )
         assert cli.main(["--only", "burst", "--peer", OURS]) == 1
         assert "lost" in capsys.readouterr().out
+
+    def test_what_no_system_tells_is_reported_and_no_failure(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(cli, "run_cell", lambda cell, number, **_: Outcome(cell, number, error="not told here"))
+        assert cli.main(["--only", "memory_worker", "--peer", OURS, OURS]) == 0
+        assert "not measurable: interp_pool: not told here" in capsys.readouterr().out
 
     @needs_sessions
     def test_ctrl_c_ends_it_without_traceback_or_children(self) -> None:

@@ -125,7 +125,7 @@ class TqdmProgress:
             unit=self._unit,
             file=self._stream,
             dynamic_ncols=True,
-            bar_format=self._FORMAT % self._unit,
+            bar_format=self._FORMAT,
         )
         try:
             for item in items:

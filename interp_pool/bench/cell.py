@@ -1,7 +1,8 @@
 """`python -m interp_pool.bench.cell PEER MEASURE WORKERS [--quick]`: one measurement, in a process of its own.
 
-This file owns the child's side of `rounds`: it prints one line of JSON, with `value` and for workloads `check`, or with
-`error`. It imports next to nothing, because processes that a peer spawns import it as their main module.
+This file owns the child's side of `rounds`: it prints one line of JSON with `value`, and for workloads `check`; with
+`error` when something went wrong; or with `unmeasurable`. It imports next to nothing, because processes that a peer
+spawns import it as their main module.
 """
 
 import sys
@@ -26,7 +27,7 @@ def main(argv: list[str]) -> None:
         else:
             outcome["value"] = {**MEASURES, **FLOORS}[measure].run(make, settings)
     except Unmeasurable as exc:
-        outcome["error"] = str(exc)
+        outcome["unmeasurable"] = str(exc)
     except Exception as exc:
         outcome["error"] = f"{type(exc).__name__}: {str(exc).partition('\n')[0]}"
     print(json.dumps(outcome), flush=True)

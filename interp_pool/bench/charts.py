@@ -69,7 +69,7 @@ def _bars(measure: Measure, bars: Sequence[tuple[str, float]], path: Path) -> Pa
 
 def _lines(measure: Measure, serial: float, results: Results, path: Path) -> Path:
     figure, axes = _figure(3.0)
-    counts = range(1, results.workers + 1)
+    counts = results.counts
     for index, peer in enumerate(PEERS):
         points = [
             (count, serial / seconds)
@@ -82,7 +82,7 @@ def _lines(measure: Measure, serial: float, results: Results, path: Path) -> Pat
                 style = {"color": _LINE_COLORS[index % len(_LINE_COLORS)], "linewidth": 1.2}
             axes.plot(*zip(*points, strict=True), marker="o", markersize=4, label=peer, **style)
     axes.plot(counts, counts, color="#bbbbbb", linestyle=":", linewidth=1, label="ideal")
-    axes.set_xticks(list(counts))
+    axes.set_xticks(counts)
     axes.set_ylim(bottom=0)
     axes.set_xlabel("workers", fontsize=8)
     axes.set_ylabel("times as fast as serial", fontsize=8)

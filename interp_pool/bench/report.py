@@ -146,12 +146,10 @@ def _scaling(results: Results) -> list[Section]:
     if not results.scaling:
         return []
     peers = _peers(results, results.scaling)
-    names = {measure.name for measure in results.scaling}
-    counts = sorted({cell.workers for cell in results.cells if cell.measure in names})
     rows: list[tuple[str, ...]] = []
     for measure in results.scaling:
         serial = results.value(SERIAL, measure.name, 1)
-        for workers in counts:
+        for workers in results.counts:
 
             def show(peer: str, name: str = measure.name, workers: int = workers, serial: float | None = serial) -> str:
                 seconds = results.value(peer, name, workers)
@@ -191,7 +189,7 @@ def _losses(results: Results) -> Section | None:
     compared += [
         (measure, f"{measure.name} with {plural(workers, 'worker')}", workers)
         for measure in results.scaling
-        for workers in range(1, results.workers + 1)
+        for workers in results.counts
     ]
     rows: list[tuple[str, ...]] = []
     for measure, label, workers in compared:

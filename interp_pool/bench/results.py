@@ -51,6 +51,7 @@ class Results:
         self.measures = [measure for name, measure in MEASURES.items() if name in names]
         self.floors = [measure for name, measure in FLOORS.items() if name in names]
         self.scaling = [measure for name, measure in SCALING.items() if name in names]
+        self.counts = sorted({cell.workers for cell in cells if cell.measure in SCALING})
 
     def value(self, peer: str, measure: str, workers: int | None = None) -> float | None:
         """Return the median over the rounds that have a number; None when none has."""

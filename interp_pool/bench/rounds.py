@@ -44,6 +44,7 @@ class Outcome:
         value: The number; None when there is none.
         error: Why there is none, one line.
         check: A checksum of a workload's results.
+        is_failure: Whether something went wrong; else the number cannot be had on this system.
     """
 
     cell: Cell
@@ -51,6 +52,7 @@ class Outcome:
     value: float | None = None
     error: str | None = None
     check: int | None = None
+    is_failure: bool = False
 
     def as_record(self) -> dict[str, object]:
         """Return it as one flat mapping, for a file."""
@@ -107,7 +109,7 @@ def run_cell(cell: Cell, number: int, *, is_quick: bool = False, timeout: float 
                 )
             status = child.wait(timeout)
         except subprocess.TimeoutExpired:
-            return Outcome(cell, number, error=f"no result after {timeout:g} s")
+            return Outcome(cell, number, error=f"no result after {timeout:g} s", is_failure=True)
         finally:
             if child is not None:
                 _end(child)
@@ -121,7 +123,7 @@ def mark_differences(outcomes: Iterable[Outcome]) -> list[Outcome]:
     for outcome in outcomes:
         if outcome.check is not None and expected.setdefault(outcome.cell.measure, outcome.check) != outcome.check:
             text = "its results differ from those of the first run"
-            checked.append(Outcome(outcome.cell, outcome.round, error=text))
+            checked.append(Outcome(outcome.cell, outcome.round, error=text, is_failure=True))
         else:
             checked.append(outcome)
     return checked
@@ -146,10 +148,12 @@ def _read(cell: Cell, number: int, status: int, out: str, err: str) -> Outcome:
         try:
             result = json.loads(out.splitlines()[-1])
             if "error" in result:
-                return Outcome(cell, number, error=str(result["error"])[:_REASON_LIMIT])
+                return Outcome(cell, number, error=str(result["error"])[:_REASON_LIMIT], is_failure=True)
+            if "unmeasurable" in result:
+                return Outcome(cell, number, error=result["unmeasurable"])
             return Outcome(cell, number, float(result["value"]), check=result.get("check"))
         except (IndexError, KeyError, TypeError, ValueError):
-            return Outcome(cell, number, error="it ended without a result")
+            return Outcome(cell, number, error="it ended without a result", is_failure=True)
     lines = [line.strip() for line in err.splitlines() if line.strip()]
     end = f"ended by signal {-status}" if status < 0 else f"ended with status {status}"
-    return Outcome(cell, number, error=lines[-1][:_REASON_LIMIT] if lines else end)
+    return Outcome(cell, number, error=lines[-1][:_REASON_LIMIT] if lines else end, is_failure=True)
