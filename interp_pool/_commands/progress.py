@@ -103,9 +103,7 @@ class TqdmProgress:
         ImportError: tqdm is not installed.
     """
 
-    _FORMAT = (
-        "{{desc}} {{percentage:3.0f}}% |{{bar}}| {{n_fmt}}/{{total_fmt}} {unit}, {{rate_noinv_fmt}}, ETA {{remaining}}"
-    )
+    _FORMAT = "{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}{unit}, {rate_noinv_fmt}, ETA {remaining}"
 
     def __init__(self, stream: TextIO, unit: str = "files") -> None:
         import threading
