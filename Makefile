@@ -5,13 +5,14 @@ python := .venv/bin/python -P
 # Without .pyc files every worker would pay for compilation; a PYTHONPATH could hide the installed package.
 unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME
 
-.PHONY: help setup demo test lint bench ci clean
+.PHONY: help setup demo test lint bench bench-suites ci clean
 
 help:
 	@echo "make demo   run the demonstration            ARGS='DIR --workers 4'"
 	@echo "make test   run the tests                    ARGS='-k queue -x'"
 	@echo "make lint   ruff, mypy, basedpyright, shellcheck"
-	@echo "make bench  run the benchmarks               ARGS='-k submit'"
+	@echo "make bench  compare with other executors     ARGS='--quick --out DIR'"
+	@echo "make bench-suites  run the pytest benchmarks ARGS='-k submit'"
 	@echo "make ci     everything, on every supported Python"
 	@echo "make clean  remove what these made"
 
@@ -28,9 +29,9 @@ lint: setup
 	@$(python) -m pip install --quiet --upgrade pip && $(python) -m pip install --quiet --group lint
 	@tools/lint .venv/bin/python
 
-bench: setup
+bench bench-suites: setup
 	@$(python) -m pip install --quiet --no-build-isolation '.[bench]'
-	@$(python) -m pytest bench $(ARGS)
+	@$(python) $(if $(filter bench,$@),-m interp_pool bench,-m pytest bench --benchmark-group-by=func) $(ARGS)
 
 ci:
 	@.ci/run

@@ -1,33 +1,48 @@
-"""Functions that benchmarks send to workers, and executors to compare, in one place."""
+"""The executors to compare: the peers of the benchmark command that can share a process with the others."""
 
 from __future__ import annotations
 
-import concurrent.futures
+import multiprocessing
 import os
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from interp_pool import InterpreterPoolExecutor
+from interp_pool.bench.measures import start_workers
+from interp_pool.bench.peers import PEERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+
+    from interp_pool.bench.peers import Adapter, Peer
 
 WORKERS = os.process_cpu_count() or 1
 
-EXECUTORS: dict[str, Callable[[], concurrent.futures.Executor]] = {
-    "ours": lambda: InterpreterPoolExecutor(WORKERS),
-    "ThreadPoolExecutor": lambda: concurrent.futures.ThreadPoolExecutor(WORKERS),
-    "ProcessPoolExecutor": lambda: concurrent.futures.ProcessPoolExecutor(WORKERS),
-}
-if sys.version_info >= (3, 14):
-    EXECUTORS["stdlib InterpreterPoolExecutor"] = lambda: concurrent.futures.InterpreterPoolExecutor(WORKERS)
+
+def obstacle(peer: Peer) -> str | None:
+    """Say why a peer cannot be used in this process, beside the threads of others."""
+    forks = peer.name == "fork" or (peer.name == "mp.Pool" and multiprocessing.get_start_method() == "fork")
+    return "a process with threads must not fork" if forks else peer.obstacle()
 
 
-@pytest.fixture(params=EXECUTORS)
-def executor(request: pytest.FixtureRequest) -> Iterator[concurrent.futures.Executor]:
+@pytest.fixture
+def workers() -> int:
+    """How many workers each executor has."""
+    return WORKERS
+
+
+@pytest.fixture(params=PEERS.values(), ids=PEERS)
+def peer(request: pytest.FixtureRequest) -> Peer:
+    """One kind of executor."""
+    if reason := obstacle(request.param):
+        pytest.skip(reason)
+    return request.param
+
+
+@pytest.fixture
+def adapter(peer: Peer, workers: int) -> Iterator[Adapter]:
     """An executor with all its workers started."""
-    with EXECUTORS[request.param]() as ex:
-        list(ex.map(abs, range(100 * WORKERS)))
-        yield ex
+    adapter = peer.load()(workers)
+    start_workers(adapter, workers)
+    yield adapter
+    adapter.close()

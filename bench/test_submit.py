@@ -5,22 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
+    from interp_pool.bench.peers import Adapter
 
 BURST = 1_000
 
 
-def test_submit_and_wait(benchmark, executor: Executor):
-    benchmark(lambda: executor.submit(abs, -1).result())
+def test_roundtrip(benchmark, adapter: Adapter):
+    benchmark(lambda: adapter.result(adapter.submit(abs, -1)))
 
 
-def test_burst(benchmark, executor: Executor):
+def test_burst(benchmark, adapter: Adapter):
     def burst() -> None:
-        for future in [executor.submit(abs, -1) for _ in range(BURST)]:
-            future.result()
+        for task in [adapter.submit(abs, -1) for _ in range(BURST)]:
+            adapter.result(task)
 
+    benchmark.extra_info["tasks"] = BURST
     benchmark(burst)
-
-
-def test_map(benchmark, executor: Executor):
-    benchmark(lambda: list(executor.map(abs, range(BURST), chunksize=50)))

@@ -1,6 +1,14 @@
-"""`python -m interp_pool demo`: measure the standard library's sources with four executors."""
+"""`python -m interp_pool demo` and `python -m interp_pool bench`: see it work, and measure it.
+
+This file owns the names of the commands and imports a command only when it is the one to run.
+"""
 
 import sys
+
+_USAGE = """\
+usage: python -m interp_pool demo [DIR] [--workers N] [--all] [--verbose]
+       python -m interp_pool bench [--quick] [--out DIR] [--rounds N] [--workers N] [--only NAME ...]
+                                   [--peer NAME ...] [--soak]"""
 
 
 def main(argv: list[str]) -> int:
@@ -9,7 +17,11 @@ def main(argv: list[str]) -> int:
         from interp_pool.demo.cli import main as demo
 
         return demo(argv[1:])
-    print("usage: python -m interp_pool demo [DIR] [--workers N] [--all] [--verbose]", file=sys.stderr)
+    if argv[:1] == ["bench"]:
+        from interp_pool.bench.cli import main as bench
+
+        return bench(argv[1:])
+    print(_USAGE, file=sys.stderr)
     return 2
 
 

@@ -23,11 +23,12 @@ from pathlib import Path
 
 import pytest
 
+from interp_pool._commands.interrupts import KeptInterrupts, interrupts_deferred
+from interp_pool._commands.layout import table
+from interp_pool._commands.progress import PlainProgress, TqdmProgress, choose_progress
 from interp_pool.demo import cli, report
 from interp_pool.demo.compare import Contender, Run, compare, contenders, process_chunksize
-from interp_pool.demo.interrupts import KeptInterrupts, interrupts_deferred
 from interp_pool.demo.measure import FileMeasure, measure_file
-from interp_pool.demo.progress import PlainProgress, TqdmProgress, choose_progress
 from interp_pool.demo.sources import SourceError, SourceFile, Sources, find_sources, sample, standard_library
 
 FACTS = report.Facts("CPython 3.14.0", "Linux x86_64", 2, 2, "forkserver")
@@ -615,7 +616,7 @@ class TestInterrupts:
 
 class TestReport:
     def test_table_aligns_columns_without_trailing_space(self) -> None:
-        assert report.table(("n", "name", "x"), [("1", "a", "y"), ("100", "long", "")], "><<") == (
+        assert table(("n", "name", "x"), [("1", "a", "y"), ("100", "long", "")], "><<") == (
             "    n  name  x\n"  # two spaces before every line
             "  ---  ----  -\n"
             "    1  a     y\n"

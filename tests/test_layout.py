@@ -58,7 +58,9 @@ ORDER = {
         "_map",
         "_executor",
         "__init__",
-        "demo.*",  # among themselves in any order
+        "_commands.*",  # among themselves in any order, as the next two
+        "demo.*",
+        "bench.*",
         "__main__",
     ],
 }

@@ -5,19 +5,19 @@ measured, compared or laid out. Invariant: whatever the user gives, presses or c
 """
 
 import argparse
-import contextlib
 import io
 import os
 import platform
 import sys
 import time
 from collections.abc import Sequence
-from typing import NoReturn
 
+from interp_pool._commands import console
+from interp_pool._commands.console import show
+from interp_pool._commands.interrupts import KeptInterrupts
+from interp_pool._commands.progress import choose_progress
 from interp_pool.demo import report
 from interp_pool.demo.compare import compare, contenders
-from interp_pool.demo.interrupts import KeptInterrupts
-from interp_pool.demo.progress import choose_progress
 from interp_pool.demo.sources import (
     DEFAULT_SAMPLE_SIZE,
     SourceError,
@@ -30,12 +30,6 @@ from interp_pool.demo.sources import (
 __all__ = ["main"]
 
 _PROGRAM = "python -m interp_pool demo"
-_FAILED, _USAGE, _INTERRUPTED, _BROKEN_PIPE = (
-    1,
-    2,
-    130,
-    141,
-)  # the last two: 128 + the signal, as the shell says it
 
 
 def main(argv: Sequence[str]) -> int:
@@ -55,22 +49,8 @@ def main(argv: Sequence[str]) -> int:
     Blocks:
         Until every executor has run: about half a minute on 2 cores with the default arguments.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # file names need not be text, nor fit the encoding
     arguments = _parse(argv)
-    try:
-        return _demo(arguments)
-    except SourceError as exc:
-        return _give_up(str(exc), _USAGE)
-    except KeyboardInterrupt:
-        return _give_up("interrupted", _INTERRUPTED)
-    except BrokenPipeError:
-        _discard_output()
-        return _BROKEN_PIPE
-    except OSError as exc:  # files and executors report theirs elsewhere: this one is the output's
-        _discard_output()
-        return _give_up(f"cannot write the report: {exc.strerror or exc}", _FAILED)
+    return console.run(_PROGRAM, lambda: _demo(arguments), SourceError)
 
 
 class _Arguments(argparse.Namespace):
@@ -81,14 +61,8 @@ class _Arguments(argparse.Namespace):
     is_verbose: bool
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Exit with one line instead of the whole usage."""
-        self.exit(_USAGE, f"{_PROGRAM}: error: {message} (--help lists the arguments)\n")
-
-
 def _parse(argv: Sequence[str]) -> _Arguments:
-    parser = _Parser(
+    parser = console.Parser(
         prog=_PROGRAM,
         description="Measure Python source files serially, with threads, with processes and with "
         "interpreters, and compare times and results.",
@@ -101,7 +75,7 @@ def _parse(argv: Sequence[str]) -> _Arguments:
     )
     parser.add_argument(
         "--workers",
-        type=_positive,
+        type=console.positive,
         default=os.process_cpu_count() or 1,
         metavar="N",
         help="workers of each executor (default: the cores this process may use, %(default)s)",
@@ -110,7 +84,7 @@ def _parse(argv: Sequence[str]) -> _Arguments:
     amount.add_argument("--all", action="store_true", dest="use_all", help="use every file")
     amount.add_argument(
         "--files",
-        type=_positive,
+        type=console.positive,
         metavar="N",
         help=f"use N files spread over the sizes (default: about {DEFAULT_SAMPLE_SIZE >> 20} MiB of them)",
     )
@@ -120,35 +94,25 @@ def _parse(argv: Sequence[str]) -> _Arguments:
     return parser.parse_args(argv, _Arguments())
 
 
-def _positive(text: str) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        value = 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number >= 1, got {text!r}")
-    return value
-
-
 def _demo(arguments: _Arguments) -> int:
     start = time.perf_counter()
     sources = find_sources(arguments.directory)
     chosen = _choose(sources, arguments)
     facts = _facts(arguments.workers)
-    _show(report.heading(sources, chosen, facts))
+    show(report.heading(sources, chosen, facts))
     paths = [file.path for file in chosen]
     entrants = contenders(len(paths), arguments.workers)
     with KeptInterrupts(choose_progress(sys.stderr or io.StringIO())) as progress:
         runs = list(compare(paths, entrants, progress))
     print(file=sys.stderr, flush=True)  # apart from the progress, when both go to one terminal
     measures = runs[0].measures
-    _show(report.summary(measures, sources.root))
-    _show(report.problems(measures, sources, is_verbose=arguments.is_verbose))
-    _show(report.most_complex(measures, sources.root))
-    _show(report.timings(runs, facts))
-    _show(f"The whole demo took {time.perf_counter() - start:.1f} s.")
+    show(report.summary(measures, sources.root))
+    show(report.problems(measures, sources, is_verbose=arguments.is_verbose))
+    show(report.most_complex(measures, sources.root))
+    show(report.timings(runs, facts))
+    show(f"The whole demo took {time.perf_counter() - start:.1f} s.")
     is_good = all(run.error is None and run.is_identical is not False for run in runs)
-    return 0 if is_good else _FAILED
+    return 0 if is_good else console.FAILED
 
 
 def _choose(sources: Sources, arguments: _Arguments) -> list[SourceFile]:
@@ -160,48 +124,11 @@ def _choose(sources: Sources, arguments: _Arguments) -> list[SourceFile]:
 def _facts(workers: int) -> report.Facts:
     import multiprocessing
 
-    python = f"{platform.python_implementation()} {platform.python_version()}"
-    if not sys._is_gil_enabled():  # pyright: ignore[reportPrivateUsage]  # documented since 3.13
-        python += " without GIL"
     return report.Facts(
-        python=python,
+        python=console.python_name(),
         platform=f"{platform.system()} {platform.machine()}",
         cores=os.process_cpu_count() or 1,
         workers=workers,
         start_method=multiprocessing.get_start_method(),
-        load=_load(),
+        load=console.load_average(),
     )
-
-
-def _load() -> float | None:
-    if sys.platform != "win32":  # which has none
-        with contextlib.suppress(OSError):
-            return os.getloadavg()[0]
-    return None
-
-
-def _show(text: str) -> None:
-    """Print a paragraph at once, so that a reader of a pipe sees it when it is there."""
-    if text:
-        print(text, end="\n\n", flush=True)
-
-
-def _give_up(reason: str, status: int) -> int:
-    with contextlib.suppress(OSError):  # stderr may be what is broken
-        print(f"{_PROGRAM}: {reason}", file=sys.stderr)
-    return status
-
-
-def _discard_output() -> None:
-    """Point outputs that cannot be written at nowhere, else flushing them at exit would complain.
-
-    Source: the note on SIGPIPE in the documentation of the `signal` module.
-    """
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            try:
-                stream.flush()
-            except OSError:
-                os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)

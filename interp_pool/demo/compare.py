@@ -12,9 +12,9 @@ from concurrent.futures import Executor
 from contextlib import nullcontext
 from dataclasses import dataclass
 
-from interp_pool.demo.interrupts import interrupts_deferred
+from interp_pool._commands.interrupts import interrupts_deferred
+from interp_pool._commands.progress import Progress
 from interp_pool.demo.measure import FileMeasure, measure_file, prepare_process, prepare_worker
-from interp_pool.demo.progress import Progress
 
 __all__ = ["Contender", "Run", "compare", "contenders", "process_chunksize"]
 

@@ -10,11 +10,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from interp_pool._commands.layout import plural, table
 from interp_pool.demo.compare import SERIAL, Run
 from interp_pool.demo.measure import FileMeasure
 from interp_pool.demo.sources import SourceFile, Sources
 
-__all__ = ["Facts", "heading", "most_complex", "problems", "summary", "table", "timings"]
+__all__ = ["Facts", "heading", "most_complex", "problems", "summary", "timings"]
 
 _MOST_COMPLEX = 10
 _TIE = 1.1  # up to this ratio two runs are called equal: repeated runs on an idle machine differed by 9 %
@@ -42,24 +43,6 @@ class Facts:
     load: float | None = None
 
 
-def table(headers: Sequence[str], rows: Iterable[Sequence[str]], align: str) -> str:
-    """Lay out columns, each as wide as its widest cell.
-
-    Args:
-        headers: One header for each column.
-        rows: The cells; each row has as many as there are headers.
-        align: One character for each column, "<" or ">".
-    """
-    cells = [list(headers), *(list(row) for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = [
-        "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(row, align, widths, strict=True))
-        for row in cells
-    ]
-    lines.insert(1, "  ".join("-" * width for width in widths))
-    return "\n".join("  " + line.rstrip() for line in lines)
-
-
 def heading(sources: Sources, chosen: Sequence[SourceFile], facts: Facts) -> str:
     """Return what will be measured, where and how much of it."""
     used = sum(file.size for file in chosen)
@@ -72,7 +55,7 @@ def heading(sources: Sources, chosen: Sequence[SourceFile], facts: Facts) -> str
             f"({_mebibytes(used)} of {_mebibytes(found)}), "
             "spread evenly over sizes; --all takes every file"
         )
-    cores, workers = _plural(facts.cores, "core"), _plural(facts.workers, "worker")
+    cores, workers = plural(facts.cores, "core"), plural(facts.workers, "worker")
     load = "" if facts.load is None else f", load average before: {facts.load:.1f}"
     return "\n".join(
         [
@@ -90,18 +73,18 @@ def summary(measures: Sequence[FileMeasure], root: str) -> str:
     functions = [(function, measure.path) for measure in good for function in measure.functions]
     lines = [
         "What is in them",
-        f"  {_plural(len(good), 'file')} with {_plural(sum(measure.lines for measure in good), 'line')}",
+        f"  {plural(len(good), 'file')} with {plural(sum(measure.lines for measure in good), 'line')}",
     ]
     if functions:
         complexity = sum(function[3] for function, _ in functions)
         simple = sum(function[3] <= 10 for function, _ in functions)
         lines.append(
-            f"  {_plural(len(functions), 'function')}, mean complexity {complexity / len(functions):.1f}, "
+            f"  {plural(len(functions), 'function')}, mean complexity {complexity / len(functions):.1f}, "
             f"{_percent(simple, len(functions))} of them at most 10"
         )
         (name, line, length, _), path = max(functions, key=lambda item: (item[0][2], item[1], item[0]))
         where = f"{os.path.relpath(path, root)}:{line}"
-        lines.append(f"  longest function: {name}, {_plural(length, 'line')}, {where}")
+        lines.append(f"  longest function: {name}, {plural(length, 'line')}, {where}")
     places = sum(measure.definitions for measure in good)
     if places:
         documented = sum(measure.documented for measure in good)
@@ -137,7 +120,7 @@ def problems(measures: Sequence[FileMeasure], sources: Sources, *, is_verbose: b
     lines: list[str] = []
     for noun, what, entries in (("file", "not measured", failed), ("path", "skipped", sources.skipped)):
         if entries:
-            lines.append(f"{_plural(len(entries), noun)} {what}" + (":" if is_verbose else "; --verbose says why"))
+            lines.append(f"{plural(len(entries), noun)} {what}" + (":" if is_verbose else "; --verbose says why"))
             if is_verbose:
                 lines += [f"  {os.path.relpath(path, sources.root)}: {reason}" for path, reason in entries]
     return "\n".join(lines)
@@ -163,7 +146,7 @@ def timings(runs: Sequence[Run], facts: Facts) -> str:
             )
         )
     lines = [
-        f"{_plural(files, 'file')}, one run each, {_plural(facts.workers, 'worker')} for each executor.",
+        f"{plural(files, 'file')}, one run each, {plural(facts.workers, 'worker')} for each executor.",
         f"Times include starting and stopping the workers (processes by {facts.start_method}).",
         table(("", "seconds", "speed-up", "files/s", "results identical"), rows, "<>>><"),
     ]
@@ -209,7 +192,7 @@ def _token_line(measures: Iterable[FileMeasure]) -> str:
     if not total:
         return "no tokens"
     shares = ", ".join(f"{kind} {_percent(count, total)}" for kind, count in kinds.most_common())
-    return f"{_plural(total, 'token')}: {shares}"
+    return f"{plural(total, 'token')}: {shares}"
 
 
 def _token_kind(name: str) -> str:
@@ -224,7 +207,3 @@ def _mebibytes(size: int) -> str:
 
 def _percent(part: int, whole: int) -> str:
     return f"{100 * part / whole:.0f} %"
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

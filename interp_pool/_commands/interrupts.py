@@ -1,4 +1,4 @@
-"""Make Ctrl-C end the demo cleanly: never lost, never a traceback, in this process or in those it starts.
+"""Make Ctrl-C end a command cleanly: never lost, never a traceback, in this process or in those it starts.
 
 This file owns what has to be done beyond catching KeyboardInterrupt. It must not know what is being interrupted.
 """
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from interp_pool.demo.progress import Progress
+from interp_pool._commands.progress import Progress
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs

@@ -1,4 +1,4 @@
-"""Show how far a run over the files has come.
+"""Show how far a run has come.
 
 This file owns progress output. It must not know what the items are or who makes them. Invariant: the items
 pass through unchanged and in order.
@@ -12,7 +12,7 @@ from typing import Protocol, TextIO, cast
 
 __all__ = ["PlainProgress", "Progress", "TqdmProgress", "choose_progress"]
 
-_PLAIN_INTERVAL = 2.0  # seconds between lines: a demo of half a minute leaves a log one can still read
+_PLAIN_INTERVAL = 2.0  # seconds between lines: a run of half a minute leaves a log one can still read
 _LABEL_WIDTH = len("InterpreterPoolExecutor")  # the longest, so that the bars of all runs line up
 
 
@@ -37,19 +37,25 @@ class PlainProgress:
         stream: Where the lines go.
         interval: Seconds between lines.
         clock: Returns seconds; a test gives its own.
+        unit: What is counted, in the plural.
     """
 
     def __init__(
-        self, stream: TextIO, interval: float = _PLAIN_INTERVAL, clock: Callable[[], float] = time.monotonic
+        self,
+        stream: TextIO,
+        interval: float = _PLAIN_INTERVAL,
+        clock: Callable[[], float] = time.monotonic,
+        unit: str = "files",
     ) -> None:
         self._stream = stream
         self._interval = interval
         self._clock = clock
+        self._unit = unit
 
     def track[T](self, items: Iterable[T], total: int, label: str) -> Iterator[T]:
         """Yield the items; write a line every interval and one at the end."""
         start = last = self._clock()
-        done = 0
+        done, unit = 0, self._unit
         for item in items:
             yield item
             done += 1
@@ -58,10 +64,10 @@ class PlainProgress:
                 last = now
                 rate = done / (now - start)
                 eta = (total - done) / rate
-                self._write(f"{label}: {done:,}/{total:,} files, {rate:,.0f} files/s, ETA {eta:.0f} s")
+                self._write(f"{label}: {done:,}/{total:,} {unit}, {_speed(rate)} {unit}/s, ETA {eta:.0f} s")
         elapsed = self._clock() - start
-        speed = f", {done / elapsed:,.0f} files/s" if elapsed > 0 else ""
-        self._write(f"{label}: {done:,}/{total:,} files in {elapsed:.1f} s{speed}")
+        speed = f", {_speed(done / elapsed)} {unit}/s" if elapsed > 0 else ""
+        self._write(f"{label}: {done:,}/{total:,} {unit} in {elapsed:.1f} s{speed}")
 
     def _write(self, line: str) -> None:
         self._stream.write(line + "\n")
@@ -91,14 +97,15 @@ class TqdmProgress:
 
     Args:
         stream: The terminal.
+        unit: What is counted, in the plural.
 
     Raises:
         ImportError: tqdm is not installed.
     """
 
-    _FORMAT = "{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} files, {rate_noinv_fmt}, ETA {remaining}"
+    _FORMAT = "{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}{unit}, {rate_noinv_fmt}, ETA {remaining}"
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, unit: str = "files") -> None:
         import threading
 
         self._bar_type = cast("_BarType", importlib.import_module("tqdm").tqdm)
@@ -106,13 +113,14 @@ class TqdmProgress:
         self._bar_type.monitor_interval = 0
         self._bar_type.set_lock(threading.RLock())
         self._stream = stream
+        self._unit = f" {unit}"
 
     def track[T](self, items: Iterable[T], total: int, label: str) -> Iterator[T]:
         """Yield the items and keep the bar up to date."""
         bar = self._bar_type(
             total=total,
             desc=f"{label:<{_LABEL_WIDTH}}",
-            unit=" files",
+            unit=self._unit,
             file=self._stream,
             dynamic_ncols=True,
             bar_format=self._FORMAT,
@@ -125,18 +133,23 @@ class TqdmProgress:
             bar.close()
 
 
-def choose_progress(stream: TextIO) -> Progress:
+def choose_progress(stream: TextIO, unit: str = "files") -> Progress:
     """Return a live bar when the stream is a terminal and tqdm is installed, else plain lines.
 
     Args:
         stream: Where progress goes, usually stderr.
+        unit: What is counted, in the plural.
     """
     if stream.isatty() and _columns(stream) > 0:
         try:
-            return TqdmProgress(stream)
+            return TqdmProgress(stream, unit)
         except ImportError:
             pass
-    return PlainProgress(stream)
+    return PlainProgress(stream, unit=unit)
+
+
+def _speed(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 1 else f"{rate:.1f}"
 
 
 def _columns(stream: TextIO) -> int:
