@@ -131,8 +131,8 @@ def test_bounded_mpmc(benchmark, maxsize: int):
     pass_messages(benchmark, "Queue", interp_api.create_queue(maxsize), producers=2, consumers=2)
 
 
-@pytest.mark.parametrize("spin", [0, 50])
-def test_ping_pong_of_simple_queues(benchmark, spin: int):
+@pytest.mark.parametrize("spin", [0.0, 50e-6])
+def test_ping_pong_of_simple_queues(benchmark, spin: float):
     there, back = interp_api.SimpleQueue(), interp_api.SimpleQueue()
 
     def ping() -> None:

@@ -4,6 +4,8 @@ A shared one is the sender's memory. Any other is the receiver's own copy in the
 says carries immutable data with the fewest copies.
 """
 
+from interp_api._large import copy_bytearray, copy_bytes
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -20,4 +22,6 @@ def receive(buffer: "Buffer") -> "Chunk | bytearray":
     chunk, form = buffer
     if form == SHARED:
         return chunk
-    return bytes(chunk) if form == READONLY_COPY else bytearray(chunk)
+    if form == WRITABLE_COPY:
+        return copy_bytearray(chunk)
+    return chunk if type(chunk) is bytes else copy_bytes(chunk)  # bytes are the receiver's own already

@@ -12,6 +12,7 @@ from types import FunctionType
 from interp_api._buffers import READONLY_COPY, SHARED, WRITABLE_COPY
 from interp_api._callables import find_reference, reduce_stateless
 from interp_api._cpython import lend
+from interp_api._large import copy_bytes
 from interp_api._main_module import main_spec
 
 TYPE_CHECKING = False
@@ -19,13 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-    from interp_api._buffers import AnyView, Buffer
+    from interp_api._buffers import AnyView, Buffer, Chunk
 
 _PROTOCOL = 5
 
 
-def dump_carefully(obj: object, sink: "list[bytes]", share: bool) -> "list[Buffer]":
+def dump_carefully(obj: object, sink: "list[bytes]", share: bool) -> "list[tuple[int, Buffer]]":
     """Pickle an object into `sink`; return its out-of-band buffers as `_transfer` describes them.
+
+    Each comes with the number of pieces that were written before it.
 
     Raises:
         Exception: what pickling raised.
@@ -52,8 +55,8 @@ def _cloud_pickler() -> "type[Pickler] | None":
     return CloudPickler  # type: ignore[no-any-return]  # the package has no types
 
 
-def _dump(base: "type[Pickler]", obj: object, sink: "list[bytes]", share: bool) -> "list[Buffer]":
-    rules = _Rules(share)
+def _dump(base: "type[Pickler]", obj: object, sink: "list[bytes]", share: bool) -> "list[tuple[int, Buffer]]":
+    rules = _Rules(sink, share)
     pickler = _pickler_class(base)(sink, _PROTOCOL, buffer_callback=rules.take)
     pickler.rules = rules
     pickler.dump(obj)
@@ -63,9 +66,10 @@ def _dump(base: "type[Pickler]", obj: object, sink: "list[bytes]", share: bool) 
 class _Rules:
     """What becomes of each buffer the pickler meets."""
 
-    def __init__(self, share: bool) -> None:
+    def __init__(self, sink: "list[bytes]", share: bool) -> None:
         self.share = share
-        self.buffers: list[Buffer] = []
+        self.buffers: list[tuple[int, Buffer]] = []
+        self._sink = sink
         # By id; the buffers are kept so that the ids stay theirs.
         self._views: dict[int, tuple[PickleBuffer, AnyView]] = {}  # stand-ins for memoryviews
         self._owned: dict[int, PickleBuffer] = {}  # handed out by a class's reduce method
@@ -73,13 +77,17 @@ class _Rules:
     def take(self, buffer: PickleBuffer) -> None:
         """Decide about a buffer that the pickler met; called in the order in which the unpickler will want them."""
         if id(buffer) in self._views:
-            self.buffers.append((self._views[id(buffer)][1], SHARED))
+            self._add(self._views[id(buffer)][1], SHARED)
         elif self.share and id(buffer) not in self._owned:
-            self.buffers.append((memoryview(buffer), SHARED))
+            self._add(memoryview(buffer), SHARED)
         else:
             raw = buffer.raw()
-            data = raw.obj if type(raw.obj) is bytes and len(raw.obj) == raw.nbytes else bytes(raw)
-            self.buffers.append((lend(data), READONLY_COPY if raw.readonly else WRITABLE_COPY))
+            data = raw.obj if type(raw.obj) is bytes and len(raw.obj) == raw.nbytes else copy_bytes(raw)
+            self._add(lend(data), READONLY_COPY if raw.readonly else WRITABLE_COPY)
+
+    def _add(self, chunk: "Chunk", form: int) -> None:
+        # A frame is written before the data that follow it, so what was met in it comes first.
+        self.buffers.append((len(self._sink), (chunk, form)))
 
     def reduce_view(self, view: "AnyView") -> "tuple[Callable[..., AnyView], tuple[object, ...]]":
         """Return how to pickle a memoryview."""

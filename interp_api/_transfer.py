@@ -2,28 +2,32 @@
 
 Owns the payload, which is either one `bytes` (a pickle that needs nothing else) or the tuple
 
-    (chunks, buffers, refs, main)
+    (pickle, buffers, refs, main)
 
-chunks   the pickle in pieces, bytes or memoryview; the pieces from 64 KiB up are whole objects that were not copied
-buffers  what the pickle's out-of-band buffers are made of, in order: (memoryview or bytes, what to make of it)
+pickle   bytes, or from 64 KiB up a memoryview
+buffers  what the pickle's out-of-band buffers are made of, in order: (memoryview or bytes, what to make of it); each
+         `bytes` and `bytearray` from 64 KiB up is one
 refs     references that keep queues alive while the payload is on its way
 main     how to load the sender's main module, None if nothing of it is named
 
 The rules. A `memoryview`, and a `pickle.PickleBuffer` that the user put in, is shared and writable when the sender
 allows sharing. Buffers that a class's own `__reduce_ex__` hands out, and everything that must not be shared, arrive as
-a copy made by the receiver. Large bytes cross as a view of the sender's object and are copied once, by the unpickler.
+a copy made by the receiver. Large bytes cross as a view of the sender's object and are copied once, by the receiver.
 A large bytearray is copied once when it is sent, because its owner may change it, and once when it is received.
 
 Must not know what a call or a queue item is. It is imported by every worker: no pickle, no typing.
 """
 
-from _pickle import PickleBuffer, Pickler, PicklingError, Unpickler, loads
+from _operator import itemgetter
+from _pickle import PickleBuffer, Pickler, PicklingError, loads
 from _thread import _local  # pyright: ignore[reportPrivateUsage]  # threading.local, without threading
 
-from interp_api._buffers import Buffer, Chunk, receive
+from interp_api._buffers import READONLY_COPY, WRITABLE_COPY, Buffer, Chunk, receive
 from interp_api._cpython import lend, queue_ref
 from interp_api._function_head import PREFIX, TAIL, function_head
+from interp_api._large import copy_bytes
 from interp_api._main_module import MainInPlace, alias_main, main_spec
+from interp_api._pieces import take_data_out
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,13 +42,14 @@ LARGE = 64 * 1024  # bytes; what the C pickler hands to `write` uncopied (its FR
 _PLAIN_TYPES = frozenset((type(None), bool, float, str, bytes, memoryview))
 _MAX_INT = (1 << 31) - 1  # beyond, the size of C's long decides; such an int is pickled
 
-type Envelope = tuple[tuple[Chunk, ...], tuple[Buffer, ...], tuple[object, ...], MainSpec | tuple[()] | None]
+type Envelope = tuple[Chunk, tuple[Buffer, ...], tuple[object, ...], MainSpec | tuple[()] | None]
 type Payload = bytes | Envelope
 
 _UNLOADABLE_TEXT = (
     "the __main__ it is defined in has no file that a worker could load: "
     "define it in a module, or install cloudpickle to send it by value"
 )
+_first = itemgetter(0)
 _UNLOADABLE: tuple[()] = ()  # in place of a MainSpec: the sender's main module has no file
 
 
@@ -108,28 +113,7 @@ def encode(obj: object, *, share: bool) -> "Payload":
 
     Thread safety: any thread. Runs the object's own reduce methods.
     """
-    own = _state.own
-    if own.is_busy:  # a reduce method sends something itself
-        return _encode_carefully(obj, share)
-    own.is_busy = True
-    sink, outer, own.refs = own.sink, own.refs, []
-    try:
-        own.dump(obj)
-        if not own.buffers:
-            if len(sink) == 1 and not own.refs and len(sink[0]) < LARGE and b"__m" not in sink[0]:
-                return sink[0]  # nearly always
-            payload = _pack(sink, (), own.refs)
-            if type(payload) is bytes or payload[3] != _UNLOADABLE:
-                return payload
-        return _encode_carefully(obj, share)
-    except Exception:
-        return _encode_carefully(obj, share)
-    finally:
-        own.forget()
-        sink.clear()
-        own.buffers.clear()
-        own.refs = outer
-        own.is_busy = False
+    return _encode(obj, share, None)
 
 
 def encode_call(function: "Callable[..., object]", args: tuple[object, ...], kwargs: dict[str, object]) -> "Payload":
@@ -146,25 +130,41 @@ def encode_call(function: "Callable[..., object]", args: tuple[object, ...], kwa
         own.head = function_head(function)
         own.function = function
     if own.head is not None and not kwargs:
-        return _with_head(own.head, encode(args, share=True))
+        return _encode(args, True, own.head)
     if getattr(function, "__module__", None) in ("__main__", "__mp_main__"):
         from interp_api._callables import by_value
 
-        return encode((by_value(function), args, kwargs), share=True)
-    return encode((function, args, kwargs), share=True)
+        return _encode((by_value(function), args, kwargs), True, None)
+    return _encode((function, args, kwargs), True, None)
 
 
-def _with_head(head: bytes, payload: "Payload") -> "Payload":
-    """Turn the pickle of arguments into that of a call."""
-    if isinstance(payload, bytes):
-        return head + payload[PREFIX:-1] + TAIL
-    pieces, *rest = payload
-    # A pickle ends with a STOP in a frame; what is lent is somebody's data.
-    *pieces, last = pieces[0][PREFIX:], *pieces[1:]
-    return ((head, *pieces, bytes(last[:-1]) + TAIL), *rest)
+def _encode(obj: object, share: bool, head: bytes | None) -> "Payload":
+    """Encode an object, or with a head the call of its function with the object as its arguments."""
+    own = _state.own
+    if own.is_busy:  # a reduce method sends something itself
+        return _encode_carefully(obj, share, head)
+    own.is_busy = True
+    sink, outer, own.refs = own.sink, own.refs, []
+    try:
+        own.dump(obj)
+        if not own.buffers:
+            if len(sink) == 1 and not own.refs and len(sink[0]) < LARGE and b"__m" not in sink[0]:
+                return sink[0] if head is None else head + sink[0][PREFIX:-1] + TAIL  # nearly always
+            payload = _pack(sink, [], own.refs, head)
+            if type(payload) is bytes or payload[3] != _UNLOADABLE:
+                return payload
+        return _encode_carefully(obj, share, head)
+    except Exception:
+        return _encode_carefully(obj, share, head)
+    finally:
+        own.forget()
+        sink.clear()
+        own.buffers.clear()
+        own.refs = outer
+        own.is_busy = False
 
 
-def _encode_carefully(obj: object, share: bool) -> "Payload":
+def _encode_carefully(obj: object, share: bool, head: bytes | None) -> "Payload":
     """Encode what the plain pickler refuses or cannot tell apart: views, buffers, functions by value."""
     from interp_api._careful_pickler import dump_carefully
 
@@ -172,25 +172,33 @@ def _encode_carefully(obj: object, share: bool) -> "Payload":
     own = _state.own
     outer, own.refs = own.refs, []
     try:
-        return _pack(sink, dump_carefully(obj, sink, share), own.refs)
+        return _pack(sink, dump_carefully(obj, sink, share), own.refs, head)
     finally:
         own.refs = outer
 
 
-def _pack(pieces: "Iterable[bytes]", buffers: "Iterable[Buffer]", refs: list[object]) -> "Payload":
+def _pack(pieces: "list[bytes]", met: "list[tuple[int, Buffer]]", refs: list[object], head: bytes | None) -> "Payload":
+    """Make a payload of what a pickler wrote and the buffers it met, each after so many pieces."""
+    pickle, large = (pieces[0], []) if len(pieces) == 1 else take_data_out(pieces)
+    if head is not None:
+        pickle = head + pickle[PREFIX:-1] + TAIL
+    # A bytearray is copied now: its owner may change it.
+    taken = [
+        (number, (lend(data), READONLY_COPY) if type(data) is bytes else (lend(copy_bytes(data)), WRITABLE_COPY))
+        for number, data in large
+    ]
+    # A buffer that was met after n pieces comes before the data in piece n.
+    buffers = [buffer for _, buffer in sorted([*met, *taken], key=_first)] if met and taken else [
+        buffer for _, buffer in met or taken
+    ]
     main: MainSpec | tuple[()] | None = None
-    chunks: list[Chunk] = []
-    for piece in pieces:
-        # A bytearray is copied now: its owner may change it. Opcodes come in frames that end soon after 64 KiB, so
-        # anything much larger is somebody's data and names nothing.
-        chunk = piece if type(piece) is bytes else bytes(piece)
-        if main is None and len(chunk) < 2 * LARGE and (b"__main__" in chunk or b"__mp_main__" in chunk):
-            main = main_spec() or _UNLOADABLE
-        chunks.append(chunk if len(chunk) < LARGE else lend(chunk))
-    buffers = tuple(buffers)
-    if len(chunks) == 1 and main is None and not buffers and not refs and type(chunks[0]) is bytes:
-        return chunks[0]
-    return (tuple(chunks), buffers, tuple(refs), main)
+    if b"__main__" in pickle or b"__mp_main__" in pickle:
+        main = main_spec() or _UNLOADABLE
+    if len(pickle) >= LARGE:
+        return (lend(pickle), tuple(buffers), tuple(refs), main)
+    if main is None and not buffers and not refs:
+        return pickle
+    return (pickle, tuple(buffers), tuple(refs), main)
 
 
 def decode(payload: "Payload") -> object:
@@ -220,50 +228,5 @@ def decode(payload: "Payload") -> object:
 
 
 def _load(payload: "Envelope") -> object:
-    chunks, lent, _, _ = payload
-    buffers = [receive(buffer) for buffer in lent]
-    if len(chunks) == 1:
-        return loads(chunks[0], buffers=buffers)
-    return Unpickler(_Reader(chunks), buffers=buffers).load()
-
-
-class _Reader:
-    """The pieces of a pickle as the file an Unpickler reads; `readinto` is where large data is copied."""
-
-    __slots__ = ("_chunks", "_offset", "_view")
-
-    def __init__(self, chunks: tuple[Chunk, ...]) -> None:
-        self._chunks = iter(chunks)
-        self._view = memoryview(b"")
-        self._offset = 0
-
-    def readinto(self, target: "bytearray | memoryview[int]") -> int:
-        """Fill the target; return how much of it."""
-        room = memoryview(target)
-        done = 0
-        while done < len(room):
-            if self._offset == len(self._view):
-                chunk = next(self._chunks, None)
-                if chunk is None:
-                    break
-                self._view, self._offset = memoryview(chunk), 0
-                continue
-            piece = self._view[self._offset : self._offset + len(room) - done]
-            room[done : done + len(piece)] = piece
-            done += len(piece)
-            self._offset += len(piece)
-        return done
-
-    def read(self, size: int) -> bytes:
-        """Return so many bytes, fewer at the end."""
-        end = self._offset + size
-        if end <= len(self._view):
-            piece = bytes(self._view[self._offset : end])
-            self._offset = end
-            return piece
-        target = bytearray(size)
-        return bytes(memoryview(target)[: self.readinto(target)])
-
-    def readline(self) -> bytes:
-        """Refuse: protocol 5 pickles have no lines."""
-        raise NotImplementedError("protocol 5 pickles have no lines")
+    pickle, buffers, _, _ = payload
+    return loads(pickle, buffers=map(receive, buffers))

@@ -234,4 +234,7 @@ class MapRun:
 
 
 def _size_of(payload: "Payload") -> int:
-    return len(payload) if isinstance(payload, bytes) else sum(map(len, payload[0]))
+    if isinstance(payload, bytes):
+        return len(payload)
+    pickle, buffers, *_ = payload
+    return len(pickle) + sum(memoryview(chunk).nbytes for chunk, _ in buffers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _interpqueues
 import _interpreters
+import ctypes  # noqa: F401  # opens descriptors when it is first imported, which is no leak
 import gc
 import os
 import re

@@ -16,7 +16,7 @@ import interp_api
 
 __all__ = ["event_ping_pong", "obstacle", "task_there_and_back"]
 
-_SPIN = 500  # looks at an empty queue before its reader sleeps: as many as take the time a wake-up takes
+_SPIN = 50e-6  # seconds to look at an empty queue before sleeping: about what a wake-up takes
 _ONE = (1).to_bytes(8, sys.byteorder)
 _WARM_UP = 100  # round trips not counted
 
@@ -67,7 +67,7 @@ def task_there_and_back(count: int, *, is_spinning: bool) -> float:
         count: How many round trips to measure.
         is_spinning: Whether both sides look about 50 us long before they sleep; else they sleep at once.
     """
-    spin = _SPIN if is_spinning else 0
+    spin = _SPIN if is_spinning else 0.0
     calls, results = interp_api.SimpleQueue(), interp_api.SimpleQueue()
 
     def call() -> None:
