@@ -124,6 +124,19 @@ class SimpleQueue:
             ring_one(self._sleepers)  # the item may be there
             raise
 
+    def put_noting(self, item: object, placed: list[None]) -> None:
+        """Append an item as `put` does, and record it in the list given, whatever exception strikes afterwards.
+
+        Who calls this again for the same item must look there first.
+        """
+        try:
+            placed.extend(map(queue_append, (self._id,), (item,)))
+            if queue_count(self._sleepers) and not queue_count(self._lookers):
+                ring_one(self._sleepers)
+        except BaseException:
+            ring_one(self._sleepers)  # the item may be there
+            raise
+
     def get_nowait(self) -> object:
         """Return the first item.
 

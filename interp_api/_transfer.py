@@ -60,17 +60,25 @@ class _Sink(list[bytes]):
     write = list[bytes].append if TYPE_CHECKING else list.append
 
 
-class _Own:
-    """What one thread reuses, and what it is just doing."""
+class _Tools:
+    """What encoding reuses."""
 
-    __slots__ = ("buffers", "dump", "forget", "function", "head", "is_busy", "refs", "sink")
+    __slots__ = ("buffers", "dump", "forget", "sink")
 
     def __init__(self) -> None:
         self.sink = _Sink()
         self.buffers: list[PickleBuffer] = []
         pickler = Pickler(self.sink, PROTOCOL, buffer_callback=self.buffers.append)
         self.dump, self.forget = pickler.dump, pickler.clear_memo
-        self.is_busy = False
+
+
+class _Own:
+    """What belongs to one thread."""
+
+    __slots__ = ("function", "head", "refs", "tools")
+
+    def __init__(self) -> None:
+        self.tools: _Tools | None = None  # None while they are in use; an exception loses them
         self.refs: list[object] | None = None  # the queue references of the object being pickled
         self.function: object = None  # sent last
         self.head: bytes | None = None  # its
@@ -141,13 +149,13 @@ def encode_call(function: "Callable[..., object]", args: tuple[object, ...], kwa
 def _encode(obj: object, share: bool, head: bytes | None) -> "Payload":
     """Encode an object, or with a head the call of its function with the object as its arguments."""
     own = _state.own
-    if own.is_busy:  # a reduce method sends something itself
-        return _encode_carefully(obj, share, head)
-    own.is_busy = True
-    sink, outer, own.refs = own.sink, own.refs, []
+    tools = own.tools or _Tools()
+    own.tools = None  # a reduce method that sends something itself makes others
+    sink, buffers = tools.sink, tools.buffers
+    outer, own.refs = own.refs, []
     try:
-        own.dump(obj)
-        if not own.buffers:
+        tools.dump(obj)
+        if not buffers:
             if len(sink) == 1 and not own.refs and len(sink[0]) < LARGE and b"__m" not in sink[0]:
                 return sink[0] if head is None else head + sink[0][PREFIX:-1] + TAIL  # nearly always
             payload = _pack(sink, [], own.refs, head)
@@ -157,11 +165,11 @@ def _encode(obj: object, share: bool, head: bytes | None) -> "Payload":
     except Exception:
         return _encode_carefully(obj, share, head)
     finally:
-        own.forget()
-        sink.clear()
-        own.buffers.clear()
         own.refs = outer
-        own.is_busy = False
+        tools.forget()
+        sink.clear()
+        buffers.clear()
+        own.tools = tools
 
 
 def _encode_carefully(obj: object, share: bool, head: bytes | None) -> "Payload":

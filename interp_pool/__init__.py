@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from interp_pool._executor import InterpreterPoolExecutor as InterpreterPoolExecutor
     from interp_pool._pool import InterpreterPool as InterpreterPool
     from interp_pool._warm import close_idle as close_idle
+    from interp_pool._warm_up import warm_up as warm_up
 
 _MODULES = {
     "_errors": "BrokenInterpreterPool ResultPicklingError TaskPicklingError WorkerLostError",
     "_executor": "InterpreterPoolExecutor",
     "_pool": "InterpreterPool",
     "_warm": "close_idle",
+    "_warm_up": "warm_up",
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names.split()}
 

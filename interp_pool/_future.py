@@ -15,6 +15,7 @@ bytecodes and nothing is acquired under it.
 """
 
 import threading
+from _thread import allocate_lock
 from collections import deque
 from concurrent.futures import Future
 from concurrent.futures._base import FINISHED, PENDING, RUNNING
@@ -54,6 +55,21 @@ class _MadeWhenUsed:
             raise
 
 
+class _Waiter:
+    """Who waits for one future, among those that `concurrent.futures.wait` puts into its list."""
+
+    def __init__(self) -> None:
+        self.arrived = allocate_lock()
+        self.arrived.acquire()
+
+    def add_result(self, future: object) -> None:
+        """Something has arrived: wake up. Called with the future's condition held."""
+        if self.arrived.locked():
+            self.arrived.release()
+
+    add_exception = add_cancelled = add_result
+
+
 class TaskFuture[T](Future[T]):
     """The future of a task. A thread that waits for its result takes results in the pool's place meanwhile.
 
@@ -78,9 +94,18 @@ class TaskFuture[T](Future[T]):
     def cancel(self) -> bool:
         """Cancel the task if no worker has been given it; return whether it is cancelled."""
         is_cancelled = super().cancel()
-        if is_cancelled and self._pool is not None:
-            self._pool.call_manager()  # and whoever waits for this future in its place
+        if is_cancelled:
+            self._wake_own_waiters()
+            if self._pool is not None:
+                self._pool.call_manager()  # and whoever waits for this future in its place
         return is_cancelled
+
+    def _wake_own_waiters(self) -> None:
+        """Wake who waits in `result`; others hear of a cancellation when the pool comes across it."""
+        with self._condition:  # type: ignore[attr-defined]  # pyright: ignore  # made when used
+            for waiter in self._waiters:  # type: ignore[attr-defined]  # pyright: ignore  # as above
+                if isinstance(waiter, _Waiter):
+                    waiter.add_result(self)
 
     def done(self) -> bool:
         """Return whether the task has ended or was cancelled."""
@@ -99,11 +124,11 @@ class TaskFuture[T](Future[T]):
 
         Blocks: until the task is done or the time is up.
         """
-        if self._state != FINISHED:
-            timeout = self._wait(timeout)
         try:
             if self._state != FINISHED:
-                return super().result(timeout)
+                self._wait(timeout)
+                if self._state != FINISHED:
+                    return super().result(0)  # which raises, but for a race
             if self._exception is not None:
                 raise self._exception
             return self._result  # type: ignore[no-any-return]  # what the task returned
@@ -123,20 +148,41 @@ class TaskFuture[T](Future[T]):
         Blocks: until the task is done or the time is up.
         """
         if self._state != FINISHED:
-            timeout = self._wait(timeout)
-        return super().exception(timeout)
+            self._wait(timeout)
+        return super().exception(0)
 
-    def _wait(self, timeout: float | None) -> float | None:
-        """Help the pool until this future is done, or there is nothing to help with; return the seconds left."""
+    def _wait(self, timeout: float | None) -> None:
+        """Block until something has arrived or the time is up, and help the pool meanwhile if it can be helped.
+
+        Not with the condition's own `wait`: an exception of a signal handler that strikes in there can leave the
+        condition locked for ever, and with it whoever settles the future.
+        """
+        if timeout is not None and not timeout > 0:
+            return
+        deadline = None if timeout is None or timeout > threading.TIMEOUT_MAX else monotonic() + timeout
         pool = self._pool
-        if pool is None or (timeout is not None and not timeout > 0):
-            return timeout
-        if timeout is None:
-            pool.stand_in(self, None)
-            return None
-        deadline = monotonic() + timeout
-        pool.stand_in(self, deadline)
-        return max(0.0, deadline - monotonic())
+        if pool is not None:
+            pool.stand_in(self, deadline)
+        waiter = _Waiter()
+        if self._change_waiters(list.append, waiter):
+            left = -1 if deadline is None else max(0.0, deadline - monotonic())
+            waiter.arrived.acquire(timeout=left)
+            if not self.has_arrived():
+                self._change_waiters(list.remove, waiter)
+
+    def _change_waiters(self, change: "Callable[[list[Any], Any], None]", waiter: "_Waiter") -> bool:
+        """Change the list of waiters if nothing has arrived; return whether it was changed."""
+        condition: Any = self._condition
+        held: list[bool] = []
+        try:
+            held.extend(map(condition.acquire, (True,)))  # one C call: what strikes afterwards finds it recorded
+            if self.has_arrived():
+                return False
+            change(self._waiters, waiter)  # type: ignore[arg-type]  # made when used
+            return True
+        finally:
+            if held:
+                condition.release()
 
     def forget_pool(self) -> None:
         """Let the pool go: it has done with this future."""
@@ -163,6 +209,7 @@ class BatchFuture(TaskFuture[None]):
         super().__init__(pool)
         self.run = run
         self.items = items
+        self._last: object = None
         self.parts: deque[Any] = deque()
         """Payloads, or what was in them where these could not be kept: (results, failures by position)."""
 
@@ -176,10 +223,14 @@ class BatchFuture(TaskFuture[None]):
 
     def add_part(self, part: object) -> None:
         """Add results and wake the consumer. Runs nobody's code."""
+        if part is self._last:
+            return  # who added it was struck before that was noted
+        self._last = part
         self.parts.append(part)
         if "_condition" in self.__dict__:
             with self._condition:  # type: ignore[attr-defined]  # pyright: ignore  # made when used
-                self._condition.notify_all()  # type: ignore[attr-defined]  # pyright: ignore  # as above
+                for waiter in self._waiters:  # type: ignore[attr-defined]  # pyright: ignore  # as above
+                    waiter.add_result(self)
 
     def wait_for_part(self, timeout: float | None) -> None:
         """Block until a part is there, or there will be no more.
@@ -187,12 +238,10 @@ class BatchFuture(TaskFuture[None]):
         Raises:
             TimeoutError: not in so many seconds.
         """
-        while not self.has_arrived():
-            left = self._wait(timeout)
-            with self._condition:  # type: ignore[attr-defined]  # pyright: ignore  # made when used
-                if not self.has_arrived() and not self._condition.wait(left):  # type: ignore[attr-defined]  # pyright: ignore
-                    raise TimeoutError
-            timeout = left
+        if not self.has_arrived():
+            self._wait(timeout)
+            if not self.has_arrived():
+                raise TimeoutError
 
     def fail(self, error: BaseException) -> None:
         """End a batch that was not sent."""
@@ -207,7 +256,12 @@ def start_new(future: "TaskFuture[Any]") -> None:
 
 
 def start(future: "TaskFuture[Any]") -> bool:
-    """Make a pending future RUNNING; return False if it was cancelled or somebody else has settled it."""
+    """Make a pending future RUNNING; return False if it was cancelled or somebody else has settled it.
+
+    Doing so again does no harm.
+    """
+    if future._state == RUNNING:  # pyright: ignore[reportPrivateUsage]  # one class in two halves
+        return True
     try:
         with _switch:
             if "_condition" not in future.__dict__:

@@ -46,7 +46,7 @@ def _at_exit() -> None:
     for pool in all_pools():
         pool.shutdown()
     interp_api.stop_tracing_at_exit()
-    close_idle()
+    reserve.end()
 
 
 def _before_fork() -> None:

@@ -80,7 +80,11 @@ class MapRun:
         self._largest = 0  # items in a batch that has been measured
         self._cutting = threading.RLock()  # for release_if_held(); taken once at a time
         self._is_dropped = self._has_lost = False
-        self._collect()
+        try:
+            self._collect()
+        except BaseException:
+            self.drop()
+            raise
 
     def _collect(self) -> None:
         """Take as many items from the iterables as may be taken now, and send what can be. For the consumer only."""

@@ -258,19 +258,27 @@ class InterpreterPool:
             BrokenInterpreterPool: the pool is broken.
             RuntimeError: the pool or the executor is shut down, or the interpreter is exiting.
         """
-        with self._lock:
-            self._check_open()
-            self._promises.add(run)
+        try:
+            with self._lock:
+                self._check_open()
+                self._promises.add(run)
+        except BaseException:
+            release_if_held(self._lock)
+            raise
         if ledger is not None:
             ledger.begin(run)
 
     def redeem(self, run: "MapRun", ledger: "Ledger | None") -> None:
         """Strike a run off that has submitted its last batch. Doing so again does no harm."""
-        with self._lock:
-            if run in self._promises:
-                self._promises.discard(run)
-                if self._state is not PoolState.RUNNING:
-                    self._call_manager()
+        try:
+            with self._lock:
+                if run in self._promises:
+                    self._promises.discard(run)
+                    if self._state is not PoolState.RUNNING:
+                        self._call_manager()
+        except BaseException:
+            release_if_held(self._lock)
+            raise
         if ledger is not None:
             ledger.end(run)
 
@@ -399,9 +407,13 @@ class InterpreterPool:
         self._window = min(workers + ahead, MOST_IN_FLIGHT)
 
     def _send(self, item: WorkItem) -> None:
-        work_id = item.work_id = self._next_work_id()
+        if item.work_id is None:
+            item.work_id = self._next_work_id()
+        work_id = item.work_id
         self._in_flight[work_id] = item
-        self._calls.put((work_id, item.payload) if item.count is None else (work_id, item.payload, item.is_single))
+        self._calls.put_noting(
+            (work_id, item.payload) if item.count is None else (work_id, item.payload, item.is_single), item.placed
+        )
         if type(item.payload) is bytes:
             item.payload = b""  # the queue has it; a tuple may hold the only reference to shared memory
 
@@ -423,11 +435,14 @@ class InterpreterPool:
         """Move work items from the backlog to the calls queue while there is room."""
         self._set_window()
         while self._backlog and len(self._in_flight) < self._window:
-            item = self._backlog.popleft()
-            if start(item.future):
+            item = self._backlog[0]
+            if item.placed:
+                pass  # an exception struck before it was taken out; it may have run since
+            elif start(item.future):
                 self._send(item)
             else:
                 item.end()
+            self._backlog.popleft()
 
     def _want_workers(self) -> None:
         """Make the workers that there is work for; the manager starts them."""
@@ -551,7 +566,7 @@ class InterpreterPool:
             item = in_flight.get(work_id)
             if item is None:  # withdrawn, or the pool broke meanwhile, and the future with it
                 inbox.popleft()
-            elif settle_quietly(item, kind, body):
+            elif item.is_ended or settle_quietly(item, kind, body):
                 self._strike_off(item, kind, seconds, own)
             else:
                 return item
@@ -562,9 +577,9 @@ class InterpreterPool:
         if kind != BATCH_PART:
             assert item.work_id is not None
             self._note_duration(seconds)
-            self._in_flight.pop(item.work_id, None)
             if item.count is not None:
                 self._note_batch(item, seconds, is_fed=own is not None and own.concerns(item.future))
+            self._in_flight.pop(item.work_id, None)
         self._inbox.popleft()
 
     def _note_batch(self, item: WorkItem, seconds: float, *, is_fed: bool) -> None:
@@ -648,7 +663,7 @@ class InterpreterPool:
         if kind != BATCH_PART:
             del self._in_flight[work_id]
             self._note_duration(seconds)
-        if not settle_quietly(item, kind, body):
+        if not item.is_ended and not settle_quietly(item, kind, body):
             self._todo.append(partial(settle, item, kind, body))
         if item.count is not None and kind != BATCH_PART:
             self._note_batch(item, seconds, is_fed=False)

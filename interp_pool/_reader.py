@@ -100,9 +100,13 @@ class ResultReader:
         """Call `action` unless somebody stands in for the manager."""
         turn: list[bool] = []
         try:
-            turn.extend(map(self._turn.acquire, (False,)))
-            if turn[0]:
-                action()
-        finally:
-            if turn and turn[0]:
-                self._turn.release()
+            try:
+                turn.extend(map(self._turn.acquire, (False,)))
+                if turn[0]:
+                    action()
+            finally:
+                if turn and turn[0]:
+                    self._turn.release()
+        except BaseException:
+            self._results.ring()  # what was taken is in the inbox
+            raise

@@ -25,6 +25,7 @@ class Reserve:
         self._condition = threading.Condition()
         self._idle: list[tuple[Key, Interpreter, float]] = []  # guarded by self._condition; the end last
         self._reaper: threading.Thread | None = None  # guarded by self._condition
+        self._has_ended = False  # guarded by self._condition
 
     def __len__(self) -> int:
         return len(self._idle)
@@ -51,7 +52,11 @@ class Reserve:
         end = float("inf") if is_for_ever else monotonic() + (idle_timeout or 0.0)
         excess: Interpreter | None = None
         with self._condition:
-            self._idle.append((key, interpreter, end))
+            if self._has_ended:
+                excess = interpreter
+                end = float("inf")
+            else:
+                self._idle.append((key, interpreter, end))
             if len(self._idle) > MOST_IDLE:
                 excess = self._idle.pop(0)[1]
             if end != float("inf"):
@@ -66,6 +71,12 @@ class Reserve:
                         self._reaper = reaper
         if excess is not None:
             _close(excess)
+
+    def end(self) -> None:
+        """Keep nothing from now on: the process exits. Blocks until what was kept is closed."""
+        with self._condition:
+            self._has_ended = True
+        self.close_idle()
 
     def close_idle(self) -> None:
         """Close everything in the reserve and end the reaper. Blocks until that is done."""

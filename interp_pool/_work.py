@@ -31,7 +31,7 @@ def describe(cause: "BaseException | str") -> str:
 class WorkItem:
     """One task on its way: the future to settle, and the payload, which also keeps shared memory alive."""
 
-    __slots__ = ("count", "future", "is_single", "ledger", "payload", "work_id")
+    __slots__ = ("count", "future", "is_ended", "is_single", "is_tried", "ledger", "payload", "placed", "work_id")
 
     def __init__(
         self,
@@ -46,10 +46,14 @@ class WorkItem:
         self.ledger = ledger
         self.count = count  # of items, if it is a batch of map: then the future is a BatchFuture
         self.is_single = is_single  # whether each of them is the only argument of its call
-        self.work_id: int | None = None  # once it has left the backlog
+        self.work_id: int | None = None  # once it is about to leave the backlog
+        self.placed: list[None] = []  # not empty once it is in the calls queue
+        self.is_tried = False  # its future is being settled, or was when an exception struck
+        self.is_ended = False  # its future is settled
 
     def end(self) -> None:
         """Called once the future is settled, whichever way."""
+        self.is_ended = True
         self.future.forget_pool()
         if self.ledger is not None:
             self.ledger.end(self)
@@ -71,8 +75,12 @@ def settle_quietly(item: WorkItem, kind: int, body: "Any") -> bool:
         body = interp_api.decode(body)
     elif kind != VALUE:
         return False
+    if item.is_tried and item.future.done():
+        return True
+    item.is_tried = True
     if not finish_quietly(item.future, body):
         return False
+    item.is_ended = True
     if item.ledger is not None:
         item.ledger.end(item)
     return True
@@ -142,6 +150,8 @@ def task_error(kind: int, failure: BaseException) -> BaseException:
 
 def cancel(item: WorkItem) -> None:
     """End a future that no worker has been given."""
+    if item.placed:
+        return  # it has been, and is in the backlog because an exception struck just then
     try:
         item.future.cancel()
         item.future.set_running_or_notify_cancel()

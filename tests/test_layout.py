@@ -55,6 +55,7 @@ ORDER = {
         "_reader",
         "_work",
         "_hooks",
+        "_warm_up",
         "_pool",
         "_batching",
         "_map",

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 import tasks
 
 import interp_api
-from interp_pool import InterpreterPoolExecutor, close_idle
+from interp_pool import InterpreterPoolExecutor, close_idle, warm_up
 from interp_pool._warm import MOST_IDLE, Reserve, reserve
+
+sys.path.insert(0, str(Path(__file__).parent))
+import scripts
+
+del sys.path[0]
 
 
 def run(function, *args, **options):
@@ -161,3 +169,36 @@ def test_reserve_goes_on_when_one_cannot_be_closed():
     kept.give(None, last, None)
     kept.close_idle()
     assert last.is_closed
+
+
+def test_warmed_up_interpreter_is_used_by_the_next_executor():
+    warm_up(2, wait=True)
+    assert len(reserve) == 2
+    kept = {int(entry[1].id) for entry in reserve._idle}
+    assert run(tasks.current_id) in kept
+
+
+def test_warm_up_has_imported_what_a_worker_needs():
+    warm_up(1, wait=True)
+    [(_, interpreter, _)] = reserve._idle
+    assert "interp_pool._worker_main" in interpreter.call(tasks.modules)
+
+
+def test_warm_up_in_the_background_is_finished_before_exit(tmp_path):
+    script = "import interp_pool\nif __name__ == '__main__':\n    interp_pool.warm_up(3)\n"
+    assert scripts.run_text(tmp_path, script) == (0, "", "")
+
+
+@pytest.mark.parametrize(("count", "error"), [(0, ValueError), (1.5, TypeError), (True, TypeError)])
+def test_warm_up_with_bad_count_raises_at_once(count, error):
+    with pytest.raises(error, match="count must be"):
+        warm_up(count)
+
+
+def test_warm_up_that_fails_in_the_background_is_logged(monkeypatch, caplog):
+    def fail():
+        raise interp_api.InterpreterError("no more memory")
+
+    monkeypatch.setattr(interp_api, "create", fail)
+    warm_up(1, wait=True)
+    assert [record.getMessage() for record in caplog.records] == ["cannot make a warm interpreter: no more memory"]
