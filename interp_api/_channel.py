@@ -31,7 +31,7 @@ vain rings on: a ring too many does no harm.
 
 Exceptions of signal handlers, and those sent to a thread, strike between bytecodes. Taking an address and ringing it is
 one chain of C calls, with no bytecode in between. A getter so struck cannot know whether its address is published or
-its ring read: it does L1, and if the address is not there it gives its bell up instead of L2 (`forget_own_bell`: the
+its ring read: it does L1, and if the address is not there it gives its bell up instead of L2 (`abandon`: the
 descriptor stays open, a late ring does no harm), then L3. A putter so struck between P1 and P4 does P2 to P4 once more.
 An item that `attempt` had taken goes with the exception.
 """
@@ -53,7 +53,7 @@ from interp_api._cpython import (
     queue_put,
     queue_release,
 )
-from interp_api._doorbell import RING, forget_own_bell, own_bell
+from interp_api._doorbell import RING, abandon, own_bell
 
 _REPLACE = UNBOUND_OP_REPLACE
 _ADDRESS_BASE = 1 << 40  # a low-level queue's negative maxsize holds data; this tells ours from a user's -1
@@ -166,6 +166,7 @@ def wait_until(attempt: "Callable[[], T | None]", sleepers: int, timeout: float 
     deadline = None if timeout is None else monotonic() + timeout
     bell = own_bell()
     is_published = False  # False: surely no address there, and no ring under way
+    bell.is_in_use = True
     try:
         while True:
             is_published = True
@@ -197,6 +198,8 @@ def wait_until(attempt: "Callable[[], T | None]", sleepers: int, timeout: float 
             _abandon(bell, sleepers, is_published)
             raise
         raise
+    finally:
+        bell.is_in_use = False
 
 
 def _try_again(attempt: "Callable[[], T | None]") -> "tuple[T | None, Exception | None]":
@@ -214,7 +217,7 @@ def _seconds_until(deadline: float | None) -> float | None:
 def _abandon(bell: "Doorbell", sleepers: int, is_published: bool) -> None:
     """Leave a wait that an exception ended nobody knows where."""
     if is_published and not take_back(bell.address, sleepers):
-        forget_own_bell()
+        abandon(bell)
     ring_one(sleepers)  # R1
 
 

@@ -38,9 +38,10 @@ def _open() -> tuple[int, int]:
 class Doorbell:
     """One thread's bell. Not thread-safe: only its owner waits; any thread of any interpreter may ring its address."""
 
-    __slots__ = ("address", "reader")
+    __slots__ = ("address", "is_in_use", "reader")
 
     def __init__(self) -> None:
+        self.is_in_use = False  # by a wait that a signal handler, or a finalizer, has interrupted
         self.reader, self.address = _open()
 
     def wait(self, timeout: float | None) -> bool:
@@ -131,21 +132,20 @@ _bells = _ThreadBells()
 
 
 def own_bell() -> Doorbell:
-    """Return the calling thread's bell."""
+    """Return the calling thread's bell; another one while a wait further up uses that."""
     bell = _bells.bell
     if bell is None:
         bell = _bells.bell = Doorbell()
-    return bell
+    return Doorbell() if bell.is_in_use else bell
 
 
-def forget_own_bell() -> None:
-    """Leave the calling thread's bell open for ever and give the thread a new one at its next wait.
+def abandon(bell: Doorbell) -> None:
+    """Leave a bell open for ever, and give its thread a new one at its next wait.
 
     For a waiter that was interrupted where it cannot know whether its address is still published.
     """
-    bell = _bells.bell
-    if bell is not None:
-        _abandoned.append(bell)
+    _abandoned.append(bell)
+    if _bells.bell is bell:
         _bells.bell = None
 
 

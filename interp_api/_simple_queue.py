@@ -34,6 +34,7 @@ from interp_api._channel import (
     check_timeout,
     create_chain,
     follow_chain,
+    ring_all,
     ring_one,
     wait_until,
 )
@@ -234,6 +235,10 @@ class SimpleQueue:
     def ring(self) -> None:
         """Wake a sleeper, if there is one."""
         ring_one(self._sleepers)
+
+    def ring_all(self) -> None:
+        """Wake all sleepers."""
+        ring_all(self._sleepers)
 
     def _look(self, seconds: float) -> None:
         """Look for an item for so many seconds, unless somebody does already (S1 to S3)."""

@@ -134,11 +134,11 @@ def encode_call(function: "Callable[..., object]", args: tuple[object, ...], kwa
         Exception: what pickling raised; nothing was sent.
     """
     own = _state.own
-    if function is not own.function:
-        own.head = function_head(function)
-        own.function = function
-    if own.head is not None and not kwargs:
-        return _encode(args, True, own.head)
+    head = own.head if function is own.function else function_head(function)
+    if head is not None:
+        own.function, own.head = function, head  # a function of a module: keeping it keeps nothing else
+        if not kwargs:
+            return _encode(args, True, head)
     if getattr(function, "__module__", None) in ("__main__", "__mp_main__"):
         from interp_api._callables import by_value
 

@@ -258,6 +258,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
             self._ledger.close()
             if cancel_futures:
                 self._pool.cancel_backlog(self._ledger)
+            self._pool.call_off_stand_in()
             if wait and not self._pool.is_managed_here:
                 self._ledger.wait_done()
 

@@ -17,7 +17,7 @@ bytecodes and nothing is acquired under it.
 import threading
 from _thread import allocate_lock
 from collections import deque
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from concurrent.futures._base import FINISHED, PENDING, RUNNING
 from time import monotonic
 
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
     from interp_pool._map import MapRun
     from interp_pool._pool import InterpreterPool
+
+# Seconds to wait for a future's condition. The standard library holds one for microseconds; an exception of a signal
+# handler that strikes it in `with condition:` leaves it locked for ever. Then it is finished without.
+_PATIENCE = 1.0
 
 _switch = threading.RLock()  # taken once at a time; reentrant only for release_if_held()
 
@@ -85,6 +89,7 @@ class TaskFuture[T](Future[T]):
     _result: "Any" = None
     _exception: BaseException | None = None
     _pool: "InterpreterPool | None" = None
+    _told = 0  # waiters; guarded by the condition
 
     def __init__(self, pool: "InterpreterPool | None" = None) -> None:
         """Make a pending future whose result `pool` will bring; None: somebody will set it."""
@@ -95,17 +100,105 @@ class TaskFuture[T](Future[T]):
         """Cancel the task if no worker has been given it; return whether it is cancelled."""
         is_cancelled = super().cancel()
         if is_cancelled:
-            self._wake_own_waiters()
-            if self._pool is not None:
-                self._pool.call_manager()  # and whoever waits for this future in its place
+            self._tell_waiters(_Waiter)  # others hear of it when the pool comes across it
+            self._tell_pool()
         return is_cancelled
 
-    def _wake_own_waiters(self) -> None:
-        """Wake who waits in `result`; others hear of a cancellation when the pool comes across it."""
-        with self._condition:  # type: ignore[attr-defined]  # pyright: ignore  # made when used
-            for waiter in self._waiters:  # type: ignore[attr-defined]  # pyright: ignore  # as above
-                if isinstance(waiter, _Waiter):
+    def set_result(self, result: T) -> None:
+        """Finish with a result; for the pool, and for tests.
+
+        Raises:
+            InvalidStateError: the future is done.
+        """
+        self.finish("_result", result)
+        self._tell_pool()
+
+    def set_exception(self, exception: BaseException | None) -> None:
+        """Finish with an exception; for the pool, and for tests.
+
+        Raises:
+            InvalidStateError: the future is done.
+        """
+        self.finish("_exception", exception)
+        self._tell_pool()
+
+    def _tell_pool(self) -> None:
+        """If this did not come from the pool, wake who waits for this future in the manager's place."""
+        if self._pool is not None:
+            self._pool.call_manager()
+
+    def finish(self, outcome: str, value: object, *, is_quiet: bool = False) -> bool:
+        """Set the result or exception, and tell everybody.
+
+        Args:
+            outcome: the name of the attribute.
+            value: its value.
+            is_quiet: whether to return False instead, changing nothing, if somebody's code would run, or the future is
+                done already.
+
+        Raises:
+            InvalidStateError: the future is done.
+        """
+        held: list[bool] = []
+        condition: Any = self._condition
+        waiters: Any = self._waiters
+        try:
+            held.extend(map(condition.acquire, (True,), (_PATIENCE,)))
+            if is_quiet and (self.has_callbacks or self._state != RUNNING):
+                return False
+            if self._state not in (PENDING, RUNNING):
+                raise InvalidStateError(f"{self._state}: {self!r}")
+            self.__dict__[outcome] = value
+            self._state = FINISHED
+            self._tell_all(waiters)
+            if held[0]:
+                condition.notify_all()
+        finally:
+            if held and held[0]:
+                condition.release()
+        if not is_quiet:
+            self._invoke_callbacks()  # type: ignore[attr-defined]  # the standard library's
+        return True
+
+    def _tell_all(self, waiters: "list[Any]") -> None:
+        """Tell the waiters that have not been told. Called with the condition held, by `finish` and after it."""
+        while self._told < len(waiters):
+            waiter = waiters[self._told]
+            if self._exception is None:
+                waiter.add_result(self)
+            else:
+                waiter.add_exception(self)
+            self._told += 1
+
+    def tell_rest(self) -> None:
+        """Go on telling the waiters that this future is done, where an exception struck who did so."""
+        if "_condition" not in self.__dict__:
+            return
+        held: list[bool] = []
+        condition: Any = self._condition
+        waiters: Any = self._waiters
+        try:
+            held.extend(map(condition.acquire, (True,), (_PATIENCE,)))
+            self._tell_all(waiters)
+            if held[0]:
+                condition.notify_all()
+        finally:
+            if held and held[0]:
+                condition.release()
+
+    def _tell_waiters(self, kind: type) -> None:
+        """Wake waiters of a kind, without finishing."""
+        held: list[bool] = []
+        condition: Any = self._condition
+        waiters: Any = self._waiters
+        try:
+            held.extend(map(condition.acquire, (True,), (_PATIENCE,)))
+            for waiter in waiters:
+                if isinstance(waiter, kind):
                     waiter.add_result(self)
+        finally:
+            if held and held[0]:
+                condition.release()
 
     def done(self) -> bool:
         """Return whether the task has ended or was cancelled."""
@@ -192,6 +285,9 @@ class TaskFuture[T](Future[T]):
         """Return whether who waits for this future has something to do."""
         return self.done()
 
+    def help_on(self) -> None:
+        """Do what who waits for this future owes others. Called without the pool's lock."""
+
     def concerns(self, other: "TaskFuture[Any]") -> bool:
         """Return whether who waits for this future may run the code that another one's result needs."""
         return other is self
@@ -217,6 +313,10 @@ class BatchFuture(TaskFuture[None]):
         """Return whether a part is there, or there will be no more."""
         return bool(self.parts) or self.done()
 
+    def help_on(self) -> None:
+        """Send more batches, while the consumer waits for this one."""
+        self.run.feed()
+
     def concerns(self, other: "TaskFuture[Any]") -> bool:
         """Return whether another future is one of the same call of map."""
         return isinstance(other, BatchFuture) and other.run is self.run
@@ -228,9 +328,7 @@ class BatchFuture(TaskFuture[None]):
         self._last = part
         self.parts.append(part)
         if "_condition" in self.__dict__:
-            with self._condition:  # type: ignore[attr-defined]  # pyright: ignore  # made when used
-                for waiter in self._waiters:  # type: ignore[attr-defined]  # pyright: ignore  # as above
-                    waiter.add_result(self)
+            self._tell_waiters(_Waiter)
 
     def wait_for_part(self, timeout: float | None) -> None:
         """Block until a part is there, or there will be no more.
@@ -292,12 +390,4 @@ def finish_quietly(future: "TaskFuture[Any]", result: object) -> bool:
     except BaseException:
         release_if_held(_switch)
         raise
-    with future._condition:  # type: ignore[attr-defined]  # pyright: ignore  # as above
-        if future.has_callbacks or future._state != RUNNING:  # pyright: ignore[reportPrivateUsage]  # as above
-            return False
-        future._result = result  # pyright: ignore[reportPrivateUsage]  # as above
-        future._state = FINISHED  # pyright: ignore[reportPrivateUsage]  # as above
-        for waiter in future._waiters:  # type: ignore[attr-defined]  # pyright: ignore  # as above
-            waiter.add_result(future)
-        future._condition.notify_all()  # type: ignore[attr-defined]  # pyright: ignore  # as above
-    return True
+    return future.finish("_result", result, is_quiet=True)

@@ -49,20 +49,32 @@ class Ledger:
 
     def add(self, item: "WorkItem") -> None:
         """Note an open task that one which is open has brought."""
-        with self._changed:
-            self._open_tasks.add(item)
+        try:
+            with self._changed:
+                self._open_tasks.add(item)
+        except BaseException:
+            release_if_held(self._changed)
+            raise
 
     def end(self, item: "WorkItem | MapRun") -> None:
         """Strike a task off, once its future is settled. Doing so again, or never having begun, does no harm."""
-        with self._changed:
-            self._open_tasks.discard(item)
-            if not self._open_tasks:
-                self._changed.notify_all()
+        try:
+            with self._changed:
+                self._open_tasks.discard(item)
+                if not self._open_tasks:
+                    self._changed.notify_all()
+        except BaseException:
+            release_if_held(self._changed)
+            raise
 
     def close(self) -> None:
         """Take no more tasks."""
-        with self._changed:
-            self.is_closed = True
+        try:
+            with self._changed:
+                self.is_closed = True
+        except BaseException:
+            release_if_held(self._changed)
+            raise
 
     def wait_done(self) -> None:
         """Block until no task is open."""

@@ -106,12 +106,16 @@ class MapRun:
         try:
             while self._cutting.acquire(blocking=False):
                 try:
-                    if not self._cut():
-                        return
+                    while self._cut():
+                        pass
                 finally:
                     self._cutting.release()
+                # Somebody else may have been refused since `_cut` looked, and relies on this one.
+                if not self._measured or not self._items:
+                    return
         except BaseException:
             release_if_held(self._cutting)
+            self.drop()
             raise
 
     def drop(self) -> None:
@@ -121,12 +125,21 @@ class MapRun:
         self._items.clear()
         self._pool.redeem(self, self.ledger)
 
-    def _cut(self) -> bool:
+    def _cut_the_first(self) -> bool:
+        """When no batch is pending: wait for who may be cutting one, and cut one if need be; False at the end."""
+        try:
+            with self._cutting:
+                return bool(self._pending) or self._cut(is_urgent=True)
+        except BaseException:
+            release_if_held(self._cutting)
+            raise
+
+    def _cut(self, *, is_urgent: bool = False) -> bool:
         """Send one batch if it is time for one; return whether it was."""
         self._learn()
         workers = self._pool.max_workers
         seconds = None if self._seconds is None else self._seconds * self._largest
-        if self._is_dropped or self._under_way >= batches_ahead(seconds, workers):
+        if self._is_dropped or (self._under_way >= batches_ahead(seconds, workers) and not is_urgent):
             return False
         remaining = len(self._items)
         if not remaining:
@@ -135,10 +148,16 @@ class MapRun:
             size = self._size or next_size(self._seconds, self._bytes, self._largest, remaining, workers)
         else:
             size = self._size or next_size(self._seconds, self._bytes, self._largest, self._buffersize, workers)
-            if remaining < min(size, self._buffersize) and self._under_way:
+            if remaining < min(size, self._buffersize) and self._under_way and not is_urgent:
                 return False  # results are taken one by one: wait for a whole batch, unless the workers run dry
-        batch = [self._items.popleft() for _ in range(min(size, remaining))]
-        self._send(batch)
+        batch: list[Any] = []
+        try:
+            while len(batch) < size:
+                batch.append(self._items.popleft())
+        except IndexError:
+            pass  # no more, or dropped meanwhile
+        if batch:
+            self._send(batch)
         if not self._items:
             self._pool.redeem(self, self.ledger)
         return True
@@ -165,14 +184,15 @@ class MapRun:
             return
         self._bytes = _size_of(payload) / len(items)
         self._pending.append(future)
+        item = WorkItem(future, payload, self.ledger, len(items), self._is_single)
         try:
-            item = WorkItem(future, payload, self.ledger, len(items), self._is_single)
             if self.ledger is not None:
                 self.ledger.add(item)
             self._pool.submit(item)
             self._under_way += 1
         except Exception as exc:
             future.fail(exc)
+            item.end()
 
     def results(self, end: float | None, keeps: object) -> "Generator[Any]":  # noqa: ARG002  # kept by being there
         """Yield the results in order; send nothing more when the consumer stops.
@@ -183,7 +203,7 @@ class MapRun:
         """
         try:
             while True:
-                if not self._pending:
+                if not self._pending and not self._cut_the_first():
                     if self._has_lost:
                         raise CancelledError
                     return

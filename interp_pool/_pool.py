@@ -138,6 +138,8 @@ class InterpreterPool:
         self._manager: threading.Thread | None = None  # guarded by self._lock
         self._is_manager_called = False  # and will look at everything soon; guarded by self._lock
         self._todo: deque[Callable[[], object]] = deque()  # what the manager owes, in order; it alone takes out
+        self._is_dealing = False  # the manager has items that are not settled yet; guarded by self._lock
+        self._litter: list[WorkItem] = []  # done: they may end objects of the user's, which must happen without the lock
         self._is_pausing = False  # for a fork; guarded by self._lock
         self._is_forgotten = False  # set without the lock, see forget()
         self._next_work_id = itertools.count().__next__
@@ -228,6 +230,7 @@ class InterpreterPool:
             BrokenInterpreterPool: the pool is broken.
             RuntimeError: the pool is shut down, the interpreter is exiting, or no thread can be started.
         """
+        is_nested = self._lock._is_owned()  # type: ignore[attr-defined]  # a finalizer's, run by an allocation
         try:
             with self._lock:
                 if self._state is not PoolState.RUNNING or self._broken is not None or is_exiting():
@@ -248,7 +251,8 @@ class InterpreterPool:
             if self._backlog and self._results.qsize() >= FEW_RESULTS:
                 self._reader.with_turn(self._advance)
         except BaseException:
-            release_if_held(self._lock)
+            if not is_nested:
+                release_if_held(self._lock)
             raise
 
     def promise(self, run: "MapRun", ledger: "Ledger | None") -> None:
@@ -259,14 +263,16 @@ class InterpreterPool:
             RuntimeError: the pool or the executor is shut down, or the interpreter is exiting.
         """
         try:
+            if ledger is not None:
+                ledger.begin(run)
             with self._lock:
                 self._check_open()
                 self._promises.add(run)
         except BaseException:
             release_if_held(self._lock)
+            if ledger is not None:
+                ledger.end(run)
             raise
-        if ledger is not None:
-            ledger.begin(run)
 
     def redeem(self, run: "MapRun", ledger: "Ledger | None") -> None:
         """Strike a run off that has submitted its last batch. Doing so again does no harm."""
@@ -274,7 +280,9 @@ class InterpreterPool:
             with self._lock:
                 if run in self._promises:
                     self._promises.discard(run)
-                    if self._state is not PoolState.RUNNING:
+                    if self._manager is None:
+                        self._finish_if_done()
+                    elif self._state is not PoolState.RUNNING:
                         self._call_manager()
         except BaseException:
             release_if_held(self._lock)
@@ -302,6 +310,10 @@ class InterpreterPool:
     def call_manager(self) -> None:
         """Have the manager look at everything, and whoever stands in for it give way. Never blocks."""
         self._results.put(_call_pool)
+
+    def call_off_stand_in(self) -> None:
+        """Before this thread waits for the manager: let it work, if this thread stands in further up its stack."""
+        self._reader.call_off()
 
     def forget(self) -> None:
         """Shut the pool down without waiting; for a finalizer, which may run in a thread that holds the lock."""
@@ -340,6 +352,7 @@ class InterpreterPool:
             run.drop()
         for item in cancelled:
             cancel(item)
+        self.call_off_stand_in()
         if wait and manager is not None and manager is not threading.current_thread():
             manager.join()
 
@@ -525,12 +538,14 @@ class InterpreterPool:
 
         Blocks: until then, or until the deadline. Returns at once when it is not this thread's turn.
         """
+        is_nested = self._lock._is_owned()  # type: ignore[attr-defined]  # as in submit
         try:
             average = self._seconds_per_task
             spin = 0.0 if average is None or average > LONGEST_SPIN else LONGEST_SPIN
             self._reader.stand_in(future.has_arrived, partial(self._advance, future), deadline, spin)
         except BaseException:
-            release_if_held(self._lock)
+            if not is_nested:
+                release_if_held(self._lock)
             raise
 
     def _advance(self, own: "TaskFuture[Any] | None" = None) -> bool:
@@ -541,20 +556,27 @@ class InterpreterPool:
         """
         while True:
             with self._lock:
+                if self._is_dealing:
+                    return True  # it has older ones
                 self._reader.fill(MOST_IN_FLIGHT)
                 item = self._settle_inbox(own)
                 self._top_up()
-                if self._state is not PoolState.RUNNING:
+                if self._state is not PoolState.RUNNING or self._todo:
                     self._call_manager()
-                if self._todo:
-                    self._call_manager()
-                if item is None or own is None or not own.concerns(item.future) or item.future.has_callbacks:
-                    return not self._inbox
-                kind, _, body, seconds = self._inbox[0][0]
+                is_left = bool(self._inbox)
+                entry = self._inbox[0] if is_left else None
+            self._clear_litter()
+            if own is not None:
+                own.help_on()
+            if item is None or entry is None or own is None or not own.concerns(item.future) or item.future.has_callbacks:
+                return not is_left
+            kind, _, body, seconds = entry[0]
             settle(item, kind, body)
             body = None
             with self._lock:
-                self._strike_off(item, kind, seconds, own)
+                if self._inbox and self._inbox[0] is entry:  # the manager may have been called back meanwhile
+                    self._strike_off(item, kind, seconds, own)
+            del entry
 
     def _settle_inbox(self, own: "TaskFuture[Any] | None") -> WorkItem | None:
         """Settle what needs nobody's code; return the work item of the first result that does."""
@@ -579,8 +601,14 @@ class InterpreterPool:
             self._note_duration(seconds)
             if item.count is not None:
                 self._note_batch(item, seconds, is_fed=own is not None and own.concerns(item.future))
+            self._litter.append(item)
             self._in_flight.pop(item.work_id, None)
         self._inbox.popleft()
+
+    def _clear_litter(self) -> None:
+        """Let go of what is done, without the lock."""
+        litter, self._litter = self._litter, []
+        del litter
 
     def _note_batch(self, item: WorkItem, seconds: float, *, is_fed: bool) -> None:
         """Tell the run of a batch that it is done; unless its consumer is about to, have the manager feed it."""
@@ -609,6 +637,7 @@ class InterpreterPool:
             self._reader.fill(MOST_IN_FLIGHT)
             taken = [item[0] for item in self._inbox]
             self._inbox.clear()
+            self._is_dealing = True
         messages = [_readable(message) for message in taken]
         with self._lock:
             self._is_manager_called = False
@@ -629,6 +658,9 @@ class InterpreterPool:
         del taken, messages
         body = None
         self._carry_out()
+        with self._lock:
+            self._is_dealing = False
+        self._clear_litter()
         return not is_ending
 
     def _pause_if_idle(self) -> bool:
@@ -660,10 +692,13 @@ class InterpreterPool:
         item = self._in_flight.get(work_id)
         if item is None:
             return  # withdrawn, or the pool broke meanwhile, and the future with it
+        self._litter.append(item)
         if kind != BATCH_PART:
             del self._in_flight[work_id]
             self._note_duration(seconds)
-        if not item.is_ended and not settle_quietly(item, kind, body):
+        # What comes later of a batch must not overtake what waits to be unpickled.
+        if item.is_deferred or (not item.is_ended and not settle_quietly(item, kind, body)):
+            item.is_deferred = True
             self._todo.append(partial(settle, item, kind, body))
         if item.count is not None and kind != BATCH_PART:
             self._note_batch(item, seconds, is_fed=False)
@@ -703,6 +738,8 @@ class InterpreterPool:
             elif instruction is Instruction.FAIL_LOST_TASK:
                 item = self._in_flight.pop(body[0], None)
                 if item is not None:
+                    if item.count is not None:
+                        self._note_batch(item, 0.0, is_fed=False)
                     self._todo.append(partial(fail_lost, item, body[1]))
 
     def _break(self, cause: BaseException, what: str) -> None:

@@ -25,6 +25,7 @@ dealt with. T1, T2, and each part of T5 are single C calls; a thread that was st
 
 import threading
 from collections import deque
+from threading import get_ident
 from time import monotonic
 
 TYPE_CHECKING = False
@@ -39,11 +40,13 @@ if TYPE_CHECKING:
 class ResultReader:
     """The results queue of a pool and its inbox. Thread safety: `stand_in` and `try_turn`; the rest is the manager's."""
 
-    __slots__ = ("_results", "_turn", "inbox")
+    __slots__ = ("_owner", "_relieved", "_results", "_turn", "inbox")
 
     def __init__(self, results: "SimpleQueue") -> None:
         self._results = results
         self._turn = threading.Lock()
+        self._owner = 0  # the thread that stands in; its own to change, as long as it has the turn
+        self._relieved: list[tuple[int, Any]] = []
         self.inbox: deque[tuple[ResultItem, Any]] = deque()
         """Low-level items that were taken and not dealt with yet; guarded by the pool's lock."""
 
@@ -68,18 +71,23 @@ class ResultReader:
 
         Blocks: until then. Returns at once if somebody else has the turn or the manager is awake.
         """
+        self.call_off()
         turn: list[bool] = []
         relieved: list[tuple[int, Any]] = []
         try:
             try:
-                turn.extend(map(self._turn.acquire, (False,)))  # T1
-                if turn[0]:
-                    self._results.relieve(relieved)  # T2
+                try:
+                    turn.extend(map(self._turn.acquire, (False,)))  # T1
+                    if turn[0]:
+                        self._results.relieve(relieved)  # T2
+                        if relieved:
+                            self._owner, self._relieved = get_ident(), relieved
+                            self._take_until(is_done, advance, deadline, spin)
+                finally:
                     if relieved:
-                        self._take_until(is_done, advance, deadline, spin)
+                        self._owner = 0
+                        self._results.reinstate(relieved[0][0])  # T5
             finally:
-                if relieved:
-                    self._results.reinstate(relieved[0][0])  # T5
                 if turn and turn[0]:
                     self._turn.release()
         except BaseException:
@@ -91,10 +99,26 @@ class ResultReader:
     def _take_until(
         self, is_done: "Callable[[], bool]", advance: "Callable[[], bool]", deadline: float | None, spin: float
     ) -> None:
-        while advance() and not is_done():
-            left = None if deadline is None else max(0.0, deadline - monotonic())
-            if not self._results.wait(left, spin=spin, unless=is_done):
+        def has_end() -> bool:
+            return not self._owner or is_done()
+
+        while advance() and not has_end():
+            left = None if deadline is None else deadline - monotonic()
+            if (left is not None and left <= 0) or not self._results.wait(left, spin=spin, unless=has_end):
                 return
+
+    def call_off(self) -> None:
+        """If this very thread stands in, further up its stack, let the manager work again.
+
+        A signal handler, a finalizer or the unpickling of a result may wait for what only the manager can do. What it
+        has interrupted is woken, should it sleep, and ends.
+        """
+        if self._owner == get_ident():
+            self._owner = 0
+            self._results.ring_all()
+            self._results.reinstate(self._relieved[0][0])
+            self._relieved.clear()
+            self._results.ring()
 
     def with_turn(self, action: "Callable[[], object]") -> None:
         """Call `action` unless somebody stands in for the manager."""

@@ -7,6 +7,8 @@ Nothing of a result payload may outlive the settling: it may point into the memo
 interpreter soon. So an exception loses its frames before a future keeps it.
 """
 
+from threading import current_thread, main_thread
+
 import interp_api
 from interp_api import InterpreterError
 from interp_pool._errors import BrokenInterpreterPool, ResultPicklingError, TaskPicklingError, WorkerLostError
@@ -31,7 +33,7 @@ def describe(cause: "BaseException | str") -> str:
 class WorkItem:
     """One task on its way: the future to settle, and the payload, which also keeps shared memory alive."""
 
-    __slots__ = ("count", "future", "is_ended", "is_single", "is_tried", "ledger", "payload", "placed", "work_id")
+    __slots__ = ("count", "future", "is_deferred", "is_ended", "is_single", "is_tried", "ledger", "payload", "placed", "work_id")
 
     def __init__(
         self,
@@ -48,6 +50,7 @@ class WorkItem:
         self.is_single = is_single  # whether each of them is the only argument of its call
         self.work_id: int | None = None  # once it is about to leave the backlog
         self.placed: list[None] = []  # not empty once it is in the calls queue
+        self.is_deferred = False  # something of it waits for the manager's thread
         self.is_tried = False  # its future is being settled, or was when an exception struck
         self.is_ended = False  # its future is settled
 
@@ -67,7 +70,7 @@ def settle_quietly(item: WorkItem, kind: int, body: "Any") -> bool:
     if kind in (BATCH_PART, BATCH_DONE):
         if type(body) is not bytes:
             return False
-        item.future.add_part(body)  # type: ignore[attr-defined]  # a BatchFuture
+        item.future.add_part(body)  # type: ignore[attr-defined]  # a BatchFuture, which has no callbacks
         if kind == BATCH_PART:
             return True
         body = None
@@ -76,6 +79,7 @@ def settle_quietly(item: WorkItem, kind: int, body: "Any") -> bool:
     elif kind != VALUE:
         return False
     if item.is_tried and item.future.done():
+        item.future.tell_rest()  # who tried may have been struck before it told everybody
         return True
     item.is_tried = True
     if not finish_quietly(item.future, body):
@@ -102,6 +106,8 @@ def settle(item: WorkItem, kind: int, body: "Any") -> None:
         else:
             error = task_error(kind, decode_failure(body))
     except BaseException as exc:
+        if isinstance(exc, KeyboardInterrupt) and current_thread() is main_thread():
+            raise  # the user's: the manager will unpickle it again
         # From the user's __setstate__ and the like, so even a SystemExit is the future's.
         error = ResultPicklingError(f"result could not be unpickled: {exc}")
         error.__cause__ = without_frames(exc)
@@ -109,6 +115,7 @@ def settle(item: WorkItem, kind: int, body: "Any") -> None:
     if error is not None:
         _fail(item, error)
         return
+    item.future.forget_pool()
     try:
         item.future.set_result(result)
     finally:
@@ -177,6 +184,7 @@ def fail_lost(item: WorkItem, failure: "Failure | str") -> None:
 
 
 def _fail(item: WorkItem, error: BaseException) -> None:
+    item.future.forget_pool()
     try:
         item.future.set_exception(error)
     finally:

@@ -60,8 +60,12 @@ class Worker:
     def _main(self) -> None:
         interpreter: Interpreter | None = None
         try:
-            interpreter, is_initialized = obtain(self._options)
-            self._serve(interpreter, is_initialized)
+            try:
+                interpreter, is_initialized = obtain(self._options)
+                self._serve(interpreter, is_initialized)
+            except InterpreterNotFoundError:  # a fork in another thread closed it before it was entered
+                interpreter, is_initialized = obtain(self._options)
+                self._serve(interpreter, is_initialized)
         except BaseException as exc:
             self._put(WORKER_LOST, (_unfinished(interpreter), f"{type(exc).__name__}: {exc}"))
         # What the worker has sent is lost when its interpreter is closed before it was taken, and large results point

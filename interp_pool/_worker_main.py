@@ -168,9 +168,13 @@ def _run_batch(
     left, step = len(batch), 1
     started = sent = perf_counter()
     while left:
-        before = len(results)
+        before, expected = len(results), min(step, left)
         try:
-            results.extend(apply(function, islice(items, step)))
+            results.extend(apply(function, islice(items, expected)))
+            if len(results) - before < expected:
+                # The list took the StopIteration of an item for the end.
+                failures[len(results)] = TASK_FAILED, encode_failure(StopIteration())
+                results.append(None)
         except BaseException as exc:  # what came before it in this step is there
             failures[len(results)] = TASK_FAILED, encode_failure(_without_own_frame(exc))
             results.append(None)

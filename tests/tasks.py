@@ -136,6 +136,26 @@ def put_and_fail_on_three(queue, item):
     return fail_if(3, item)
 
 
+def stop_on_three(item):
+    if item == 3:
+        raise StopIteration
+    return item
+
+
+def spend_then_make(seconds, size):
+    spend(seconds)
+    return b"x" * size
+
+
+def hold_first_open_last(item, count, gate):
+    """The first of `count` items ends when the last one has run."""
+    if item == 0:
+        gate.get(timeout=60)
+    elif item == count - 1:
+        gate.put(None)
+    return item
+
+
 def spend(seconds):
     """Compute for so long."""
     from time import perf_counter

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from concurrent.futures import CancelledError
 
 import pytest
@@ -139,6 +140,42 @@ def test_map_part_of_a_batch_arrives_while_its_next_item_runs(executor, gate):
 def test_map_large_results_arrive_whole(executor, chunksize):
     sizes = [100_000 + n for n in range(20)]
     assert [len(result) for result in executor.map(tasks.make_x_bytes, sizes, chunksize=chunksize)] == sizes
+
+
+@pytest.mark.parametrize("chunksize", CHUNKSIZES)
+def test_map_stop_iteration_of_an_item_ends_nothing_silently(executor, chunksize):
+    results = executor.map(tasks.stop_on_three, range(6), chunksize=chunksize)
+    assert [next(results) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(RuntimeError, match="StopIteration"):  # as a generator says it
+        next(results)
+
+
+def test_map_parts_of_a_batch_keep_their_order_while_the_manager_is_busy(executor):
+    # The first part is large, so it is unpickled by the manager, behind the callback; the second could be settled at once.
+    go_on = threading.Event()
+    executor.submit(tasks.identity, 0).add_done_callback(lambda future: go_on.wait(60))
+    results = executor.map(tasks.spend_then_make, [0.005, 0.0], [100_000, 3], chunksize=2)
+    threading.Timer(0.05, go_on.set).start()
+    assert [len(result) for result in results] == [100_000, 3]
+
+
+def test_map_consumer_that_waits_for_a_long_item_keeps_the_others_supplied(executor, gate):
+    # The first item ends when the last one has run.
+    results = executor.map(tasks.hold_first_open_last, range(60), [60] * 60, [gate.exits] * 60)
+    assert list(results) == list(range(60))
+
+
+def test_map_struck_while_it_collects_promises_nothing(executor):
+    class Struck(BaseException):
+        pass
+
+    class Strikes:
+        def __reduce__(self):
+            raise Struck
+
+    with pytest.raises(Struck):
+        executor.map(tasks.identity, [1, 2, Strikes()], chunksize=3)
+    assert not executor._pool._promises
 
 
 @pytest.mark.parametrize("buffersize", [None, 2])

@@ -19,7 +19,8 @@ STATM = Path("/proc/self/statm")
 PAYLOAD = b"p" * 10_000
 WARM_UP = 5_000
 SHORT, LONG = 20_000, 1_000_000
-ALLOWED = 16 * 1024 * 1024  # bytes; the payloads of the short form are 200 MB each way
+# What a few thousand results of 10 KB leave behind in the allocator; the payloads of the short form are 200 MB each way.
+ALLOWED = 64 * 1024 * 1024  # bytes
 
 pytestmark = pytest.mark.skipif(not STATM.exists(), reason="the memory of a process is read from /proc")
 LENGTHS = [SHORT, pytest.param(LONG, marks=[pytest.mark.soak, pytest.mark.timeout(600)])]

@@ -1,0 +1,169 @@
+"""Futures: cheap until somebody watches, and then like those of the standard library."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ALL_COMPLETED, CancelledError, InvalidStateError, as_completed, wait
+
+import pytest
+import tasks
+
+import interp_pool._future
+from interp_api._cpython import queue_count
+from interp_pool._future import TaskFuture, finish_quietly, start, start_new
+
+
+def running():
+    future = TaskFuture()
+    start_new(future)
+    return future
+
+
+def is_watched(future):
+    return "_condition" in future.__dict__
+
+
+def test_future_nobody_watches_has_no_condition_from_start_to_end(executor):
+    future = executor.submit(tasks.identity, 5)
+    while not future.done():  # looking is not watching
+        pass
+    assert future.result(60) == 5 == future.result()
+    assert not is_watched(future)
+
+
+def test_unwatched_future_finishes_quietly_and_answers_like_any_other():
+    future = running()
+    assert finish_quietly(future, 5)
+    assert (future.result(0), future.exception(), future.done(), future.running(), future.cancelled()) == (
+        5,
+        None,
+        True,
+        False,
+        False,
+    )
+    assert not future.cancel()
+    assert wait([future]).done == {future} == set(as_completed([future]))
+    with pytest.raises(InvalidStateError):
+        future.set_result(6)
+
+
+def test_watched_future_finishes_quietly_and_wakes_who_waits():
+    future = running()
+    results: list[object] = []
+    threads = [
+        threading.Thread(target=lambda: results.append(future.result(60))),
+        threading.Thread(target=lambda: results.append(wait([future], 60, ALL_COMPLETED).done)),
+        threading.Thread(target=lambda: results.extend(as_completed([future], 60))),
+    ]
+    for thread in threads:
+        thread.start()
+    while len(future._waiters) < 3:
+        pass
+    assert finish_quietly(future, 5)
+    for thread in threads:
+        thread.join()
+    assert all(result in (5, {future}, future) for result in results)
+    assert len(results) == 3
+
+
+def test_future_with_a_callback_does_not_finish_quietly():
+    future = running()
+    called: list[object] = []
+    future.add_done_callback(called.append)
+    assert not finish_quietly(future, 5)
+    assert future.running()
+    future.set_result(5)
+    assert called == [future]
+
+
+def test_future_that_is_done_does_not_finish_quietly():
+    future = running()
+    future.set_result("mine")
+    assert not finish_quietly(future, "another")
+    assert future.result() == "mine"
+
+
+def test_pending_future_starts_unless_it_was_cancelled():
+    first, second = TaskFuture(), TaskFuture()
+    assert start(first)
+    assert start(first)
+    assert first.running()
+    second.cancel()
+    assert not start(second)
+    assert second.cancelled()
+
+
+def test_result_that_does_not_come_in_time_raises_and_leaves_no_waiter():
+    future = running()
+    for timeout in (0, -1, 0.001):
+        with pytest.raises(TimeoutError):
+            future.result(timeout)
+        with pytest.raises(TimeoutError):
+            future.exception(timeout)
+    assert future._waiters == []
+
+
+def test_condition_that_is_locked_for_ever_does_not_keep_the_result_back(monkeypatch):
+    """An exception of a signal handler that strikes in `with condition:` leaves it so."""
+    monkeypatch.setattr(interp_pool._future, "_PATIENCE", 0.01)
+    future = running()
+    thread = threading.Thread(target=future._condition.acquire)
+    thread.start()
+    thread.join()
+    assert finish_quietly(future, 5)
+    assert future.result() == 5
+
+
+def in_thread(function, *args):
+    """Call it in a thread; return the list of what it raised, and the thread."""
+    raised: list[BaseException] = []
+
+    def body():
+        try:
+            function(*args)
+        except BaseException as exc:
+            raised.append(exc)
+
+    thread = threading.Thread(target=body)
+    thread.start()
+    return raised, thread
+
+
+def wait_until_somebody_stands_in(pool):
+    """Until it sleeps on the results, with the manager's address in its hands."""
+    while not (pool._reader._owner and queue_count(pool._results._sleepers)):
+        pass
+
+
+def wait_until_the_manager_sleeps(pool):
+    while pool._results.qsize() or not queue_count(pool._results._sleepers):
+        pass
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_cancelling_wakes_who_waits_for_the_result(executor, gate, count):
+    held = gate.hold(executor, 2)
+    rest = [gate.submit(executor) for _ in range(8)]  # the last ones wait in the backlog
+    last = rest[-1]
+    wait_until_the_manager_sleeps(executor._pool)
+    raised = [in_thread(last.result) for _ in range(count)]  # the second one does not stand in
+    wait_until_somebody_stands_in(executor._pool)
+    assert last.cancel()
+    for _, thread in raised:
+        thread.join()
+    assert [type(exc) for excs, _ in raised for exc in excs] == [CancelledError] * count
+    gate.open(9)
+    assert all(future.result(60) is not None for future in (*held, *rest[:-1]))
+
+
+def test_settling_by_somebody_else_wakes_who_stands_in(executor, gate, logged):
+    (held,) = gate.hold(executor)
+    wait_until_the_manager_sleeps(executor._pool)
+    raised, thread = in_thread(held.result)
+    wait_until_somebody_stands_in(executor._pool)
+    held.set_result("mine")
+    thread.join()
+    assert not raised
+    gate.open()
+    executor.shutdown()
+    assert [kind for _, _, kind in logged] == [InvalidStateError]
