@@ -6,7 +6,7 @@ Owns the spelling of `_interpreters` and `_interpqueues` on 3.13; knows nothing 
 
 import _interpqueues
 import _interpreters
-from _functools import partial  # functools itself imports collections, 2 ms in every worker
+from functools import partial  # no cost: the pickle module's C part imports it as well
 from types import CodeType, FunctionType
 
 TYPE_CHECKING = False  # importing typing would cost every worker 8 ms

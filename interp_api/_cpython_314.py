@@ -7,7 +7,7 @@ Owns the spelling of `_interpreters` and `_interpqueues` on 3.14 and later; know
 import _interpqueues
 import _interpreters
 import sys
-from _functools import partial  # functools itself imports collections, 2 ms in every worker
+from functools import partial  # no cost: the pickle module's C part imports it as well
 
 TYPE_CHECKING = False  # importing typing would cost every worker 8 ms
 if TYPE_CHECKING:

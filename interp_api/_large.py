@@ -2,15 +2,15 @@
 
 Owns every copy of a large buffer that this package makes. It must not know what the data are for.
 
-A fresh object of 64 MiB costs three times as much as copying 64 MiB: the system hands its memory out page by page, 4 KiB
-each, at the first touch (30 ms with the copy, of which the copy itself takes 5.5; medians on 3.13 to 3.15). Advised
-before that, Linux hands out pages of 2 MiB: 11 ms. So the object is made empty, its memory advised, and then filled.
-Python shows a new object before it is filled in two places only: an unpickler asks its file to fill a `bytes`, and a raw
-stream is asked to fill a `bytearray`. Since 3.15 the first comes in pieces, and the second becomes a `bytes` as it is.
+A fresh object of 64 MiB costs more than copying 64 MiB: the system hands its memory out page by page, 4 KiB each, at
+the first touch (30 ms with the copy, of which the copy itself takes 5.5; medians on 3.13 to 3.15). Advised before that,
+Linux hands out pages of 2 MiB: 11 ms. So the object is made empty, its memory advised, and then filled. Python shows a
+new object before it is filled in two places only: an unpickler asks its file to fill a `bytes`, and a raw stream is
+asked to fill a `bytearray`. Since 3.15 the first comes in pieces, and the second becomes a `bytes` as it is.
 """
 
 import sys
-from _io import _RawIOBase
+from _io import _RawIOBase  # pyright: ignore[reportPrivateUsage]  # io itself imports abc's machinery in every worker
 from _pickle import Unpickler
 
 TYPE_CHECKING = False
@@ -33,24 +33,28 @@ def _ignore(_target: "AnyView") -> None:
     """Advise nothing: this system has no way."""
 
 
-def _find_advice() -> "Callable[[AnyView], object]":
-    if sys.platform != "linux":
+if sys.platform == "linux":
+
+    def _find_advice() -> "Callable[[AnyView], object]":
+        try:
+            import ctypes  # 5 ms, which only large data pay for
+
+            madvise = ctypes.CDLL(None).madvise
+        except (ImportError, OSError, AttributeError):
+            return _ignore
+        madvise.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
+        address_of, byte = ctypes.addressof, ctypes.c_char
+
+        def advise(target: "AnyView") -> None:
+            start = address_of(byte.from_buffer(target))
+            first = -(-start // _PAGE) * _PAGE
+            madvise(first, (start + target.nbytes - first) // _PAGE * _PAGE, _MADV_HUGEPAGE)
+
+        return advise
+else:
+
+    def _find_advice() -> "Callable[[AnyView], object]":
         return _ignore
-    try:
-        import ctypes  # 5 ms, which only large data pay for
-
-        madvise = ctypes.CDLL(None).madvise
-    except (ImportError, OSError, AttributeError):
-        return _ignore
-    madvise.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
-    address_of, byte = ctypes.addressof, ctypes.c_char
-
-    def advise(target: "AnyView") -> None:
-        start = address_of(byte.from_buffer(target))
-        first = -(-start // _PAGE) * _PAGE
-        madvise(first, (start + target.nbytes - first) // _PAGE * _PAGE, _MADV_HUGEPAGE)
-
-    return advise
 
 
 def _fill(target: "AnyView", data: "AnyView") -> None:
@@ -62,7 +66,7 @@ def _fill(target: "AnyView", data: "AnyView") -> None:
     target[:] = data
 
 
-class _Filled(Exception):  # noqa: N818  # no error
+class _Filled(Exception):
     """Ends the reading of a stream once its buffer is full."""
 
 
@@ -108,9 +112,11 @@ def copy_bytes(data: "Data") -> bytes:
     if view.nbytes < WORTHWHILE:
         return bytes(view)
     view = view.cast("B")
+    copied: bytes
     if sys.version_info >= (3, 15):
-        return _Stream(view, keeps=False).read(view.nbytes)
-    copied: bytes = Unpickler(_PickledBytes(view)).load()
+        copied = _Stream(view, keeps=False).read(view.nbytes)
+    else:
+        copied = Unpickler(_PickledBytes(view)).load()
     return copied
 
 

@@ -53,9 +53,8 @@ def _header_of(opcodes: "bytes | bytearray", size: int) -> int:
     """Return the length of the header of `size` bytes of data at the end of the opcodes, 0 if there is none."""
     rest = _rest(opcodes)
     for opcode, width in _HEADERS:
-        if width == 8 or size < 1 << 32:
-            if rest.endswith(opcode + size.to_bytes(width, "little")):
-                return 1 + width
+        if size < 1 << 8 * width and rest.endswith(opcode + size.to_bytes(width, "little")):
+            return 1 + width
     return 0
 
 

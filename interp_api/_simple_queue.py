@@ -25,7 +25,7 @@ back. The sleeper notices nothing. That is for a queue that never has two sleepe
 """
 
 import os
-from _functools import partial
+from functools import partial  # no cost: the pickle module's C part imports it as well
 from itertools import repeat
 from time import perf_counter, sleep
 
@@ -56,7 +56,6 @@ if TYPE_CHECKING:
 
 _REPLACE = UNBOUND_OP_REPLACE
 _LINKED = 3  # items, sleepers, lookers
-
 
 
 def _yield_by_sleep() -> None:
@@ -221,7 +220,7 @@ class SimpleQueue:
         except QueueError:
             pass
 
-    def relieve(self, address: "list[tuple[int, Any]]") -> None:
+    def relieve(self, address: "list[tuple[Any, ...]]") -> None:
         """Take the address of a sleeper, recording it in the list given: no put wakes it until it is put back.
 
         Whoever does that must call `reinstate` with the address and then, if there is an item, or anything else the

@@ -196,9 +196,11 @@ def _pack(pieces: "list[bytes]", met: "list[tuple[int, Buffer]]", refs: list[obj
         for number, data in large
     ]
     # A buffer that was met after n pieces comes before the data in piece n.
-    buffers = [buffer for _, buffer in sorted([*met, *taken], key=_first)] if met and taken else [
-        buffer for _, buffer in met or taken
-    ]
+    buffers = (
+        [buffer for _, buffer in sorted([*met, *taken], key=_first)]
+        if met and taken
+        else [buffer for _, buffer in met or taken]
+    )
     main: MainSpec | tuple[()] | None = None
     if b"__main__" in pickle or b"__mp_main__" in pickle:
         main = main_spec() or _UNLOADABLE

@@ -13,9 +13,9 @@ import interp_api
 from interp_pool._errors import BrokenInterpreterPool, TaskPicklingError
 from interp_pool._future import TaskFuture, start_new
 from interp_pool._ledger import Ledger
+from interp_pool._map import MapRun
 from interp_pool._options import DEFAULT_IDLE_TIMEOUT, check_seconds
 from interp_pool._pool import InterpreterPool
-from interp_pool._map import MapRun
 from interp_pool._work import WorkItem, without_frames
 
 TYPE_CHECKING = False

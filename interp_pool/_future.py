@@ -66,7 +66,7 @@ class _Waiter:
         self.arrived = allocate_lock()
         self.arrived.acquire()
 
-    def add_result(self, future: object) -> None:
+    def add_result(self, _future: object) -> None:
         """Something has arrived: wake up. Called with the future's condition held."""
         if self.arrived.locked():
             self.arrived.release()
@@ -82,9 +82,9 @@ class TaskFuture[T](Future[T]):
     Source: `concurrent.futures.Future`.
     """
 
-    _condition = _MadeWhenUsed(threading.Condition)
-    _waiters = _MadeWhenUsed(list)
-    _done_callbacks = _MadeWhenUsed(list)
+    _condition: "Any" = _MadeWhenUsed(threading.Condition)
+    _waiters: "Any" = _MadeWhenUsed(list)
+    _done_callbacks: "Any" = _MadeWhenUsed(list)
     _state: str = PENDING
     _result: "Any" = None
     _exception: BaseException | None = None
@@ -100,7 +100,7 @@ class TaskFuture[T](Future[T]):
         """Cancel the task if no worker has been given it; return whether it is cancelled."""
         is_cancelled = super().cancel()
         if is_cancelled:
-            self._tell_waiters(_Waiter)  # others hear of it when the pool comes across it
+            self._tell_waiters()  # others hear of it when the pool comes across it
             self._tell_pool()
         return is_cancelled
 
@@ -186,15 +186,15 @@ class TaskFuture[T](Future[T]):
             if held and held[0]:
                 condition.release()
 
-    def _tell_waiters(self, kind: type) -> None:
-        """Wake waiters of a kind, without finishing."""
+    def _tell_waiters(self) -> None:
+        """Wake who waits in `result`, without finishing."""
         held: list[bool] = []
         condition: Any = self._condition
         waiters: Any = self._waiters
         try:
             held.extend(map(condition.acquire, (True,), (_PATIENCE,)))
             for waiter in waiters:
-                if isinstance(waiter, kind):
+                if isinstance(waiter, _Waiter):
                     waiter.add_result(self)
         finally:
             if held and held[0]:
@@ -257,21 +257,21 @@ class TaskFuture[T](Future[T]):
         if pool is not None:
             pool.stand_in(self, deadline)
         waiter = _Waiter()
-        if self._change_waiters(list.append, waiter):
+        if self._change_waiters("append", waiter):
             left = -1 if deadline is None else max(0.0, deadline - monotonic())
             waiter.arrived.acquire(timeout=left)
             if not self.has_arrived():
-                self._change_waiters(list.remove, waiter)
+                self._change_waiters("remove", waiter)
 
-    def _change_waiters(self, change: "Callable[[list[Any], Any], None]", waiter: "_Waiter") -> bool:
-        """Change the list of waiters if nothing has arrived; return whether it was changed."""
+    def _change_waiters(self, how: str, waiter: "_Waiter") -> bool:
+        """Append to the list of waiters, or remove from it, if nothing has arrived; return whether that was done."""
         condition: Any = self._condition
         held: list[bool] = []
         try:
             held.extend(map(condition.acquire, (True,)))  # one C call: what strikes afterwards finds it recorded
             if self.has_arrived():
                 return False
-            change(self._waiters, waiter)  # type: ignore[arg-type]  # made when used
+            getattr(self._waiters, how)(waiter)
             return True
         finally:
             if held:
@@ -328,7 +328,7 @@ class BatchFuture(TaskFuture[None]):
         self._last = part
         self.parts.append(part)
         if "_condition" in self.__dict__:
-            self._tell_waiters(_Waiter)
+            self._tell_waiters()
 
     def wait_for_part(self, timeout: float | None) -> None:
         """Block until a part is there, or there will be no more.

@@ -213,9 +213,8 @@ class MapRun:
                     continue
                 results, failures = part
                 del part
-                if failures:
-                    first = min(failures)
-                    failure = failures[first]
+                first = min(failures, default=None)
+                if first is not None:
                     del results[first:]
                 results.reverse()
                 while results:
@@ -223,8 +222,9 @@ class MapRun:
                     if self._buffersize is not None:
                         self._collect()
                     yield results.pop()  # no reference to it stays here
-                if failures:
-                    raise task_error(failure[0], decode_failure(failure[1]))
+                if first is not None:
+                    kind, failure = failures[first]
+                    raise task_error(kind, decode_failure(failure))
         finally:
             self.drop()
             while self._pending:

@@ -139,7 +139,9 @@ class InterpreterPool:
         self._is_manager_called = False  # and will look at everything soon; guarded by self._lock
         self._todo: deque[Callable[[], object]] = deque()  # what the manager owes, in order; it alone takes out
         self._is_dealing = False  # the manager has items that are not settled yet; guarded by self._lock
-        self._litter: list[WorkItem] = []  # done: they may end objects of the user's, which must happen without the lock
+        self._litter: list[
+            WorkItem
+        ] = []  # done: they may end objects of the user's, which must happen without the lock
         self._is_pausing = False  # for a fork; guarded by self._lock
         self._is_forgotten = False  # set without the lock, see forget()
         self._next_work_id = itertools.count().__next__
@@ -233,9 +235,10 @@ class InterpreterPool:
         is_nested = self._lock._is_owned()  # type: ignore[attr-defined]  # a finalizer's, run by an allocation
         try:
             with self._lock:
-                if self._state is not PoolState.RUNNING or self._broken is not None or is_exiting():
-                    if item.count is None or self._state is not PoolState.DRAINING:  # a batch was promised
-                        self._check_open()
+                is_open = self._state is PoolState.RUNNING and self._broken is None and not is_exiting()
+                is_promised = item.count is not None and self._state is PoolState.DRAINING
+                if not (is_open or is_promised):
+                    self._check_open()
                 interp_api.check_tracing("run a task")
                 try:
                     if self._backlog or len(self._in_flight) >= self._window:
@@ -568,7 +571,13 @@ class InterpreterPool:
             self._clear_litter()
             if own is not None:
                 own.help_on()
-            if item is None or entry is None or own is None or not own.concerns(item.future) or item.future.has_callbacks:
+            if (
+                item is None
+                or entry is None
+                or own is None
+                or not own.concerns(item.future)
+                or item.future.has_callbacks
+            ):
                 return not is_left
             kind, _, body, seconds = entry[0]
             settle(item, kind, body)
@@ -612,7 +621,8 @@ class InterpreterPool:
 
     def _note_batch(self, item: WorkItem, seconds: float, *, is_fed: bool) -> None:
         """Tell the run of a batch that it is done; unless its consumer is about to, have the manager feed it."""
-        run: MapRun = item.future.run  # type: ignore[attr-defined]  # a BatchFuture
+        future: Any = item.future  # a BatchFuture
+        run: MapRun = future.run
         run.note_done(item.count or 1, seconds)
         if not is_fed and run in self._promises:
             self._todo.append(run.feed)

@@ -7,7 +7,8 @@ The manager sleeps on the results queue, with its address among the queue's slee
 may stand in for it:
 
     T1  take the turn, a lock; it is taken: wait for the future as usual
-    T2  relieve the manager: take its address; it is not there, so the manager is awake: give the turn back, wait as usual
+    T2  relieve the manager: take its address; it is not there, so the manager is awake: give the turn back, wait as
+        usual
     T3  advance: take what is there and deal with it, until the own future is done, the time is up, or something is met
         that only the manager may do, which stays in the inbox
     T4  nothing there: look for a while, then sleep as the manager did; go to T3
@@ -38,7 +39,10 @@ if TYPE_CHECKING:
 
 
 class ResultReader:
-    """The results queue of a pool and its inbox. Thread safety: `stand_in` and `try_turn`; the rest is the manager's."""
+    """The results queue of a pool and its inbox.
+
+    Thread safety: `stand_in`, `with_turn` and `call_off`; `wait` is the manager's, and `fill` takes the pool's lock.
+    """
 
     __slots__ = ("_owner", "_relieved", "_results", "_turn", "inbox")
 
@@ -46,7 +50,7 @@ class ResultReader:
         self._results = results
         self._turn = threading.Lock()
         self._owner = 0  # the thread that stands in; its own to change, as long as it has the turn
-        self._relieved: list[tuple[int, Any]] = []
+        self._relieved: list[tuple[Any, ...]] = []
         self.inbox: deque[tuple[ResultItem, Any]] = deque()
         """Low-level items that were taken and not dealt with yet; guarded by the pool's lock."""
 
@@ -73,7 +77,7 @@ class ResultReader:
         """
         self.call_off()
         turn: list[bool] = []
-        relieved: list[tuple[int, Any]] = []
+        relieved: list[tuple[Any, ...]] = []
         try:
             try:
                 try:

@@ -14,9 +14,7 @@ from interp_pool._warm import MOST_IDLE
 from interp_pool._worker import prepare, release
 
 
-def warm_up(
-    count: int | None = None, *, idle_timeout: float | None = DEFAULT_IDLE_TIMEOUT, wait: bool = False
-) -> None:
+def warm_up(count: int | None = None, *, idle_timeout: float | None = DEFAULT_IDLE_TIMEOUT, wait: bool = False) -> None:
     """Make idle interpreters for the next executors, whose first results then take a millisecond.
 
     A program calls it where it starts, long before it needs workers: what it does meanwhile hides the time, some 15 ms
@@ -41,9 +39,7 @@ def warm_up(
         count = os.process_cpu_count() or 1
     check_count("count", count)
     options = PoolOptions(1, "", None, (), None, True, idle_timeout)
-    thread = threading.Thread(
-        target=_make, args=(min(count, MOST_IDLE), options), name="interp_pool warm-up"
-    )
+    thread = threading.Thread(target=_make, args=(min(count, MOST_IDLE), options), name="interp_pool warm-up")
     thread.start()
     if wait:
         thread.join()

@@ -33,7 +33,18 @@ def describe(cause: "BaseException | str") -> str:
 class WorkItem:
     """One task on its way: the future to settle, and the payload, which also keeps shared memory alive."""
 
-    __slots__ = ("count", "future", "is_deferred", "is_ended", "is_single", "is_tried", "ledger", "payload", "placed", "work_id")
+    __slots__ = (
+        "count",
+        "future",
+        "is_deferred",
+        "is_ended",
+        "is_single",
+        "is_tried",
+        "ledger",
+        "payload",
+        "placed",
+        "work_id",
+    )
 
     def __init__(
         self,

@@ -156,14 +156,14 @@ def _encode_result(result: "Any", work_id: int) -> "tuple[int, int, object]":
 def _run_batch(
     work_id: int, payload: "Payload", is_single: bool, put: "Callable[[object], None]"
 ) -> tuple[int, int, object, float]:
-    """Run one message of `map`, all items of it; return the last result item, and put others before if it takes long."""
+    """Run one message of `map`, all items of it; return the last result item, put others before if it takes long."""
     try:
         function, (batch,), _ = _unpickled(payload)
     except BaseException as exc:
         return TASK_UNREADABLE, work_id, encode_failure(exc), 0.0
     results: list[object] = []
     failures: dict[int, tuple[int, Failure]] = {}
-    apply = map if is_single else starmap
+    apply: Any = map if is_single else starmap
     items = iter(batch)
     left, step = len(batch), 1
     started = sent = perf_counter()

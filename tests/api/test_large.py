@@ -67,7 +67,18 @@ class Owner:
         (lambda: b"x" * SIZE, False, 0, 1),
         (lambda: bytearray(SIZE), False, 1, 1),
     ],
-    ids="bytes deep bytearray view deep-view buffer owner owner-of-bytes result result-bytearray".split(),
+    ids=[
+        "bytes",
+        "deep",
+        "bytearray",
+        "view",
+        "deep-view",
+        "buffer",
+        "owner",
+        "owner-of-bytes",
+        "result",
+        "result-bytearray",
+    ],
 )
 def test_large_object_is_copied_as_often_as_the_rules_say(make, share, by_sender, by_receiver, copied):
     payload = encode(make(), share=share)
@@ -120,7 +131,8 @@ def header(opcode: bytes, width: int, size: int) -> bytes:
 SIZES = st.sampled_from([0, 1, 3, LARGE - 1, LARGE, LARGE + 5, 3 * LARGE])
 # Contents that end like the header of what may follow them.
 ENDS = st.sampled_from(
-    [b"", b"."] + [header(*each, size) for each in [(b"B", 4), (b"\x8e", 8), (b"\x96", 8), (b"X", 4)] for size in (LARGE, 65545)]
+    [b"", b"."]
+    + [header(*each, size) for each in [(b"B", 4), (b"\x8e", 8), (b"\x96", 8), (b"X", 4)] for size in (LARGE, 65545)]
 )
 BYTES = st.builds(lambda size, end: b"a" * size + end, SIZES, ENDS)
 LEAVES = st.one_of(
@@ -148,7 +160,11 @@ def test_any_object_arrives_equal(obj):
     assert decode(encode(obj, share=True)) == obj
 
 
-@given(st.lists(st.one_of(BYTES, SIZES.map(bytearray).map(pickle.PickleBuffer), SIZES.map(bytes).map(memoryview)), max_size=8))
+@given(
+    st.lists(
+        st.one_of(BYTES, SIZES.map(bytearray).map(pickle.PickleBuffer), SIZES.map(bytes).map(memoryview)), max_size=8
+    )
+)
 def test_data_and_buffers_keep_their_order(parts):
     got = decode(encode(parts, share=True))
     assert [bytes(each) for each in got] == [bytes(memoryview(each)) for each in parts]

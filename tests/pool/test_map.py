@@ -151,7 +151,7 @@ def test_map_stop_iteration_of_an_item_ends_nothing_silently(executor, chunksize
 
 
 def test_map_parts_of_a_batch_keep_their_order_while_the_manager_is_busy(executor):
-    # The first part is large, so it is unpickled by the manager, behind the callback; the second could be settled at once.
+    # The first part is large, so the manager unpickles it, behind the callback; the second could be settled at once.
     go_on = threading.Event()
     executor.submit(tasks.identity, 0).add_done_callback(lambda future: go_on.wait(60))
     results = executor.map(tasks.spend_then_make, [0.005, 0.0], [100_000, 3], chunksize=2)

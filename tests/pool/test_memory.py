@@ -19,7 +19,7 @@ STATM = Path("/proc/self/statm")
 PAYLOAD = b"p" * 10_000
 WARM_UP = 5_000
 SHORT, LONG = 20_000, 1_000_000
-# What a few thousand results of 10 KB leave behind in the allocator; the payloads of the short form are 200 MB each way.
+# What a few thousand results of 10 KB leave behind in the allocator; those of the short form are 200 MB each way.
 ALLOWED = 64 * 1024 * 1024  # bytes
 
 pytestmark = pytest.mark.skipif(not STATM.exists(), reason="the memory of a process is read from /proc")
@@ -44,9 +44,9 @@ def submit_all_before_asking(executor, count):
 
 
 def map_all(executor, count):
-    assert sum(map(len, executor.map(tasks.identity, (PAYLOAD[:9_999] + b"p" for _ in range(count)), buffersize=1_000))) == count * len(
-        PAYLOAD
-    )
+    assert sum(
+        map(len, executor.map(tasks.identity, (PAYLOAD[:9_999] + b"p" for _ in range(count)), buffersize=1_000))
+    ) == count * len(PAYLOAD)
 
 
 def from_a_thread_while_the_main_thread_blocks_in_c(executor, count):

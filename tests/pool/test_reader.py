@@ -46,9 +46,8 @@ class Asleep:
         return queue_count(self.results._sleepers) == 1 and not self.reader._turn.locked()
 
     def take_all(self):
-        with threading.Lock():
-            self.reader.fill(100)
-            self.reader.inbox.clear()
+        self.reader.fill(100)
+        self.reader.inbox.clear()
         return True
 
 
@@ -172,7 +171,7 @@ def test_manager_is_not_woken_for_a_result_that_somebody_waits_for(executor, gat
 
 
 def test_signal_handler_may_wait_for_the_manager_while_its_thread_stands_in(tmp_path):
-    """It interrupts `result` of the main thread, which then waits in its place, and not at all if the pool has ended."""
+    """It interrupts `result` of the main thread, submits, and shuts the pool down."""
     script = """
         import signal, sys, threading
         from interp_pool import InterpreterPoolExecutor
