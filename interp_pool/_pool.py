@@ -15,6 +15,14 @@ The main thread can be struck by KeyboardInterrupt between any two bytecodes. So
 is struck, the work item is withdrawn: nobody has its future. A call item it may have sent then runs for nothing. The
 lock is reentrant only because such a lock knows its owner.
 
+A thread that waits for a future may take the manager's place for a while, and one that submits may take results when
+the window is full: see `_reader`. They settle what runs nobody's code, in the order of the messages, up to the first
+item that only the manager may deal with, and never while the manager has taken items that it has not settled. As any of
+them may be struck, whatever they do to a shared structure can be done again: an item leaves the inbox or the backlog
+after it has been dealt with.
+
+A run of `map` is a promise: it will submit batches, also after a shutdown, and the pool ends when it is redeemed.
+
 Ends: a None in the calls queue ends whichever worker takes it. `_ends` counts those that nobody has taken. One meant
 for a worker that was lost, or that reached its task limit first, ends another, which is replaced if there is work.
 

@@ -105,7 +105,12 @@ def run_cell(cell: Cell, number: int, *, is_quick: bool = False, timeout: float 
         try:
             with interrupts_deferred():  # else one could come when the child has begun and is not known here
                 child = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=err,
+                    start_new_session=True,
+                    env=_environment(),
                 )
             status = child.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -127,6 +132,11 @@ def mark_differences(outcomes: Iterable[Outcome]) -> list[Outcome]:
         else:
             checked.append(outcome)
     return checked
+
+
+def _environment() -> dict[str, str]:
+    """Return this process's, with bytecode files allowed: without them each start of a worker pays for compilation."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
