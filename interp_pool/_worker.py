@@ -159,16 +159,11 @@ def _unfinished(interpreter: Interpreter | None) -> int | None:
 
 
 def _warning_filters() -> "Payload":
-    """Encode the warning filters that can be sent: their categories must be importable."""
-    try:
-        return interp_api.encode(list(warnings.filters), share=False)
-    except Exception:
-        return interp_api.encode([entry for entry in warnings.filters if _can_be_sent(entry)], share=False)
+    """Encode the warning filters; categories that are not built in by module and name, for the worker may lack them."""
+    filters: list[Any] = list(warnings.filters)
+    entries = [(action, message, _reference(category), *rest) for action, message, category, *rest in filters]
+    return interp_api.encode(entries, share=False)
 
 
-def _can_be_sent(obj: object) -> bool:
-    try:
-        interp_api.encode(obj, share=False)
-    except Exception:
-        return False
-    return True
+def _reference(category: "Any") -> object:
+    return category if category.__module__ == "builtins" else (category.__module__, category.__qualname__)

@@ -227,8 +227,31 @@ def _set_warning_filters(payload: "Payload") -> None:
     import warnings
 
     warnings.resetwarnings()
-    filters: Any = decode(payload)
-    warnings.filters[:] = filters  # type: ignore[index]  # a list, whatever its stub says
+    entries: Any = decode(payload)
+    missing: set[str] = set()
+    filters: Any = warnings.filters
+    for action, message, category, *rest in entries:
+        if type(category) is not type:
+            reference: tuple[str, str] = category
+            module, name = reference
+            found = None if module in missing else _find(module, name)
+            if found is None:
+                missing.add(module)  # it does not support subinterpreters, say: it will not warn here either
+                continue
+            category = found  # noqa: PLW2901  # in place of its name
+        filters.append((action, message, category, *rest))
+
+
+def _find(module: str, name: str) -> "Any":
+    """Return what a module has under a name, None if there is no such module here, or nothing of that name."""
+    try:
+        __import__(module)
+        found: Any = sys.modules[module]
+        for part in name.split("."):
+            found = getattr(found, part)
+    except Exception:
+        return None
+    return found
 
 
 def main_is_used() -> bool:

@@ -314,10 +314,14 @@ def search_path():
     return sys.path
 
 
-def warn():
+class OwnWarning(UserWarning):
+    pass
+
+
+def warn(category=UserWarning):
     import warnings
 
-    warnings.warn("from a task", UserWarning, stacklevel=1)
+    warnings.warn("from a task", category, stacklevel=1)
     return "warned"
 
 

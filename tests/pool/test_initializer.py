@@ -91,6 +91,28 @@ def test_worker_finds_the_package_when_the_search_path_was_emptied(monkeypatch):
         assert executor.submit(pow, 2, 3).result(60) == 8
 
 
+def test_worker_starts_although_the_category_of_a_warning_filter_cannot_be_imported_there(tmp_path, monkeypatch):
+    """As with NumPy, whose filters are there once the parent has imported it."""
+    module = tmp_path / "parents_only.py"
+    module.write_text(
+        "import interp_api\n"
+        "if interp_api.get_current() is not interp_api.get_main():\n"
+        "    raise ImportError('does not support loading in subinterpreters')\n"
+        "class OwnWarning(UserWarning): pass\n"
+        "class OtherWarning(UserWarning): pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    import parents_only
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", parents_only.OwnWarning)
+        warnings.simplefilter("ignore", parents_only.OtherWarning)
+        warnings.simplefilter("ignore", tasks.OwnWarning)
+        with InterpreterPoolExecutor(1) as executor:
+            assert executor.submit(tasks.warn, tasks.OwnWarning).result(60) == "warned"
+    sys.modules.pop("parents_only")
+
+
 def test_worker_inherits_warning_filters():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
