@@ -565,6 +565,13 @@ class InterpreterPool:
         That is all that runs somebody's code, but for the result of the future this thread waits for. Returns whether
         nothing is left.
         """
+        try:
+            return self._settle_what_is_there(own)
+        except BaseException:
+            self.call_manager()  # struck, say: to make good what else was not done, such as topping up
+            raise
+
+    def _settle_what_is_there(self, own: "TaskFuture[Any] | None") -> bool:
         while True:
             with self._lock:
                 if self._is_dealing:
