@@ -186,7 +186,7 @@ class SimpleQueue:
 
         Args:
             timeout: seconds, None for no limit.
-            spin: as for `get`.
+            spin: seconds to look before sleeping. Nobody is told, which costs nothing where nobody else sleeps.
             unless: something else that ends the wait; whoever makes it true must put an item or ring afterwards.
 
         Raises:
@@ -201,7 +201,7 @@ class SimpleQueue:
 
         try:
             if spin:
-                self._look(spin)
+                self._look_unannounced(spin)
             return wait_until(attempt, self._sleepers, timeout) is not None
         except BaseException:
             ring_one(self._sleepers)
@@ -244,14 +244,18 @@ class SimpleQueue:
         if queue_count(self._lookers):
             return
         announced: list[None] = []
-        end = perf_counter() + seconds
         try:
             announced.extend(map(queue_append, (self._lookers,), (None,)))
-            while not queue_count(self._id) and perf_counter() < end:
-                _yield()
+            self._look_unannounced(seconds)
         finally:
             if announced:
                 queue_get(self._lookers)
+
+    def _look_unannounced(self, seconds: float) -> None:
+        """Look for an item for so many seconds; whoever puts one rings a sleeper all the same, if there is one."""
+        end = perf_counter() + seconds
+        while not queue_count(self._id) and perf_counter() < end:
+            _yield()
 
     def _ring_for_the_rest(self) -> None:
         if queue_count(self._id) and queue_count(self._sleepers):
