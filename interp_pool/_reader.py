@@ -26,7 +26,6 @@ dealt with. T1, T2, and each part of T5 are single C calls; a thread that was st
 
 import threading
 from collections import deque
-from threading import get_ident
 from time import monotonic
 
 TYPE_CHECKING = False
@@ -85,7 +84,7 @@ class ResultReader:
                     if turn[0]:
                         self._results.relieve(relieved)  # T2
                         if relieved:
-                            self._owner, self._relieved = get_ident(), relieved
+                            self._owner, self._relieved = threading.get_ident(), relieved
                             self._take_until(is_done, advance, deadline, spin)
                 finally:
                     if relieved:
@@ -117,7 +116,7 @@ class ResultReader:
         A signal handler, a finalizer or the unpickling of a result may wait for what only the manager can do. What it
         has interrupted is woken, should it sleep, and ends.
         """
-        if self._owner == get_ident():
+        if self._owner == threading.get_ident():
             self._owner = 0
             self._results.ring_all()
             self._results.reinstate(self._relieved[0][0])
