@@ -305,6 +305,8 @@ class BatchFuture(TaskFuture[None]):
         super().__init__(pool)
         self.run = run
         self.items = items
+        self.again: deque[BatchFuture] = deque()
+        """Those of its items, each on its own, if no worker could unpickle it. Filled before it is done."""
         self._last: object = None
         self.parts: deque[Any] = deque()
         """Payloads, or what was in them where these could not be kept: (results, failures by position)."""

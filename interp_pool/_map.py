@@ -6,8 +6,11 @@ comes back is the pool's.
 The items of a map without `buffersize` are collected at once, but pickled and sent a few batches ahead of the workers,
 so that what the first ones took decides the size of the next. Whoever notices that a batch is done sends another:
 the consumer, in its own thread, or the pool's manager. So the tasks all run, consumed or not, as if they had been
-submitted at once; until the last one is sent the pool counts the run among what it has promised to do. With
+submitted at once; until the last one is done the pool counts the run among what it has promised to do. With
 `buffersize` the consumer asks the iterables for more as it takes results.
+
+A batch that no worker can unpickle goes again, item by item, in its place: only the culprit fails, and nobody need wait
+for the others to have them run.
 
 One thread cuts at a time, by `_cutting`. Pickling runs the items' own code, so no other lock is held then.
 """
@@ -98,7 +101,7 @@ class MapRun:
         self.feed()
 
     def note_done(self, items: int, seconds: float) -> None:
-        """Note what a batch took. Never blocks, runs nobody's code."""
+        """Note that a batch is done, and what so many of its items took. Never blocks, runs nobody's code."""
         self._measured.append((items, seconds))
 
     def feed(self) -> None:
@@ -108,10 +111,12 @@ class MapRun:
                 try:
                     while self._cut():
                         pass
+                    if not self._items and not self._under_way:
+                        self._pool.redeem(self, self.ledger)
                 finally:
                     self._cutting.release()
                 # Somebody else may have been refused since `_cut` looked, and relies on this one.
-                if not self._measured or not self._items:
+                if not self._measured:
                     return
         except BaseException:
             release_if_held(self._cutting)
@@ -157,19 +162,31 @@ class MapRun:
         except IndexError:
             pass  # no more, or dropped meanwhile
         if batch:
-            self._send(batch)
-        if not self._items:
-            self._pool.redeem(self, self.ledger)
+            self._send(batch, self._pending)
         return True
 
     def _learn(self) -> None:
         while self._measured:
             items, seconds = self._measured.popleft()
             self._under_way -= 1
-            self._seconds = estimate(self._seconds, seconds, items)
-            self._largest = max(self._largest, items)
+            if items:
+                self._seconds = estimate(self._seconds, seconds, items)
+                self._largest = max(self._largest, items)
 
-    def _send(self, items: "list[Any]") -> None:
+    def send_again(self, batch: BatchFuture) -> None:
+        """Send the items of a batch that no worker could unpickle one by one. For the manager; runs the items' code."""
+        try:
+            with self._cutting:
+                for each in batch.items:
+                    if not self._is_dropped:
+                        self._send([each], batch.again)
+                self.note_done(0, 0.0)
+        except BaseException:
+            self.drop()
+            raise
+        self.feed()
+
+    def _send(self, items: "list[Any]", futures: "deque[BatchFuture]") -> None:
         """Submit a batch; one that cannot be pickled goes item by item, so that only the culprit fails."""
         future = BatchFuture(self._pool, self, items)
         try:
@@ -177,13 +194,13 @@ class MapRun:
         except TaskPicklingError as exc:
             if len(items) > 1:
                 for each in items:
-                    self._send([each])
+                    self._send([each], futures)
                 return
-            self._pending.append(future)
+            futures.append(future)
             future.fail(exc)
             return
         self._bytes = _size_of(payload) / len(items)
-        self._pending.append(future)
+        futures.append(future)
         item = WorkItem(future, payload, self.ledger, len(items), self._is_single)
         try:
             if self.ledger is not None:
@@ -238,23 +255,12 @@ class MapRun:
             part: Any = batch.parts.popleft()
             return interp_api.decode(part) if type(part) is bytes else part  # type: ignore[return-value]  # as sent
         self._pending.popleft()
-        items, batch.items = batch.items, []
-        error = batch.exception()
-        if isinstance(error, TaskPicklingError) and len(items) > 1:
-            self._send_again(items)
-        elif error is not None:
+        self._pending.extendleft(reversed(batch.again))
+        error = None if batch.again else batch.exception()
+        if error is not None:
             del batch
             raise error
         return None
-
-    def _send_again(self, items: "list[Any]") -> None:
-        """Send the items of a batch that no worker could unpickle one by one, in the batch's place."""
-        with self._cutting:
-            later = list(self._pending)
-            self._pending.clear()
-            for each in items:
-                self._send([each])
-            self._pending.extend(later)
 
 
 def _size_of(payload: "Payload") -> int:

@@ -57,6 +57,7 @@ from interp_pool._messages import (
     INITIALIZER_FAILED,
     POOL_CALLED,
     RESULT_UNSENDABLE,
+    TASK_UNREADABLE,
     WORKER_ENDED,
     WORKER_LEAVING,
     WORKER_LEFT,
@@ -592,6 +593,7 @@ class InterpreterPool:
                 or own is None
                 or not own.concerns(item.future)
                 or item.future.has_callbacks
+                or entry[0][0] == TASK_UNREADABLE
             ):
                 return not is_left
             kind, _, body, seconds = entry[0]
@@ -624,7 +626,7 @@ class InterpreterPool:
             assert item.work_id is not None
             self._note_duration(seconds)
             if item.count is not None:
-                self._note_batch(item, seconds, is_fed=own is not None and own.concerns(item.future))
+                self._note_batch(item, item.count, seconds, is_fed=own is not None and own.concerns(item.future))
             self._litter.append(item)
             self._in_flight.pop(item.work_id, None)
         self._inbox.popleft()
@@ -634,11 +636,14 @@ class InterpreterPool:
         litter, self._litter = self._litter, []
         del litter
 
-    def _note_batch(self, item: WorkItem, seconds: float, *, is_fed: bool) -> None:
-        """Tell the run of a batch that it is done; unless its consumer is about to, have the manager feed it."""
+    def _note_batch(self, item: WorkItem, items: int, seconds: float, *, is_fed: bool) -> None:
+        """Tell the run of a batch that it is done, and what so many of its items took.
+
+        Unless its consumer is about to, have the manager feed it.
+        """
         future: Any = item.future  # a BatchFuture
         run: MapRun = future.run
-        run.note_done(item.count or 1, seconds)
+        run.note_done(items, seconds)
         if not is_fed and run in self._promises:
             self._todo.append(run.feed)
 
@@ -721,12 +726,16 @@ class InterpreterPool:
         if kind != BATCH_PART:
             del self._in_flight[work_id]
             self._note_duration(seconds)
+        is_again = kind == TASK_UNREADABLE and (item.count or 0) > 1
+        if is_again:
+            batch: Any = item.future
+            self._todo.append(partial(batch.run.send_again, batch))  # before its consumer looks
         # What comes later of a batch must not overtake what waits to be unpickled.
         if item.is_deferred or (not item.is_ended and not settle_quietly(item, kind, body)):
             item.is_deferred = True
             self._todo.append(partial(settle, item, kind, body))
-        if item.count is not None and kind != BATCH_PART:
-            self._note_batch(item, seconds, is_fed=False)
+        if item.count is not None and kind != BATCH_PART and not is_again:
+            self._note_batch(item, item.count, seconds, is_fed=False)
 
     def _note_duration(self, seconds: float) -> None:
         average = self._seconds_per_task
@@ -764,7 +773,7 @@ class InterpreterPool:
                 item = self._in_flight.pop(body[0], None)
                 if item is not None:
                     if item.count is not None:
-                        self._note_batch(item, 0.0, is_fed=False)
+                        self._note_batch(item, 0, 0.0, is_fed=False)
                     self._todo.append(partial(fail_lost, item, body[1]))
 
     def _break(self, cause: BaseException, what: str) -> None:

@@ -65,6 +65,21 @@ def test_map_argument_that_cannot_be_unpickled_comes_in_its_place(executor, chun
         next(results)
 
 
+def test_map_argument_that_cannot_be_unpickled_fails_alone_after_the_shutdown():
+    with InterpreterPoolExecutor(1) as executor:
+        results = executor.map(tasks.identity, [0, 1, tasks.NoUnpickle(), 3], chunksize=4)
+    assert [next(results), next(results)] == [0, 1]
+    with pytest.raises(TaskPicklingError, match="this one cannot be unpickled"):
+        next(results)
+
+
+def test_map_argument_that_cannot_be_unpickled_does_not_keep_the_others_from_running():
+    ran = interp_api.create_queue()
+    with InterpreterPoolExecutor(1) as executor:
+        executor.map(tasks.put_and_return, [ran] * 4, [0, 1, tasks.NoUnpickle(), 3], chunksize=4)
+    assert [ran.get_nowait() for _ in range(ran.qsize())] == [0, 1, 3]
+
+
 @pytest.mark.parametrize("chunksize", CHUNKSIZES)
 def test_map_failed_item_does_not_keep_the_others_from_running(chunksize):
     ran = interp_api.create_queue()
