@@ -64,9 +64,8 @@ __all__ = list(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]  # one list
 def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    module = __import__(f"{__name__}.{_HOME[name]}", fromlist=[name])  # importlib would be one more in every worker
+    value = globals()[name] = getattr(module, name)
     return value
 
 

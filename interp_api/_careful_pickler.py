@@ -5,7 +5,6 @@ cloudpickle is installed and this attempt fails too, or the sender's main module
 and classes go by value through it.
 """
 
-from _pickle import PickleBuffer, Pickler
 from copyreg import dispatch_table
 from types import FunctionType
 
@@ -13,6 +12,7 @@ from interp_api._buffers import READONLY_COPY, SHARED, WRITABLE_COPY
 from interp_api._callables import find_reference, reduce_stateless
 from interp_api._cpython import lend
 from interp_api._large import copy_bytes
+from interp_api._light_imports import PickleBuffer, Pickler
 from interp_api._main_module import main_spec
 
 TYPE_CHECKING = False

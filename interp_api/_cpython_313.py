@@ -6,13 +6,13 @@ Owns the spelling of `_interpreters` and `_interpqueues` on 3.13; knows nothing 
 
 import _interpqueues
 import _interpreters
-from functools import partial  # no cost: the pickle module's C part imports it as well
-from types import CodeType, FunctionType
+
+from interp_api._light_imports import partial
 
 TYPE_CHECKING = False  # importing typing would cost every worker 8 ms
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import SimpleNamespace
+    from types import CodeType, SimpleNamespace
     from typing import Any
 
 # Typeshed knows neither this function nor that flags may be 0.
@@ -104,6 +104,8 @@ def check_script(code: object) -> None:
         TypeError: it is neither.
         ValueError: it takes arguments, returns something, or is a closure.
     """
+    from types import CodeType, FunctionType
+
     if isinstance(code, FunctionType):
         if code.__closure__:
             raise ValueError("closures not supported")
@@ -116,7 +118,7 @@ def check_script(code: object) -> None:
         raise ValueError("code that returns a value is not a script")
 
 
-def _returns_only_none(code: CodeType) -> bool:
+def _returns_only_none(code: "CodeType") -> bool:
     from dis import get_instructions
 
     for instruction in get_instructions(code):

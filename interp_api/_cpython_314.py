@@ -7,7 +7,8 @@ Owns the spelling of `_interpreters` and `_interpqueues` on 3.14 and later; know
 import _interpqueues
 import _interpreters
 import sys
-from functools import partial  # no cost: the pickle module's C part imports it as well
+
+from interp_api._light_imports import partial
 
 TYPE_CHECKING = False  # importing typing would cost every worker 8 ms
 if TYPE_CHECKING:

@@ -6,8 +6,7 @@ pickled, but for what joins the two: opcodes of a pickle can be put in front of 
 memo, whose numbers are the others'.
 """
 
-from _pickle import loads
-from types import BuiltinFunctionType, FunctionType
+from interp_api._light_imports import loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +18,8 @@ _STACK_GLOBAL = b"\x93"
 _STOP = b"."
 _MAINS = ("__main__", "__mp_main__")
 
+_KINDS = (type(lambda: None), type(len))  # of function; the types module would be one more in every worker
+
 PREFIX = len(_PROTOCOL)
 """How many bytes of the pickle of the arguments the head stands for."""
 TAIL = b"}\x87."
@@ -27,7 +28,7 @@ TAIL = b"}\x87."
 
 def function_head(function: "Any") -> bytes | None:
     """Return what begins the pickle of a call; None for a callable that is not simply found by its name."""
-    if type(function) not in (FunctionType, BuiltinFunctionType):
+    if type(function) not in _KINDS:
         return None
     module, name = function.__module__, function.__qualname__
     if type(module) is not str or module in _MAINS:

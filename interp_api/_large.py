@@ -11,7 +11,8 @@ asked to fill a `bytearray`. Since 3.15 the first comes in pieces, and the secon
 
 import sys
 from _io import _RawIOBase  # pyright: ignore[reportPrivateUsage]  # io itself imports abc's machinery in every worker
-from _pickle import Unpickler
+
+from interp_api._light_imports import Unpickler
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ Imported there by `_interpreter`; knows nothing of handles.
 """
 
 import sys
-from functools import partial
 
 from interp_api._cpython import UNBOUND_OP_REPLACE, queue_put
+from interp_api._light_imports import partial
 from interp_api._transfer import decode, encode
 
 TYPE_CHECKING = False

@@ -25,7 +25,6 @@ back. The sleeper notices nothing. That is for a queue that never has two sleepe
 """
 
 import os
-from functools import partial  # no cost: the pickle module's C part imports it as well
 from itertools import repeat
 from time import perf_counter, sleep
 
@@ -47,6 +46,7 @@ from interp_api._cpython import (
     queue_get,
     queue_put,
 )
+from interp_api._light_imports import partial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

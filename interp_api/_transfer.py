@@ -19,13 +19,13 @@ Must not know what a call or a queue item is. It is imported by every worker: no
 """
 
 from _operator import itemgetter
-from _pickle import PickleBuffer, Pickler, PicklingError, loads
 from _thread import _local  # pyright: ignore[reportPrivateUsage]  # threading.local, without threading
 
 from interp_api._buffers import READONLY_COPY, WRITABLE_COPY, Buffer, Chunk, receive
 from interp_api._cpython import lend, queue_ref
 from interp_api._function_head import PREFIX, TAIL, function_head
 from interp_api._large import copy_bytes
+from interp_api._light_imports import PickleBuffer, Pickler, PicklingError, loads
 from interp_api._main_module import MainInPlace, alias_main, main_spec
 from interp_api._pieces import take_data_out
 

@@ -62,6 +62,6 @@ if TYPE_CHECKING:
 
 type Failure = tuple[Payload | None, tuple[str, ...], str, str, str, str, str, str]
 type ResultItem = tuple[int, int, Any, float]
-type Setup = tuple[int, str, Payload | None, Payload, int]
-"""Worker id, thread name or "", payload of (initializer, initargs) or None, payload of the warning filters, task limit
-or 0."""
+type Setup = tuple[int, str, bool, Payload | None, Payload, int]
+"""Worker id, thread name or "", whether the user chose it, payload of (initializer, initargs) or None, payload of the
+warning filters, task limit or 0."""

@@ -21,7 +21,15 @@ _pool_counter = itertools.count().__next__
 class PoolOptions:
     """The arguments of a pool, checked. `initializer` is the payload of (function, args, kwargs)."""
 
-    __slots__ = ("idle_timeout", "initializer", "max_tasks_per_child", "max_workers", "reuse", "thread_name_prefix")
+    __slots__ = (
+        "idle_timeout",
+        "initializer",
+        "is_named",
+        "max_tasks_per_child",
+        "max_workers",
+        "reuse",
+        "thread_name_prefix",
+    )
 
     def __init__(
         self,
@@ -56,6 +64,7 @@ class PoolOptions:
         self.max_tasks_per_child = None if max_tasks_per_child is None else min(max_tasks_per_child, sys.maxsize)
         self.reuse = reuse
         self.idle_timeout = idle_timeout
+        self.is_named = bool(thread_name_prefix)  # by the user, who wants to see it inside the workers
         self.thread_name_prefix = thread_name_prefix or f"InterpreterPoolExecutor-{_pool_counter()}"
         self.initializer = _encode_initializer(initializer, initargs)
 

@@ -86,7 +86,8 @@ class Worker:
     def _serve(self, interpreter: Interpreter, is_initialized: bool) -> None:
         options = self._options
         initializer = None if is_initialized else options.initializer
-        setup = (self.number, self.thread.name, initializer, _warning_filters(), options.max_tasks_per_child or 0)
+        most_tasks = options.max_tasks_per_child or 0
+        setup = (self.number, self.thread.name, options.is_named, initializer, _warning_filters(), most_tasks)
         _enter(interpreter, self._path, "serve", setup, self._results, self._calls)
 
 
@@ -111,7 +112,7 @@ def prepare(interpreter: Interpreter, options: "PoolOptions", is_initialized: bo
     """
     initializer = None if is_initialized else options.initializer
     reply = SimpleQueue()
-    _enter(interpreter, sys.path, "prepare", (0, "", initializer, _warning_filters(), 0), reply)
+    _enter(interpreter, sys.path, "prepare", (0, "", False, initializer, _warning_filters(), 0), reply)
     item: ResultItem = reply.get_nowait()  # type: ignore[assignment]  # what _worker_main.prepare put
     if item[0] == INITIALIZER_FAILED:
         raise BrokenInterpreterPool("the initializer failed in a leased interpreter") from decode_failure(item[2])

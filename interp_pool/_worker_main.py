@@ -4,6 +4,7 @@ Owns the resident loop, and what prepares an interpreter for it and cleans up be
 executors or futures, and must not import what costs milliseconds in every worker.
 """
 
+import _warnings
 import os
 import sys
 from copyreg import _extension_registry  # type: ignore[attr-defined]  # private, but in the pickle module's own use
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from interp_pool._messages import Failure, Payload, Setup
 
 _is_fit = True  # for others, once this worker has ended
+_name = ""  # for this thread, as soon as something has imported threading
 _current: int | None = None  # the work id of the task that runs
 
 # Seconds a worker looks for the next task before it sleeps, where there is a processor to spare for that.
@@ -60,7 +62,7 @@ def serve(setup_id: int, results_id: int, calls_id: int) -> None:
     setup: Setup = SimpleQueue(setup_id).get_nowait()  # type: ignore[assignment]  # what _worker put
     if _prepare(setup, results):
         was_fit, _is_fit = _is_fit, False  # until the loop has ended well
-        _is_fit = _serve_calls(SimpleQueue(calls_id), results, setup[0], setup[4] or sys.maxsize) and was_fit
+        _is_fit = _serve_calls(SimpleQueue(calls_id), results, setup[0], setup[5] or sys.maxsize) and was_fit
 
 
 def prepare(setup_id: int, results_id: int) -> None:
@@ -71,10 +73,11 @@ def prepare(setup_id: int, results_id: int) -> None:
 
 def _prepare(setup: "Setup", results: SimpleQueue) -> bool:
     """Follow the setup, put WORKER_READY or INITIALIZER_FAILED; return whether the interpreter can be used."""
-    global _is_fit
-    worker_id, name, initializer, warning_filters, _ = setup
-    if name:
-        _name_thread(name)
+    global _is_fit, _name
+    worker_id, _name, is_named, initializer, warning_filters, _ = setup
+    if is_named:
+        import threading  # noqa: F401  # pyright: ignore[reportUnusedImport]  # it has names
+    _name_thread()
     _set_warning_filters(warning_filters)
     started = perf_counter()
     if initializer is not None:
@@ -205,6 +208,8 @@ def _encode_part(results: list[object], failures: "dict[int, tuple[int, Failure]
 
 def _unpickled(payload: "Payload") -> "tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]":
     call: Any = decode(payload)
+    if _name:
+        _name_thread()
     if "__mp_main__" in sys.modules:
         adopt_main()
     return call  # type: ignore[no-any-return]  # what encode_call made
@@ -217,17 +222,21 @@ def _without_own_frame(exc: BaseException) -> BaseException:
     return exc
 
 
-def _name_thread(name: str) -> None:
-    import threading
-
-    threading.current_thread().name = name
+def _name_thread() -> None:
+    """Name this thread where that can be seen; importing threading for it would cost a quarter of a MiB."""
+    global _name
+    threading: Any = sys.modules.get("threading")
+    if threading is not None and _name:
+        threading.current_thread().name, _name = _name, ""
 
 
 def _set_warning_filters(payload: "Payload") -> None:
+    entries: Any = decode(payload)
+    if entries == _warnings.filters and "warnings" not in sys.modules:
+        return  # it has them, as every interpreter has in the beginning
     import warnings
 
     warnings.resetwarnings()
-    entries: Any = decode(payload)
     missing: set[str] = set()
     filters: Any = warnings.filters
     for action, message, category, *rest in entries:

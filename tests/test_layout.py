@@ -15,6 +15,7 @@ import interp_pool
 # A file imports only from files above it. A new file takes its place here first.
 ORDER = {
     "interp_api": [
+        "_light_imports",
         "_cpython_313",
         "_cpython_314",
         "_cpython",

@@ -5,9 +5,9 @@ This file owns them, and imports next to nothing: it is imported INSIDE workers,
 
 from functools import cache
 
-__all__ = ["get_ready", "identity", "kept_bytes", "write_marks"]
+__all__ = ["PAUSE", "get_ready", "identity", "kept_bytes", "write_marks"]
 
-_PAUSE = 0.02  # seconds: long enough that each worker gets one such task when one is submitted for each
+PAUSE = 0.02  # seconds: long enough that each worker gets one such task when one is submitted for each
 
 
 def identity[T](value: T) -> T:
@@ -35,4 +35,4 @@ def get_ready() -> None:
 
     for name in ("ast", "json", "re"):
         import_module(name)
-    time.sleep(_PAUSE)
+    time.sleep(PAUSE)

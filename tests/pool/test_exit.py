@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 import scripts
-
-del sys.path[0]
 
 HEAD = """
 import os, sys, threading

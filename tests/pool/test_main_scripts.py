@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
 import scripts
-
-del sys.path[0]
 
 GUARDED = """
 from interp_pool import InterpreterPoolExecutor

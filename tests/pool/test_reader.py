@@ -5,24 +5,18 @@ T1 to T6 are the steps of `interp_pool._reader`.
 
 from __future__ import annotations
 
-import sys
 import textwrap
 import threading
 from concurrent.futures import wait
-from pathlib import Path
 
 import pytest
+import scripts
 import tasks
 
 from interp_api import SimpleQueue, _doorbell
 from interp_api._cpython import queue_append, queue_count, queue_get
 from interp_pool import InterpreterPoolExecutor
 from interp_pool._reader import ResultReader
-
-sys.path.insert(0, str(Path(__file__).parent))
-import scripts
-
-del sys.path[0]
 
 
 class Struck(BaseException):

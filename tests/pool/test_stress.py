@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import random
 import signal
-import sys
 import threading
 from concurrent.futures import CancelledError, wait
-from pathlib import Path
 
 import pytest
+import scripts
 import tasks
 
 from interp_pool import InterpreterPool, InterpreterPoolExecutor
 from interp_pool._lifecycle import PoolState
-
-sys.path.insert(0, str(Path(__file__).parent))
-import scripts
-
-del sys.path[0]
 
 pytestmark = pytest.mark.stress
 

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
+import scripts
 import tasks
 
 import interp_api
 from interp_pool import InterpreterPoolExecutor, close_idle, warm_up
 from interp_pool._warm import MOST_IDLE, Reserve, reserve
-
-sys.path.insert(0, str(Path(__file__).parent))
-import scripts
-
-del sys.path[0]
 
 
 def run(function, *args, **options):
