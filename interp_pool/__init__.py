@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from interp_pool._errors import TaskPicklingError as TaskPicklingError
     from interp_pool._errors import WorkerLostError as WorkerLostError
     from interp_pool._executor import InterpreterPoolExecutor as InterpreterPoolExecutor
+    from interp_pool._interrupted import TaskInterrupted as TaskInterrupted
     from interp_pool._pool import InterpreterPool as InterpreterPool
     from interp_pool._warm import close_idle as close_idle
     from interp_pool._warm_up import warm_up as warm_up
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "_errors": "BrokenInterpreterPool ResultPicklingError TaskPicklingError WorkerLostError",
     "_executor": "InterpreterPoolExecutor",
+    "_interrupted": "TaskInterrupted",
     "_pool": "InterpreterPool",
     "_warm": "close_idle",
     "_warm_up": "warm_up",

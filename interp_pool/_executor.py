@@ -14,16 +14,29 @@ from interp_pool._errors import BrokenInterpreterPool, TaskPicklingError
 from interp_pool._future import TaskFuture, start_new
 from interp_pool._ledger import Ledger
 from interp_pool._map import MapRun
+from interp_pool._messages import TIMED
 from interp_pool._options import DEFAULT_IDLE_TIMEOUT, check_seconds
 from interp_pool._pool import InterpreterPool
+from interp_pool._stopping import GRACE, NO_OPTIONS, Care, Reason
+from interp_pool._task_options import TaskOptions
+from interp_pool._view import ExecutorView
 from interp_pool._work import WorkItem, without_frames
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from typing import Any
+    from typing import Any, TypedDict, Unpack
 
     from interp_pool._messages import Payload
+
+    class Options(TypedDict, total=False):
+        """What `options` takes."""
+
+        timeout: float | None
+        deadline: float | None
+        priority: int
+        name: str | None
+        interrupt_on_cancel: bool
 
 
 class InterpreterPoolExecutor(ThreadPoolExecutor):
@@ -133,22 +146,76 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         try:
             payload = interp_api.encode_call(fn, args, kwargs)
         except Exception as exc:
-            self._check_open()
-            return _failed(_pickling_error(fn, args, kwargs, without_frames(exc)))
+            return self._refuse(fn, args, kwargs, exc)
         future: TaskFuture[T] = TaskFuture(self._pool)
-        item = WorkItem(future, payload, self._ledger)
+        item = WorkItem(future, fn, payload, self._ledger)
         if self._ledger is None:
             self._pool.submit(item)
-            return future
+        else:
+            self._submit_noted(item, self._ledger)
+        return future
+
+    def submit_with[T](
+        self, options: TaskOptions, fn: "Callable[..., T]", args: "tuple[Any, ...]", kwargs: "dict[str, Any]"
+    ) -> "Future[T]":
+        """Do what `submit` does for a task with options; for the view that has them."""
+        try:
+            payload = interp_api.encode_call(fn, args, kwargs)
+        except Exception as exc:
+            return self._refuse(fn, args, kwargs, exc)
+        future: TaskFuture[T] = TaskFuture(self._pool)
+        future.is_interrupted_by_cancel = options.interrupt_on_cancel
+        flags = 0 if options.timeout is None else TIMED
+        item = WorkItem(future, fn, payload, self._ledger, flags, care=Care(options))
+        if self._ledger is None:
+            self._pool.submit(item)
+        else:
+            self._submit_noted(item, self._ledger)
+        return future
+
+    def _submit_noted(self, item: WorkItem, ledger: Ledger) -> None:
+        """Submit to a pool that others share."""
         try:
             if self._pool.broken is not None:
                 self._pool.check_open()  # in a forked child the ledger's lock may be held for ever
-            self._ledger.begin(item)
+            ledger.begin(item)
             self._pool.submit(item)
         except BaseException:
-            self._ledger.end(item)
+            ledger.end(item)
             raise
-        return future
+
+    def _refuse(
+        self, fn: "Callable[..., Any]", args: "tuple[Any, ...]", kwargs: "dict[str, Any]", exc: Exception
+    ) -> "Future[Any]":
+        """Return the future of a task that cannot be pickled."""
+        self._check_open()
+        return _failed(_pickling_error(fn, args, kwargs, without_frames(exc)))
+
+    def options(self, **options: "Unpack[Options]") -> ExecutorView:
+        """Return an executor that runs tasks here, each with these options.
+
+        It is an Executor itself: `executor.options(timeout=1).submit(...)`, or in place of the executor wherever one is
+        expected.
+
+        Args:
+            options: any of these.
+
+                timeout: seconds a task may run, counted from when a worker begins with it. Then it is interrupted, and
+                    its future gets a TimeoutError; 0.25 s later at the latest, also if the task does not stop: see
+                    `interrupt` of the future.
+                deadline: a time on the clock of `time.monotonic()`. A task that is not done then gets a TimeoutError:
+                    if it runs it is interrupted, otherwise it is not started.
+                priority: an int; among tasks that wait, those with a higher one go first. Others get one turn in
+                    eight. Tasks that were already sent to the workers, a few milliseconds ahead, are not overtaken.
+                name: what messages call the task, instead of its function's name.
+                interrupt_on_cancel: whether `cancel()` of the future, also through the asyncio future that wraps it,
+                    interrupts the task if it runs.
+
+        Raises:
+            TypeError: there is no such option, or it has the wrong type.
+            ValueError: a number is out of range.
+        """
+        return ExecutorView(self, NO_OPTIONS.replace(dict(options)))
 
     def _check_open(self) -> None:
         self._pool.check_open()
@@ -233,13 +300,25 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
             TypeError: an argument has the wrong type.
             ValueError: a number is out of range.
         """
+        return self.map_with(NO_OPTIONS, fn, iterables, timeout, chunksize, buffersize)
+
+    def map_with[T](
+        self,
+        options: TaskOptions,
+        fn: "Callable[..., T]",
+        iterables: "tuple[Iterable[Any], ...]",
+        timeout: float | None,
+        chunksize: int | None,
+        buffersize: int | None,
+    ) -> "Iterator[T]":
+        """Do what `map` does with options; for the view that has them."""
         _check_size("chunksize", chunksize)
         _check_size("buffersize", buffersize)
         if timeout is not None:
             check_seconds("timeout", timeout)
         end = None if timeout is None or timeout > threading.TIMEOUT_MAX / 2 else monotonic() + timeout
         self._check_open()
-        run = MapRun(self._pool, self._ledger, _encode_batch, fn, iterables, chunksize, buffersize)
+        run = MapRun(self._pool, self._ledger, _encode_batch, fn, iterables, chunksize, buffersize, options)
         return run.results(end, keeps=None if buffersize is None else self)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -260,7 +339,38 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
                 self._pool.cancel_backlog(self._ledger)
             self._pool.call_off_stand_in()
             if wait and not self._pool.is_managed_here:
-                self._ledger.wait_done()
+                try:
+                    self._ledger.wait_done()
+                except KeyboardInterrupt:
+                    self._pool.stop_at_once(self._ledger)
+                    raise
+
+    def __exit__(self, exc_type: type[BaseException] | None, *exc_info: object) -> None:
+        if exc_type is not None and issubclass(exc_type, KeyboardInterrupt):
+            self._pool.stop_at_once(self._ledger)
+        self.shutdown()
+
+    def terminate_workers(self) -> None:
+        """Stop everything at once, and take no more tasks.
+
+        What waits is cancelled. Running tasks are interrupted, and their futures get TaskInterrupted. A worker whose
+        task is in C code cannot be ended: it goes on until that returns, without anybody waiting for it.
+
+        Never blocks; `shutdown()` afterwards does, a quarter of a second at most. On a shared pool only this executor's
+        tasks are stopped.
+        """
+        self._stop_for_good(GRACE)
+
+    def kill_workers(self) -> None:
+        """Do what `terminate_workers` does, but give running tasks no time: their futures end now.
+
+        They are interrupted all the same, and their `finally` blocks run.
+        """
+        self._stop_for_good(0.0)
+
+    def _stop_for_good(self, grace: float) -> None:
+        self.shutdown(wait=False, cancel_futures=True)
+        self._pool.stop_all(grace, Reason.TERMINATED, self._ledger)
 
 
 def _encode_batch(fn: "Callable[..., Any]", items: list[object], *, is_single: bool) -> "Payload":

@@ -4,13 +4,15 @@ Owns how an exception is described, pickled in the worker so that unpickling can
 worker's traceback text as its cause. Both sides import this file.
 """
 
+from interp_pool._interrupted import TaskInterrupted
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from types import SimpleNamespace
     from typing import Any
 
-    from interp_pool._messages import Failure, Payload
+    from interp_pool._messages import Failure, Payload, Place
 
 _DEEPEST = 3  # exceptions within the arguments of exceptions that are rebuilt one by one
 _REFUSALS = (
@@ -29,6 +31,18 @@ def encode_failure(exc: BaseException) -> "Failure":
     texts = tuple(map(_text, getattr(exc, "__notes__", ())))
     kind = type(exc)
     msg, formatted, errdisplay = "", kind.__name__, None
+    if kind is TaskInterrupted:
+        # Who stopped the task waits, and the runtime would import the traceback module here, some 20 ms.
+        return (
+            _encode_exception(exc),
+            texts,
+            kind.__name__,
+            kind.__qualname__,
+            kind.__module__,
+            "",
+            formatted,
+            _calls(exc),
+        )
     try:
         info = capture_exception(exc)
         msg, formatted = info.msg or "", info.formatted or kind.__name__
@@ -45,6 +59,16 @@ def encode_failure(exc: BaseException) -> "Failure":
         formatted,
         errdisplay or _traceback_text(exc),
     )
+
+
+def _calls(exc: BaseException) -> "tuple[Place, ...]":
+    places: list[Place] = []
+    entry = exc.__traceback__
+    while entry is not None:
+        code = entry.tb_frame.f_code
+        places.append((code.co_filename, entry.tb_lineno, code.co_name))
+        entry = entry.tb_next
+    return tuple(places)
 
 
 def _traceback_text(exc: BaseException) -> str:
@@ -227,8 +251,11 @@ def _with_state(exc: BaseException, state: dict[str, object]) -> BaseException:
 def decode_failure(failure: "Failure") -> BaseException:
     """Return the exception, with the worker's traceback text as its cause. Runs in the pool's interpreter."""
     from interp_api import ExecutionFailed, decode
+    from interp_pool._places import format_places
 
     payload, notes, name, qualname, module, msg, formatted, errdisplay = failure
+    if isinstance(errdisplay, tuple):
+        errdisplay = f"Traceback (most recent call last):\n{format_places(errdisplay)}{formatted}"
     cause = ExecutionFailed(_excinfo(name, qualname, module, msg, formatted, errdisplay))
     try:
         exc = None if payload is None else decode(payload)

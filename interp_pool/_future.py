@@ -21,7 +21,11 @@ from concurrent.futures import Future, InvalidStateError
 from concurrent.futures._base import FINISHED, PENDING, RUNNING
 from time import monotonic
 
+from interp_pool._interrupted import TaskInterrupted
 from interp_pool._ledger import release_if_held
+from interp_pool._options import check_timeout
+from interp_pool._places import describe_place
+from interp_pool._stopping import GRACE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,6 +94,7 @@ class TaskFuture[T](Future[T]):
     _exception: BaseException | None = None
     _pool: "InterpreterPool | None" = None
     _told = 0  # waiters; guarded by the condition
+    is_interrupted_by_cancel = False
 
     def __init__(self, pool: "InterpreterPool | None" = None) -> None:
         """Make a pending future whose result `pool` will bring; None: somebody will set it."""
@@ -97,12 +102,72 @@ class TaskFuture[T](Future[T]):
             self._pool = pool
 
     def cancel(self) -> bool:
-        """Cancel the task if no worker has been given it; return whether it is cancelled."""
+        """Cancel the task if no worker has been given it; return whether it is cancelled.
+
+        With the option `interrupt_on_cancel` a task that a worker has been given is interrupted, as by
+        `interrupt(timeout=0)`; the future is not cancelled then, but ends soon.
+        """
         is_cancelled = super().cancel()
         if is_cancelled:
             self._tell_waiters()  # others hear of it when the pool comes across it
             self._tell_pool()
+        elif self.is_interrupted_by_cancel and self._pool is not None:
+            self._pool.interrupt(self, GRACE)
         return is_cancelled
+
+    def interrupt(self, timeout: float = GRACE) -> bool:
+        """Stop the task, also while it runs, and keep its worker.
+
+        A task that no worker has begun with is cancelled. In one that runs, TaskInterrupted is raised at the next line
+        of Python it comes to, and the future ends with what comes of that. A task that ends at the same moment keeps
+        its result.
+
+        Args:
+            timeout: seconds the task has to stop. Then the future ends all the same, with a TaskInterrupted whose
+                `has_stopped` is false, and another worker takes the place of the task's, until it stops: it is in C
+                code, swallows the exception, or has a long `finally`. 0 means to return at once; the task has 0.25 s.
+
+        Returns:
+            Whether the task has stopped because of this or an earlier call.
+
+        Raises:
+            TypeError: the timeout is not a number.
+            ValueError: it is negative or not a number.
+
+        Blocks: until the task has ended or the time is up. In a callback of a future it does not wait.
+        """
+        timeout = check_timeout(timeout)
+        pool = self._pool
+        if pool is not None and pool.interrupt(self, timeout or GRACE) and timeout and not pool.is_managed_here:
+            self._wait(timeout + _PATIENCE)  # longer only if a callback keeps the pool from settling
+        error = self._exception
+        return self.cancelled() or (isinstance(error, TaskInterrupted) and error.has_stopped)
+
+    def where(self, timeout: float = 1.0) -> str:
+        """Tell where the task is just now, without stopping it: the calls that are active in it, as in a traceback.
+
+        Args:
+            timeout: seconds to wait for the worker's answer. C code that keeps its interpreter's lock gives none.
+
+        Raises:
+            TypeError: the timeout is not a number.
+            ValueError: it is negative or not a number.
+
+        Blocks: until the worker has answered or the time is up; some 5 ms if the task is pure Python.
+        """
+        timeout = check_timeout(timeout)
+        pool = self._pool
+        phrase, frames = ("is done", []) if pool is None else pool.where(self, timeout)
+        return describe_place(phrase, frames)
+
+    def call_off(self) -> None:
+        """Cancel a running future whose task no worker has got; for the pool."""
+        with self._condition:
+            if self._state == RUNNING:
+                self._state = PENDING
+        self.cancel()
+        if self.cancelled():
+            self.set_running_or_notify_cancel()
 
     def set_result(self, result: T) -> None:
         """Finish with a result; for the pool, and for tests.
@@ -249,11 +314,21 @@ class TaskFuture[T](Future[T]):
 
         Not with the condition's own `wait`: an exception of a signal handler that strikes in there can leave the
         condition locked for ever, and with it whoever settles the future.
+
+        Ctrl-C stops the pool's tasks, as the processes of a pool would get it too.
         """
         if timeout is not None and not timeout > 0:
             return
-        deadline = None if timeout is None or timeout > threading.TIMEOUT_MAX else monotonic() + timeout
         pool = self._pool
+        try:
+            self._block(timeout, pool)
+        except KeyboardInterrupt:
+            if pool is not None and threading.current_thread() is threading.main_thread():
+                pool.stop_at_once()
+            raise
+
+    def _block(self, timeout: float | None, pool: "InterpreterPool | None") -> None:
+        deadline = None if timeout is None or timeout > threading.TIMEOUT_MAX else monotonic() + timeout
         if pool is not None:
             pool.stand_in(self, deadline)
         waiter = _Waiter()

@@ -10,6 +10,7 @@ import threading
 from weakref import WeakValueDictionary
 
 import interp_api
+from interp_pool._timer import timer
 from interp_pool._warm import close_idle, reserve
 
 TYPE_CHECKING = False
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _pools: "WeakValueDictionary[int, InterpreterPool]" = WeakValueDictionary()
 _next_pool = itertools.count().__next__
+_stuck: "dict[threading.Thread, str]" = {}  # abandoned workers; the name of the task
 _exiting = False
 
 
@@ -30,6 +32,13 @@ def all_pools() -> "list[InterpreterPool]":
     """Return the pools of this process."""
     # One C call makes the list: other threads may make pools meanwhile.
     return [pool for reference in _pools.valuerefs() if (pool := reference()) is not None]
+
+
+def note_stuck(thread: threading.Thread, name: str) -> None:
+    """Remember a worker whose task does not stop, so that the exit need not wait for it."""
+    for other in [other for other in _stuck if not other.is_alive()]:
+        del _stuck[other]
+    _stuck[thread] = name
 
 
 def is_exiting() -> bool:
@@ -45,6 +54,7 @@ def _at_exit() -> None:
         pool.shutdown(wait=False)
     for pool in all_pools():
         pool.shutdown()
+    timer.end()
     interp_api.stop_tracing_at_exit()
     reserve.end()
 
@@ -52,10 +62,12 @@ def _at_exit() -> None:
 def _before_fork() -> None:
     for pool in all_pools():
         pool.before_fork()
+    timer.pause()
     close_idle()
 
 
 def _after_fork_in_parent() -> None:
+    timer.resume()
     for pool in all_pools():
         pool.after_fork_in_parent()
 
@@ -63,6 +75,8 @@ def _after_fork_in_parent() -> None:
 def _after_fork_in_child() -> None:
     for pool in all_pools():
         pool.after_fork_in_child()
+    _stuck.clear()
+    timer.after_fork_in_child()
     reserve.after_fork_in_child()
 
 

@@ -44,6 +44,8 @@ class WorkerState(Enum):
     """Its interpreter is being made or prepared."""
     READY = auto()
     """Takes call items."""
+    ABANDONED = auto()
+    """Runs a task that does not stop; another worker has its place."""
     LEAVING = auto()
     """Takes nothing any more; its loop is ending."""
     LEFT = auto()
@@ -57,6 +59,9 @@ class WorkerEvent(Enum):
 
     WORKER_READY = auto()
     INITIALIZER_FAILED = auto()
+    WORKER_ABANDONED = auto()
+    WORKER_RETURNED = auto()
+    """The task of an abandoned worker has ended."""
     WORKER_LEAVING = auto()
     WORKER_LOST = auto()
     WORKER_LEFT = auto()
@@ -76,12 +81,14 @@ class Instruction(Enum):
     """Tell the pool that no worker can start."""
     COUNT_OUT = auto()
     """Do not count on the worker any more; start another if there is work for it."""
+    COUNT_IN = auto()
+    """Count on the worker again; end one if there are too many now."""
     LET_GO = auto()
     """Once its results are settled, let the worker's thread close the interpreter, in whose memory they may lie."""
     FORGET_WORKER = auto()
     """The worker's thread is ending: wait for that, and forget it."""
     END_MANAGER = auto()
-    """The manager thread ends, and those who wait for the shutdown go on."""
+    """The manager thread ends, and those who wait for the shutdown go on; abandoned workers end on their own."""
     RELEASE_WORKERS = auto()
     """Let go of every worker and forget it: nobody reads their messages any more."""
 
@@ -124,6 +131,8 @@ WORKER_TABLE: dict[tuple[WorkerState, WorkerEvent], tuple[WorkerState, tuple[Ins
     (_W.STARTING, _WE.WORKER_READY): (_W.READY, ()),
     (_W.STARTING, _WE.INITIALIZER_FAILED): (_W.LEAVING, (_I.COUNT_OUT, _I.BREAK_POOL)),
     (_W.STARTING, _WE.WORKER_LOST): (_W.LEAVING, (_I.COUNT_OUT, _I.BREAK_POOL)),  # another would fail as well
+    (_W.READY, _WE.WORKER_ABANDONED): (_W.ABANDONED, (_I.COUNT_OUT,)),
+    (_W.ABANDONED, _WE.WORKER_RETURNED): (_W.READY, (_I.COUNT_IN,)),
     (_W.READY, _WE.WORKER_LEAVING): (_W.LEAVING, (_I.COUNT_OUT,)),
     (_W.READY, _WE.WORKER_LOST): (_W.LEAVING, (_I.COUNT_OUT, _I.FAIL_LOST_TASK)),
     (_W.LEAVING, _WE.WORKER_LOST): (_W.LEAVING, ()),

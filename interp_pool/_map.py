@@ -27,6 +27,8 @@ from interp_pool._errors import TaskPicklingError
 from interp_pool._failures import decode_failure
 from interp_pool._future import BatchFuture
 from interp_pool._ledger import release_if_held
+from interp_pool._messages import BATCH, SINGLE, TIMED
+from interp_pool._stopping import NO_OPTIONS, Care
 from interp_pool._work import WorkItem, task_error
 
 TYPE_CHECKING = False
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from interp_pool._ledger import Ledger
     from interp_pool._messages import Payload
     from interp_pool._pool import InterpreterPool
+    from interp_pool._task_options import TaskOptions
 
     class EncodeBatch(Protocol):
         """Pickles a batch; raises TaskPicklingError."""
@@ -56,6 +59,7 @@ class MapRun:
         iterables: "tuple[Iterable[Any], ...]",
         size: int | None,
         buffersize: int | None,
+        options: "TaskOptions",
     ) -> None:
         """Collect the items, unless there is a buffer size, and send the first batches.
 
@@ -67,11 +71,16 @@ class MapRun:
             iterables: as many as `fn` takes arguments.
             size: items per message; None means to decide by what the first ones take.
             buffersize: most items whose results have not been taken; None means no limit.
+            options: of each batch.
         """
+        self._options = None if options is NO_OPTIONS else options
+        if options.timeout is not None:
+            size = size or 1
         self._pool, self.ledger, self._encode, self._fn = pool, ledger, encode, fn
         self._size, self._buffersize = size, buffersize
         # The items of one iterable go without a tuple around each: pickling them takes a quarter of the time.
         self._is_single = len(iterables) == 1
+        self._flags = BATCH | (SINGLE if self._is_single else 0) | (0 if options.timeout is None else TIMED)
         self._calls: Iterator[Any] = iter(iterables[0]) if self._is_single else zip(*iterables, strict=False)
         self._items: deque[Any] = deque()  # collected and not sent
         self._untaken = 0  # items collected whose results have not been taken
@@ -201,7 +210,8 @@ class MapRun:
             return
         self._bytes = _size_of(payload) / len(items)
         futures.append(future)
-        item = WorkItem(future, payload, self.ledger, len(items), self._is_single)
+        care = None if self._options is None else Care(self._options)
+        item = WorkItem(future, self._fn, payload, self.ledger, self._flags, len(items), care)
         try:
             if self.ledger is not None:
                 self.ledger.add(item)

@@ -3,11 +3,18 @@
 Both sides import this file, and it is all they share. A payload is what `interp_api.encode` makes.
 
     to the workers            (work_id, payload of (function, args, kwargs)), a task;
-                              (work_id, payload of (function, (items,), {}), whether each item is the only argument
-                              of its call, and not the tuple of all), a batch of map;
+                              (work_id, payload, flags), a task that is timed, if the flags have TIMED;
+                              (work_id, payload of (function, (items,), {}), flags), a batch of map, if they have BATCH;
+                              with SINGLE each item is the only argument of its call, and not the tuple of all;
                               None, an end: one worker ends
     to one starting worker    Setup, as a tuple
+    to one worker's control   (CONTROL_INTERRUPT, work id): stop that task, if it runs;
+                              (CONTROL_WHERE, work id, id of a SimpleQueue): put there where it is, as a tuple of
+                              (file, line, function), outermost first, or None if it does not run
     from the workers          (kind, number, body, seconds)
+    on a worker's board       two integers of 8 bytes that the worker writes and the pool reads at any time: the work
+                              id of the task it runs, negative once that has ended; when the last timed task began, in
+                              ns on the monotonic clock
 
     kind                 number      body                                            seconds
     BATCH_PART           work id     payload of (results, failures by position)      0
@@ -33,7 +40,8 @@ A batch sends what it has when it has run for a while, so that no result waits l
 in it is (TASK_FAILED or RESULT_UNSENDABLE, failure).
 
 The last three are put by the worker's thread, outside, or by the pool itself. A failure is
-(payload of the exception or None, its notes, type name, qualified name, module, message, summary, traceback text).
+(payload of the exception or None, its notes, type name, qualified name, module, message, summary, traceback text or the
+places it would name, the innermost last).
 """
 
 TYPE_CHECKING = False
@@ -41,6 +49,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from interp_api._transfer import Payload as Payload  # noqa: PLC0414  # for the other files
+
+TIMED, BATCH, SINGLE = 1, 2, 4  # flags of a call item
+
+CONTROL_INTERRUPT, CONTROL_WHERE = range(2)
 
 (
     BATCH_PART,
@@ -60,8 +72,10 @@ if TYPE_CHECKING:
     POOL_CALLED,
 ) = range(15)
 
-type Failure = tuple[Payload | None, tuple[str, ...], str, str, str, str, str, str]
+type Place = tuple[str, int, str]
+"""File, line and function."""
+type Failure = tuple[Payload | None, tuple[str, ...], str, str, str, str, str, str | tuple[Place, ...]]
 type ResultItem = tuple[int, int, Any, float]
-type Setup = tuple[int, str, bool, Payload | None, Payload, int]
+type Setup = tuple[int, str, bool, Payload | None, Payload, int, memoryview | None]
 """Worker id, thread name or "", whether the user chose it, payload of (initializer, initargs) or None, payload of the
-warning filters, task limit or 0."""
+warning filters, task limit or 0, the board."""

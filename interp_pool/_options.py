@@ -3,6 +3,7 @@
 import itertools
 import os
 import sys
+import threading
 
 import interp_api
 from interp_pool._errors import TaskPicklingError
@@ -57,9 +58,8 @@ class PoolOptions:
             check_seconds("idle_timeout", idle_timeout)
             if idle_timeout < 0:
                 raise ValueError(f"idle_timeout must be a non-negative number of seconds or None, got {idle_timeout!r}")
-        _check_str("thread_name_prefix", thread_name_prefix)
-        if reuse not in (True, False):
-            raise TypeError(f"reuse must be a bool, got {reuse!r}")
+        check_str("thread_name_prefix", thread_name_prefix)
+        check_flag("reuse", reuse)
         self.max_workers = max_workers
         self.max_tasks_per_child = None if max_tasks_per_child is None else min(max_tasks_per_child, sys.maxsize)
         self.reuse = reuse
@@ -92,9 +92,24 @@ def _encode_initializer(initializer: "Callable[..., object] | None", initargs: t
         raise TaskPicklingError(f"cannot send initializer {initializer!r} or its arguments: {exc}") from exc
 
 
-def _check_str(name: str, value: object) -> None:
+def check_str(name: str, value: object) -> None:
+    """Check a text.
+
+    Raises:
+        TypeError: it is not a str.
+    """
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a str, got {value!r}")
+
+
+def check_flag(name: str, value: object) -> None:
+    """Check a flag.
+
+    Raises:
+        TypeError: it is not a bool.
+    """
+    if value not in (True, False):
+        raise TypeError(f"{name} must be a bool, got {value!r}")
 
 
 def check_count(name: str, value: object) -> None:
@@ -122,3 +137,17 @@ def check_seconds(name: str, value: object) -> None:
         raise TypeError(f"{name} must be a number of seconds or None, got {value!r}")
     if value != value:
         raise ValueError(f"{name} must be a number of seconds or None, got {value!r}")
+
+
+def check_timeout(value: object) -> float:
+    """Check a number of seconds to wait, and return it.
+
+    Raises:
+        TypeError: it is not a number.
+        ValueError: it is negative or nan.
+    """
+    check_seconds("timeout", value)
+    seconds: float = value  # type: ignore[assignment]  # it is one now
+    if seconds < 0:
+        raise ValueError(f"timeout must be a non-negative number of seconds, got {value!r}")
+    return min(seconds, threading.TIMEOUT_MAX / 2)

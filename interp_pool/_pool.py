@@ -1,8 +1,9 @@
-"""InterpreterPool, the service under the executor: backlog, window, settling, sizing.
+"""InterpreterPool, the service under the executor: its public methods and its manager.
 
-Owns the way of a work item from `submit` to its settled future, and how many workers there are. What crosses to
-the workers is `_messages`'; how a worker's interpreter is got and left is `_worker`'s; how a future ends is `_work`'s;
-which states there are is `_lifecycle`'s.
+Owns the way of a work item from `submit` to its settled future, and how many workers there are. The steps under the
+lock are `_dispatch`'s; what others do in the manager's place is `_settling`'s. What crosses to the workers is
+`_messages`'; how a worker's interpreter is got and left is `_worker`'s; how a future ends is `_work`'s; which states
+there are is `_lifecycle`'s.
 
 A work item waits in the backlog, where it can be cancelled, until the window has room; then its future is RUNNING
 and its call item lies in the calls queue, which all workers share. One thread, the manager, starts the workers and
@@ -29,18 +30,16 @@ for a worker that was lost, or that reached its task limit first, ends another, 
 Lock order: `_lock`, then a ledger's. Under them no user code runs: no pickling, no callbacks, no settling of futures.
 """
 
-import itertools
-import os
 import threading
-from collections import deque
 from contextlib import contextmanager
 from functools import partial
 
 import interp_api
-from interp_api import InterpreterError, SimpleQueue
-from interp_pool._errors import BrokenInterpreterPool
+from interp_api import InterpreterError
+from interp_pool._control import HASTY_GRACE, Controlling
+from interp_pool._dispatch import CALL_POOL, MOST_IN_FLIGHT
 from interp_pool._failures import decode_failure
-from interp_pool._future import start, start_new
+from interp_pool._future import start_new
 from interp_pool._hooks import is_exiting, register
 from interp_pool._ledger import release_if_held
 from interp_pool._lifecycle import (
@@ -65,9 +64,8 @@ from interp_pool._messages import (
     WORKER_READY,
 )
 from interp_pool._options import DEFAULT_IDLE_TIMEOUT, PoolOptions
-from interp_pool._reader import ResultReader
-from interp_pool._work import WorkItem, cancel, describe, fail_broken, fail_lost, settle, settle_quietly
-from interp_pool._worker import Worker, obtain, prepare, release
+from interp_pool._work import WorkItem, cancel, fail_lost, settle, settle_quietly
+from interp_pool._worker import obtain, prepare, release
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,23 +73,18 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from interp_api import Interpreter
-    from interp_pool._future import TaskFuture
     from interp_pool._ledger import Ledger
     from interp_pool._map import MapRun
     from interp_pool._messages import ResultItem
 
-MOST_IN_FLIGHT = 250  # the runtime leaks payloads beyond 300 that their receiver released but their sender did not
-WORK_AHEAD = 0.006  # seconds of work per worker in the calls queue: one switch interval of 5 ms in which none is added
-LONGEST_SPIN = 50e-6 if (os.process_cpu_count() or 1) > 1 else 0.0  # seconds to look for a result before sleeping
 FEW_RESULTS = 32  # not worth a look while submitting
 
 PATIENCE = 5.0  # seconds that a fork waits for an idle pool; a worker that is just starting needs some 0.05
 
 _FORKED = "the process was forked, and its workers live in the parent"
-_call_pool = (POOL_CALLED, 0, None, 0.0)
 
 
-class InterpreterPool:
+class InterpreterPool(Controlling):
     """Workers, each an interpreter with a thread of its own, that run tasks for one or several executors.
 
     Thread safety: all methods.
@@ -127,49 +120,12 @@ class InterpreterPool:
             RuntimeError: a worker is just loading the main module, which lacks its `__name__ == "__main__"` guard.
         """
         interp_api.check_main_is_not_loading("make a pool")
-        self._options = PoolOptions(
-            max_workers, thread_name_prefix, initializer, initargs, max_tasks_per_child, reuse, idle_timeout
+        super().__init__(
+            PoolOptions(
+                max_workers, thread_name_prefix, initializer, initargs, max_tasks_per_child, reuse, idle_timeout
+            )
         )
-        self._lock = threading.RLock()  # for release_if_held(); taken once at a time
-        self._changed = threading.Condition(self._lock)  # workers came or went, or the state changed
-        self._state = PoolState.RUNNING  # guarded by self._lock
-        self._backlog: deque[WorkItem] = deque()  # guarded by self._lock
-        self._in_flight: dict[int, WorkItem] = {}  # guarded by self._lock
-        self._workers: dict[int, Worker] = {}  # guarded by self._lock
-        self._active = 0  # workers that take call items or soon will; guarded by self._lock
-        self._leases: dict[
-            object, bool
-        ] = {}  # each takes a worker's place; whether it was given; guarded by self._lock
-        self._promises: set[MapRun] = set()  # guarded by self._lock
-        self._ends = 0  # in the calls queue; guarded by self._lock
-        self._seconds_per_task: float | None = None  # moving average; guarded by self._lock
-        self._broken: BaseException | str | None = None  # guarded by self._lock
-        self._manager: threading.Thread | None = None  # guarded by self._lock
-        self._is_manager_called = False  # and will look at everything soon; guarded by self._lock
-        self._todo: deque[Callable[[], object]] = deque()  # what the manager owes, in order; it alone takes out
-        self._is_dealing = False  # the manager has items that are not settled yet; guarded by self._lock
-        self._litter: list[
-            WorkItem
-        ] = []  # done: they may end objects of the user's, which must happen without the lock
-        self._is_pausing = False  # for a fork; guarded by self._lock
-        self._is_forgotten = False  # set without the lock, see forget()
-        self._next_work_id = itertools.count().__next__
-        self._next_worker = itertools.count().__next__
-        self._calls, self._results = SimpleQueue(), SimpleQueue()
-        self._reader = ResultReader(self._results)
-        self._inbox = self._reader.inbox  # guarded by self._lock
-        self._window = 2  # most call items in flight; guarded by self._lock
         register(self)
-
-    @property
-    def max_workers(self) -> int:
-        """Most interpreters at a time."""
-        return self._options.max_workers
-
-    @property
-    def thread_name_prefix(self) -> str:
-        """How the workers' threads are named."""
-        return self._options.thread_name_prefix
 
     @property
     def broken(self) -> "BaseException | str | None":
@@ -214,7 +170,9 @@ class InterpreterPool:
     def __enter__(self) -> "Self":
         return self
 
-    def __exit__(self, *exc_info: object) -> None:
+    def __exit__(self, exc_type: type[BaseException] | None, *exc_info: object) -> None:
+        if exc_type is not None and issubclass(exc_type, KeyboardInterrupt):
+            self.stop_at_once()
         self.shutdown()
 
     def check_invariants(self) -> None:
@@ -222,7 +180,10 @@ class InterpreterPool:
         with self._lock:
             states = [worker.state for worker in self._workers.values()]
             assert self._active == states.count(WorkerState.STARTING) + states.count(WorkerState.READY)
-            assert len(self._workers) + sum(self._leases.values()) <= self.max_workers
+            # One that comes back after it was abandoned may be one too many.
+            clean = sum(not worker.is_dirty for worker in self._workers.values())
+            assert clean + sum(self._leases.values()) <= self.max_workers
+            assert not set(self._abandoned) & set(self._in_flight)
             assert self._ends >= 0
             assert WorkerState.DEAD not in states
             assert len(self._in_flight) <= MOST_IN_FLIGHT
@@ -251,7 +212,7 @@ class InterpreterPool:
                 interp_api.check_tracing("run a task")
                 try:
                     if self._backlog or len(self._in_flight) >= self._window:
-                        self._backlog.append(item)
+                        self._put_back(item)
                     else:
                         start_new(item.future)
                         self._send(item)
@@ -311,17 +272,14 @@ class InterpreterPool:
         """Cancel the tasks of one executor that no worker has been given."""
         with self._lock:
             cancelled = [item for item in self._backlog if item.ledger is ledger]
-            self._backlog = deque(item for item in self._backlog if item.ledger is not ledger)
+            for item in cancelled:
+                self._backlog.remove(item)
             runs = [run for run in self._promises if run.ledger is ledger]
             self._finish_if_done()
         for run in runs:
             run.drop()
         for item in cancelled:
             cancel(item)
-
-    def call_manager(self) -> None:
-        """Have the manager look at everything, and whoever stands in for it give way. Never blocks."""
-        self._results.put(_call_pool)
 
     def call_off_stand_in(self) -> None:
         """Before this thread waits for the manager: let it work, if this thread stands in further up its stack."""
@@ -331,7 +289,7 @@ class InterpreterPool:
         """Shut the pool down without waiting; for a finalizer, which may run in a thread that holds the lock."""
         self._is_forgotten = True
         if self._manager is not None:
-            self._results.put(_call_pool)
+            self._results.put(CALL_POOL)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Refuse further tasks and let the workers end when those that were taken are done.
@@ -356,7 +314,7 @@ class InterpreterPool:
                 if manager is None:
                     self._finish_if_done()
                 else:
-                    self._results.put(_call_pool)  # which finishes; also again, when a signal struck here before
+                    self._results.put(CALL_POOL)  # which finishes; also again, when a signal struck here before
         except BaseException:
             release_if_held(self._lock)
             raise
@@ -366,7 +324,12 @@ class InterpreterPool:
             cancel(item)
         self.call_off_stand_in()
         if wait and manager is not None and manager is not threading.current_thread():
-            manager.join()
+            try:
+                manager.join()
+            except KeyboardInterrupt:
+                self.stop_at_once()
+                manager.join(2 * HASTY_GRACE)
+                raise
 
     @contextmanager
     def lease(self) -> "Generator[Interpreter]":
@@ -408,244 +371,6 @@ class InterpreterPool:
                 self._changed.notify_all()
                 if self._state in (PoolState.RUNNING, PoolState.DRAINING):
                     self._want_workers()
-
-    # Everything below is called with self._lock held, up to the manager's part.
-
-    def _check_open(self) -> None:
-        if self._broken is not None:
-            broken = BrokenInterpreterPool(f"the pool is broken and takes no tasks: {describe(self._broken)}")
-            raise broken from (self._broken if isinstance(self._broken, BaseException) else None)
-        if is_exiting():
-            raise RuntimeError("cannot schedule new futures after interpreter shutdown")
-        if self._state is not PoolState.RUNNING:
-            raise RuntimeError("cannot schedule new futures after shutdown")
-
-    def _set_window(self) -> None:
-        """Decide how many call items may be in flight."""
-        if self._is_pausing:
-            self._window = 0
-            return
-        workers = max(1, self._active)
-        ahead = workers
-        if self._seconds_per_task is not None:
-            ahead = max(1, int(workers * WORK_AHEAD / (self._seconds_per_task + 1e-6)))
-        self._window = min(workers + ahead, MOST_IN_FLIGHT)
-
-    def _send(self, item: WorkItem) -> None:
-        if item.work_id is None:
-            item.work_id = self._next_work_id()
-        work_id = item.work_id
-        self._in_flight[work_id] = item
-        self._calls.put_noting(
-            (work_id, item.payload) if item.count is None else (work_id, item.payload, item.is_single), item.placed
-        )
-        if type(item.payload) is bytes:
-            item.payload = b""  # the queue has it; a tuple may hold the only reference to shared memory
-
-    def _withdraw(self, item: WorkItem) -> None:
-        """Undo a submission that was interrupted, whatever it had done."""
-        if item.work_id is not None:
-            self._in_flight.pop(item.work_id, None)
-        elif item in self._backlog:
-            self._backlog.remove(item)
-        if self._manager is None or self._manager.ident is None:
-            self._manager = None
-            self._is_manager_called = False
-            self._workers.clear()  # none was started
-        self._active = sum(worker.state in _ACTIVE for worker in self._workers.values())
-        self._set_window()
-        self._call_manager()  # to make good what else was not done
-
-    def _top_up(self) -> None:
-        """Move work items from the backlog to the calls queue while there is room."""
-        self._set_window()
-        while self._backlog and len(self._in_flight) < self._window:
-            item = self._backlog[0]
-            if item.placed:
-                pass  # an exception struck before it was taken out; it may have run since
-            elif start(item.future):
-                self._send(item)
-            else:
-                item.end()
-            self._backlog.popleft()
-
-    def _want_workers(self) -> None:
-        """Make the workers that there is work for; the manager starts them."""
-        if self._is_pausing:
-            return
-        room = self.max_workers - len(self._leases)
-        wanted = min(room, len(self._in_flight) + len(self._backlog))
-        if self._active >= wanted or len(self._workers) >= room:
-            return
-        while self._active < wanted and len(self._workers) < room:
-            number = self._next_worker()
-            self._workers[number] = Worker(number, self._options, self._calls, self._results)
-            self._active += 1
-        self._set_window()
-        if self._manager is None:
-            self._manager = threading.Thread(target=self._manage, name=f"{self.thread_name_prefix}_manager")
-            self._manager.start()
-        self._call_manager()
-
-    def _call_manager(self) -> None:
-        if self._manager is not None and not self._is_manager_called:
-            self._results.put(_call_pool)
-            self._is_manager_called = True
-
-    def _stop_workers(self, count: int) -> None:
-        for _ in range(count):
-            self._calls.put(None)
-            self._ends += 1
-
-    def _finish_if_done(self) -> None:
-        if self._state is PoolState.DRAINING and not (self._backlog or self._in_flight or self._promises):
-            self._do(step_pool(self._state, PoolEvent.WORK_FINISHED))
-        if self._state in (PoolState.STOPPING, PoolState.BROKEN):
-            for worker in [worker for worker in self._workers.values() if not worker.is_started]:
-                self._drop(worker)
-            if not self._workers:
-                self._do(step_pool(self._state, PoolEvent.WORKERS_GONE))
-
-    def _drop(self, worker: Worker) -> None:
-        """Forget a worker whose thread was not started."""
-        del self._workers[worker.number]
-        self._active -= 1
-
-    def _do(self, stepped: tuple[PoolState, tuple[Instruction, ...]]) -> None:
-        self._state, instructions = stepped
-        for instruction in instructions:
-            if instruction is Instruction.FAIL_TASKS:
-                self._fail_tasks()
-            elif instruction is Instruction.STOP_WORKERS:
-                self._stop_workers(self._active - self._ends)
-            elif instruction is Instruction.RELEASE_WORKERS:
-                self._todo.extend(worker.let_go for worker in self._workers.values())
-                self._todo.extend(worker.thread.join for worker in self._workers.values() if worker.is_started)
-                self._workers.clear()
-                self._active = 0
-            elif instruction is Instruction.END_MANAGER:
-                pass  # it sees the state
-        self._changed.notify_all()
-
-    def _fail_tasks(self) -> None:
-        assert self._broken is not None
-        # Nobody would take their results.
-        lost: deque[tuple[object, object]] = deque()
-        self._calls.drain(lost, MOST_IN_FLIGHT + self._ends)
-        self._ends -= sum(item[0] is None for item in lost)
-        for item in (*self._in_flight.values(), *self._backlog):
-            self._todo.append(partial(fail_broken, item, self._broken))
-        self._in_flight.clear()
-        self._backlog.clear()
-        self._todo.extend(run.drop for run in self._promises)
-
-    # In the manager's place: called without the lock, by a thread that has the reader's turn.
-
-    def stand_in(self, future: "TaskFuture[Any]", deadline: float | None) -> None:
-        """Take results, while the manager sleeps, until a future is done; may return before.
-
-        Args:
-            future: one of this pool's.
-            deadline: on the monotonic clock, None for no limit.
-
-        Blocks: until then, or until the deadline. Returns at once when it is not this thread's turn.
-        """
-        is_nested = self._lock._is_owned()  # type: ignore[attr-defined]  # as in submit
-        try:
-            average = self._seconds_per_task
-            spin = 0.0 if average is None or average > LONGEST_SPIN else LONGEST_SPIN
-            self._reader.stand_in(future.has_arrived, partial(self._advance, future), deadline, spin)
-        except BaseException:
-            if not is_nested:
-                release_if_held(self._lock)
-            raise
-
-    def _advance(self, own: "TaskFuture[Any] | None" = None) -> bool:
-        """Take what is there and settle it, in order, up to the first item that only the manager may deal with.
-
-        That is all that runs somebody's code, but for the result of the future this thread waits for. Returns whether
-        nothing is left.
-        """
-        try:
-            return self._settle_what_is_there(own)
-        except BaseException:
-            self.call_manager()  # struck, say: to make good what else was not done, such as topping up
-            raise
-
-    def _settle_what_is_there(self, own: "TaskFuture[Any] | None") -> bool:
-        while True:
-            with self._lock:
-                if self._is_dealing:
-                    return True  # it has older ones
-                self._reader.fill(MOST_IN_FLIGHT)
-                item = self._settle_inbox(own)
-                self._top_up()
-                if self._state is not PoolState.RUNNING or self._todo:
-                    self._call_manager()
-                is_left = bool(self._inbox)
-                entry = self._inbox[0] if is_left else None
-            self._clear_litter()
-            if own is not None:
-                own.help_on()
-            if (
-                item is None
-                or entry is None
-                or own is None
-                or not own.concerns(item.future)
-                or item.future.has_callbacks
-                or entry[0][0] == TASK_UNREADABLE
-            ):
-                return not is_left
-            kind, _, body, seconds = entry[0]
-            settle(item, kind, body)
-            body = None
-            with self._lock:
-                if self._inbox and self._inbox[0] is entry:  # the manager may have been called back meanwhile
-                    self._strike_off(item, kind, seconds, own)
-            del entry
-
-    def _settle_inbox(self, own: "TaskFuture[Any] | None") -> WorkItem | None:
-        """Settle what needs nobody's code; return the work item of the first result that does."""
-        inbox, in_flight = self._inbox, self._in_flight
-        while inbox:
-            kind, work_id, body, seconds = inbox[0][0]
-            if kind > RESULT_UNSENDABLE:
-                return None
-            item = in_flight.get(work_id)
-            if item is None:  # withdrawn, or the pool broke meanwhile, and the future with it
-                inbox.popleft()
-            elif item.is_ended or settle_quietly(item, kind, body):
-                self._strike_off(item, kind, seconds, own)
-            else:
-                return item
-        return None
-
-    def _strike_off(self, item: WorkItem, kind: int, seconds: float, own: "TaskFuture[Any] | None") -> None:
-        """Take the first item out of the inbox, and count its task as finished, once its future is settled."""
-        if kind != BATCH_PART:
-            assert item.work_id is not None
-            self._note_duration(seconds)
-            if item.count is not None:
-                self._note_batch(item, item.count, seconds, is_fed=own is not None and own.concerns(item.future))
-            self._litter.append(item)
-            self._in_flight.pop(item.work_id, None)
-        self._inbox.popleft()
-
-    def _clear_litter(self) -> None:
-        """Let go of what is done, without the lock."""
-        litter, self._litter = self._litter, []
-        del litter
-
-    def _note_batch(self, item: WorkItem, items: int, seconds: float, *, is_fed: bool) -> None:
-        """Tell the run of a batch that it is done, and what so many of its items took.
-
-        Unless its consumer is about to, have the manager feed it.
-        """
-        future: Any = item.future  # a BatchFuture
-        run: MapRun = future.run
-        run.note_done(items, seconds)
-        if not is_fed and run in self._promises:
-            self._todo.append(run.feed)
 
     # The manager's part: called without the lock.
 
@@ -720,8 +445,10 @@ class InterpreterPool:
 
     def _count_finished(self, kind: int, work_id: int, body: "Any", seconds: float) -> None:
         item = self._in_flight.get(work_id)
-        if item is None:
-            return  # withdrawn, or the pool broke meanwhile, and the future with it
+        if item is None:  # withdrawn, or the pool broke meanwhile, and the future with it; or stopped
+            if kind != BATCH_PART:
+                self._take_back(work_id)
+            return
         self._litter.append(item)
         if kind != BATCH_PART:
             del self._in_flight[work_id]
@@ -737,10 +464,6 @@ class InterpreterPool:
         if item.count is not None and kind != BATCH_PART and not is_again:
             self._note_batch(item, item.count, seconds, is_fed=False)
 
-    def _note_duration(self, seconds: float) -> None:
-        average = self._seconds_per_task
-        self._seconds_per_task = seconds if average is None else average + 0.1 * (seconds - average)
-
     def _start_workers(self) -> None:
         for worker in [worker for worker in self._workers.values() if not worker.is_started]:
             try:
@@ -751,6 +474,8 @@ class InterpreterPool:
                     self._break(InterpreterError(f"a worker could not start: {exc}"), "No worker thread can start:")
 
     def _note_worker(self, kind: int, number: int, body: "Any") -> None:
+        if kind == WORKER_LOST and body[0] in self._abandoned:
+            self._take_back(body[0])
         worker = self._workers[number]
         worker.state, instructions = step_worker(worker.state, _WORKER_EVENTS[kind])
         for instruction in instructions:
@@ -799,7 +524,7 @@ class InterpreterPool:
             self._is_pausing = True
             self._set_window()
             self._stop_workers(self._active - self._ends)
-            self._results.put(_call_pool)
+            self._results.put(CALL_POOL)
             if not self._changed.wait_for(lambda: self._manager is not manager or self.is_closed, PATIENCE):
                 return
         manager.join()
@@ -821,6 +546,7 @@ class InterpreterPool:
         self._backlog.clear()
         self._promises.clear()
         self._leases.clear()
+        self._abandoned.clear()
         self._active = self._ends = 0
         self._manager = None
         self._is_pausing = False
@@ -828,7 +554,6 @@ class InterpreterPool:
         self._state, _ = step_pool(self._state, PoolEvent.FORKED)
 
 
-_ACTIVE = (WorkerState.STARTING, WorkerState.READY)
 _WORKER_EVENTS = {
     WORKER_READY: WorkerEvent.WORKER_READY,
     INITIALIZER_FAILED: WorkerEvent.INITIALIZER_FAILED,

@@ -13,16 +13,18 @@ import interp_api
 from interp_api import InterpreterError
 from interp_pool._errors import BrokenInterpreterPool, ResultPicklingError, TaskPicklingError, WorkerLostError
 from interp_pool._failures import decode_failure
-from interp_pool._future import finish_quietly
+from interp_pool._future import finish_quietly, start
 from interp_pool._messages import BATCH_DONE, BATCH_PART, DATA, RESULT, TASK_FAILED, TASK_UNREADABLE, VALUE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from interp_pool._future import TaskFuture
     from interp_pool._ledger import Ledger
     from interp_pool._messages import Failure, Payload
+    from interp_pool._stopping import Care
 
 
 def describe(cause: "BaseException | str") -> str:
@@ -34,11 +36,13 @@ class WorkItem:
     """One task on its way: the future to settle, and the payload, which also keeps shared memory alive."""
 
     __slots__ = (
+        "care",
         "count",
+        "flags",
+        "function",
         "future",
         "is_deferred",
         "is_ended",
-        "is_single",
         "is_tried",
         "ledger",
         "payload",
@@ -49,26 +53,46 @@ class WorkItem:
     def __init__(
         self,
         future: "TaskFuture[Any]",
+        function: "Callable[..., object]",
         payload: "Payload",
         ledger: "Ledger | None" = None,
+        flags: int = 0,
         count: int | None = None,
-        is_single: bool = False,
+        care: "Care | None" = None,
     ) -> None:
         self.future = future
+        self.function = function  # for its name
         self.payload = payload
         self.ledger = ledger
+        self.flags = flags  # of its call item
         self.count = count  # of items, if it is a batch of map: then the future is a BatchFuture
-        self.is_single = is_single  # whether each of them is the only argument of its call
+        self.care = care  # None for a task without options that nobody stops
         self.work_id: int | None = None  # once it is about to leave the backlog
         self.placed: list[None] = []  # not empty once it is in the calls queue
         self.is_deferred = False  # something of it waits for the manager's thread
         self.is_tried = False  # its future is being settled, or was when an exception struck
         self.is_ended = False  # its future is settled
 
+    @property
+    def name(self) -> str:
+        """What to call the task in messages."""
+        if self.care is not None and self.care.options.name is not None:
+            return f"task {self.care.options.name!r}"
+        function: Any = self.function
+        name = getattr(function, "__qualname__", None) or type(function).__name__
+        return f"task {name}()" if self.count is None else f"map of {name}()"
+
+    @property
+    def priority(self) -> int:
+        """Higher goes first."""
+        return 0 if self.care is None else self.care.options.priority
+
     def end(self) -> None:
         """Called once the future is settled, whichever way."""
         self.is_ended = True
         self.future.forget_pool()
+        if self.care is not None:
+            self.care.end()
         if self.ledger is not None:
             self.ledger.end(self)
 
@@ -96,6 +120,8 @@ def settle_quietly(item: WorkItem, kind: int, body: "Any") -> bool:
     if not finish_quietly(item.future, body):
         return False
     item.is_ended = True
+    if item.care is not None:
+        item.care.end()
     if item.ledger is not None:
         item.ledger.end(item)
     return True
@@ -177,6 +203,23 @@ def cancel(item: WorkItem) -> None:
         item.end()
 
 
+def fail_stopped(item: WorkItem, what: str) -> None:
+    """End the future of a task that was stopped otherwise than by an exception in it."""
+    assert item.care is not None
+    if item.future.done() or not start(item.future):
+        item.end()
+        return
+    _fail(item, item.care.error(item.name, what))
+
+
+def call_off(item: WorkItem) -> None:
+    """Cancel a task that was sent to the workers, and that none of them has got."""
+    try:
+        item.future.call_off()
+    finally:
+        item.end()
+
+
 def fail_broken(item: WorkItem, cause: "BaseException | str") -> None:
     """End a future because the pool cannot run its task any more."""
     if item.future.done() or (not item.future.running() and not item.future.set_running_or_notify_cancel()):
@@ -195,6 +238,8 @@ def fail_lost(item: WorkItem, failure: "Failure | str") -> None:
 
 
 def _fail(item: WorkItem, error: BaseException) -> None:
+    if item.care is not None:
+        error = item.care.explain(item.name, error)
     item.future.forget_pool()
     try:
         item.future.set_exception(error)

@@ -8,20 +8,23 @@ import os
 import sys
 import threading
 import warnings
+from time import monotonic_ns
 
 import interp_api
-from interp_api import ExecutionFailed, Interpreter, InterpreterError, InterpreterNotFoundError, SimpleQueue
+from interp_api import ExecutionFailed, Interpreter, InterpreterNotFoundError, SimpleQueue
 from interp_pool._errors import BrokenInterpreterPool
 from interp_pool._failures import decode_failure
 from interp_pool._lifecycle import WorkerState
 from interp_pool._messages import (
+    CONTROL_INTERRUPT,
+    CONTROL_WHERE,
     INITIALIZER_FAILED,
     WORKER_ENDED,
     WORKER_LEFT,
     WORKER_LOST,
 )
 from interp_pool._warm import reserve
-from interp_pool._worker_main import tidy, unfinished_work
+from interp_pool._worker_main import tidy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,12 +39,20 @@ _PACKAGE_PARENTS = [
 
 
 class Worker:
-    """One worker of a pool. `state` and `is_started` belong to the pool; the rest is set once."""
+    """One worker of a pool.
+
+    `state`, `is_started` and `is_dirty` belong to the pool; the rest is set once. What the board tells may be outdated
+    when it is read.
+    """
 
     def __init__(self, number: int, options: "PoolOptions", calls: SimpleQueue, results: SimpleQueue) -> None:
         self.number = number
         self.state = WorkerState.STARTING
         self.is_started = False
+        self.is_dirty = False  # its interpreter is not to be used again
+        self._board = bytearray(16)
+        self._cells = memoryview(self._board).cast("q")
+        self._control = SimpleQueue()
         self._options = options
         self._calls, self._results = calls, results
         self._path = list(sys.path)
@@ -52,6 +63,24 @@ class Worker:
         """Start the thread; the messages that follow end with WORKER_LEFT, and after `let_go` WORKER_ENDED."""
         self.thread.start()
         self.is_started = True
+
+    @property
+    def task(self) -> int:
+        """The work id of the task that runs, 0 if there is none."""
+        return max(0, self._cells[0])
+
+    @property
+    def seconds_running(self) -> float:
+        """How long ago the last timed task began."""
+        return (monotonic_ns() - self._cells[1]) / 1e9
+
+    def interrupt(self, work_id: int) -> None:
+        """Have a task stopped, if it still runs. Never blocks."""
+        self._control.put((CONTROL_INTERRUPT, work_id))
+
+    def ask_where(self, work_id: int, reply: SimpleQueue) -> None:
+        """Have the place where a task is put into a queue, None if it does not run. Never blocks."""
+        self._control.put((CONTROL_WHERE, work_id, reply.id))
 
     def let_go(self) -> None:
         """Allow the thread to close the interpreter: everything it has sent is settled."""
@@ -67,14 +96,14 @@ class Worker:
                 interpreter, is_initialized = obtain(self._options)
                 self._serve(interpreter, is_initialized)
         except BaseException as exc:
-            self._put(WORKER_LOST, (_unfinished(interpreter), f"{type(exc).__name__}: {exc}"))
+            self._put(WORKER_LOST, (abs(self._cells[0]) or None, f"{type(exc).__name__}: {exc}"))
         # What the worker has sent is lost when its interpreter is closed before it was taken, and large results point
         # into its memory.
         self._put(WORKER_LEFT, None)
         self._may_close.wait()
         try:
             if interpreter is not None:
-                release(interpreter, self._options)
+                release(interpreter, self._options, is_dirty=self.is_dirty)
         except BaseException as exc:
             self._put(WORKER_LOST, (None, f"{type(exc).__name__}: {exc}"))
         finally:
@@ -87,8 +116,9 @@ class Worker:
         options = self._options
         initializer = None if is_initialized else options.initializer
         most_tasks = options.max_tasks_per_child or 0
-        setup = (self.number, self.thread.name, options.is_named, initializer, _warning_filters(), most_tasks)
-        _enter(interpreter, self._path, "serve", setup, self._results, self._calls)
+        filters, board = _warning_filters(), memoryview(self._board)
+        setup = (self.number, self.thread.name, options.is_named, initializer, filters, most_tasks, board)
+        _enter(interpreter, self._path, "serve", setup, self._results, self._calls, self._control)
 
 
 def obtain(options: "PoolOptions") -> tuple[Interpreter, bool]:
@@ -112,20 +142,21 @@ def prepare(interpreter: Interpreter, options: "PoolOptions", is_initialized: bo
     """
     initializer = None if is_initialized else options.initializer
     reply = SimpleQueue()
-    _enter(interpreter, sys.path, "prepare", (0, "", False, initializer, _warning_filters(), 0), reply)
+    _enter(interpreter, sys.path, "prepare", (0, "", False, initializer, _warning_filters(), 0, None), reply)
     item: ResultItem = reply.get_nowait()  # type: ignore[assignment]  # what _worker_main.prepare put
     if item[0] == INITIALIZER_FAILED:
         raise BrokenInterpreterPool("the initializer failed in a leased interpreter") from decode_failure(item[2])
 
 
-def release(interpreter: Interpreter, options: "PoolOptions") -> None:
-    """Keep an interpreter for others if it is fit for them, otherwise close it.
+def release(interpreter: Interpreter, options: "PoolOptions", *, is_dirty: bool = False) -> None:
+    """Keep an interpreter for others if it is fit for them and not dirty, otherwise close it.
 
     Raises:
         InterpreterError: somebody is still running it.
     """
     try:
-        is_fit = options.is_reusable and not options.max_tasks_per_child and interpreter.call(tidy)
+        is_reusable = options.is_reusable and not options.max_tasks_per_child and not is_dirty
+        is_fit = is_reusable and interpreter.call(tidy)
     except InterpreterNotFoundError:
         return  # its user closed it
     except ExecutionFailed:
@@ -149,14 +180,6 @@ def _enter(interpreter: Interpreter, path: "list[Any]", function: str, setup: "S
         f"__import__('interp_pool._worker_main', fromlist=['*']).{function}{ids!r}",
         dedent=False,
     )
-
-
-def _unfinished(interpreter: Interpreter | None) -> int | None:
-    """Return the id of the task that the loop was running when it failed, if that can be known."""
-    try:
-        return None if interpreter is None else interpreter.call(unfinished_work)
-    except InterpreterError:
-        return None
 
 
 def _warning_filters() -> "Payload":

@@ -9,24 +9,29 @@ import os
 import sys
 from copyreg import _extension_registry  # type: ignore[attr-defined]  # private, but in the pickle module's own use
 from itertools import islice, starmap
-from time import perf_counter
+from time import monotonic_ns, perf_counter
 
 from interp_api import SimpleQueue, adopt_main, decode, encode, forget_main
 from interp_pool._failures import encode_failure
+from interp_pool._interrupted import TaskInterrupted
 from interp_pool._messages import (
+    BATCH,
     BATCH_DONE,
     BATCH_PART,
     DATA,
     INITIALIZER_FAILED,
     RESULT,
     RESULT_UNSENDABLE,
+    SINGLE,
     TASK_FAILED,
     TASK_UNREADABLE,
+    TIMED,
     VALUE,
     WORKER_LEAVING,
     WORKER_LOST,
     WORKER_READY,
 )
+from interp_pool._worker_control import Control
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +42,6 @@ if TYPE_CHECKING:
 
 _is_fit = True  # for others, once this worker has ended
 _name = ""  # for this thread, as soon as something has imported threading
-_current: int | None = None  # the work id of the task that runs
 
 # Seconds a worker looks for the next task before it sleeps, where there is a processor to spare for that.
 _SPIN = 30e-6 if (os.process_cpu_count() or 1) > 1 else 0.0
@@ -49,20 +53,27 @@ _LONGEST_TEXT = 16 * 1024  # characters; longer ones gain nothing
 _MAX_INT = (1 << 31) - 1
 
 
-def serve(setup_id: int, results_id: int, calls_id: int) -> None:
+def serve(setup_id: int, results_id: int, calls_id: int, control_id: int) -> None:
     """Run tasks until an end arrives or the task limit is reached.
 
     Args:
         setup_id: SimpleQueue that has one Setup.
         results_id: SimpleQueue that takes result items.
         calls_id: SimpleQueue that all workers take call items from.
+        control_id: SimpleQueue of this worker's control thread.
     """
     global _is_fit
     results = SimpleQueue(results_id)
     setup: Setup = SimpleQueue(setup_id).get_nowait()  # type: ignore[assignment]  # what _worker put
     if _prepare(setup, results):
         was_fit, _is_fit = _is_fit, False  # until the loop has ended well
-        _is_fit = _serve_calls(SimpleQueue(calls_id), results, setup[0], setup[5] or sys.maxsize) and was_fit
+        control = Control(control_id)
+        try:
+            board: Any = setup[6]
+            is_fit = _serve_calls(SimpleQueue(calls_id), results, control, board.cast("q"), setup[0], setup[5])
+        finally:
+            control.end()
+        _is_fit = is_fit and was_fit
 
 
 def prepare(setup_id: int, results_id: int) -> None:
@@ -74,7 +85,7 @@ def prepare(setup_id: int, results_id: int) -> None:
 def _prepare(setup: "Setup", results: SimpleQueue) -> bool:
     """Follow the setup, put WORKER_READY or INITIALIZER_FAILED; return whether the interpreter can be used."""
     global _is_fit, _name
-    worker_id, _name, is_named, initializer, warning_filters, _ = setup
+    worker_id, _name, is_named, initializer, warning_filters, _, _ = setup
     if is_named:
         import threading  # noqa: F401  # pyright: ignore[reportUnusedImport]  # it has names
     _name_thread()
@@ -95,25 +106,41 @@ def _prepare(setup: "Setup", results: SimpleQueue) -> bool:
     return True
 
 
-def _serve_calls(calls: SimpleQueue, results: SimpleQueue, worker_id: int, max_tasks: int) -> bool:
+def _serve_calls(
+    calls: SimpleQueue, results: SimpleQueue, control: Control, board: "Any", worker_id: int, max_tasks: int
+) -> bool:
     """Return whether nothing but tasks failed."""
-    global _current
     get, put = calls.get, results.put
-    for _ in range(max_tasks):
+    for _ in range(max_tasks or sys.maxsize):
         item: Any = get(spin=_SPIN)
         if item is None:
             put((WORKER_LEAVING, worker_id, True, 0.0))
             return True
         work_id, payload = item[:2]
-        _current = work_id
+        flags = item[2] if len(item) > 2 else 0
+        outcome: tuple[int, int, object, float] | None = None
         try:
-            put(_run(work_id, payload) if len(item) == 2 else _run_batch(work_id, payload, item[2], put))
-        except BaseException as exc:  # not the task's: its own are in the outcome
-            put((WORKER_LOST, worker_id, (work_id, _describe_loss(exc)), 0.0))
-            return False
+            if flags & TIMED:
+                board[1] = monotonic_ns()
+            control.task = work_id  # L1
+            board[0] = work_id
+            outcome = _run_batch(work_id, payload, flags, put) if flags & BATCH else _run(work_id, payload)
+            control.task = 0  # L3
+            if control.struck:
+                control.clear_up()  # L4
+        except BaseException as exc:
+            control.task = 0  # L3, unless it was already: nothing between can be struck, see _worker_control
+            if control.struck:
+                control.clear_up()  # L4
+            if outcome is None:
+                if not isinstance(exc, TaskInterrupted):  # not the task's: its own are in the outcome
+                    put((WORKER_LOST, worker_id, (work_id, _describe_loss(exc)), 0.0))
+                    return False
+                outcome = TASK_FAILED, work_id, encode_failure(_without_own_frame(exc)), 0.0
+        board[0] = -work_id  # ended; who ends with an error now has not sent it
+        put(outcome)
         # What the task was given, shared memory among it, must not stay while the worker waits.
-        item = payload = None
-        _current = None
+        item = payload = outcome = None
     put((WORKER_LEAVING, worker_id, False, 0.0))
     return True
 
@@ -129,6 +156,8 @@ def _run(work_id: int, payload: "Payload") -> tuple[int, int, object, float]:
     """Run one task; return its result item."""
     try:
         function, args, kwargs = _unpickled(payload)
+    except TaskInterrupted:
+        raise
     except BaseException as exc:
         return TASK_UNREADABLE, work_id, encode_failure(exc), 0.0
     started = perf_counter()
@@ -140,6 +169,8 @@ def _run(work_id: int, payload: "Payload") -> tuple[int, int, object, float]:
     seconds = perf_counter() - started
     try:
         return *_encode_result(result, work_id), seconds
+    except TaskInterrupted:
+        raise
     except BaseException as exc:
         return RESULT_UNSENDABLE, work_id, encode_failure(_without_own_frame(exc)), seconds
 
@@ -157,16 +188,18 @@ def _encode_result(result: "Any", work_id: int) -> "tuple[int, int, object]":
 
 
 def _run_batch(
-    work_id: int, payload: "Payload", is_single: bool, put: "Callable[[object], None]"
+    work_id: int, payload: "Payload", flags: int, put: "Callable[[object], None]"
 ) -> tuple[int, int, object, float]:
     """Run one message of `map`, all items of it; return the last result item, put others before if it takes long."""
     try:
         function, (batch,), _ = _unpickled(payload)
+    except TaskInterrupted:
+        raise
     except BaseException as exc:
         return TASK_UNREADABLE, work_id, encode_failure(exc), 0.0
     results: list[object] = []
     failures: dict[int, tuple[int, Failure]] = {}
-    apply: Any = map if is_single else starmap
+    apply: Any = map if flags & SINGLE else starmap
     items = iter(batch)
     left, step = len(batch), 1
     started = sent = perf_counter()
@@ -178,6 +211,8 @@ def _run_batch(
                 # The list took the StopIteration of an item for the end.
                 failures[len(results)] = TASK_FAILED, encode_failure(StopIteration())
                 results.append(None)
+        except TaskInterrupted:
+            raise  # the batch is one task
         except BaseException as exc:  # what came before it in this step is there
             failures[len(results)] = TASK_FAILED, encode_failure(_without_own_frame(exc))
             results.append(None)
@@ -196,10 +231,14 @@ def _encode_part(results: list[object], failures: "dict[int, tuple[int, Failure]
     """Encode results, with a failure in place of each that cannot be sent."""
     try:
         return encode((results, failures), share=False)
+    except TaskInterrupted:
+        raise
     except BaseException:
         for position, result in enumerate(results):
             try:
                 encode(result, share=False)
+            except TaskInterrupted:
+                raise
             except BaseException as exc:
                 failures[position] = RESULT_UNSENDABLE, encode_failure(_without_own_frame(exc))
                 results[position] = None
@@ -267,11 +306,6 @@ def main_is_used() -> bool:
     """Return whether `__main__` has names of its own, or is a copy of the parent's."""
     names = sys.modules["__main__"].__dict__
     return "__mp_main__" in sys.modules or any(not (name[:2] == name[-2:] == "__") for name in names)
-
-
-def unfinished_work() -> int | None:
-    """Return the id of the task that was running when the loop failed."""
-    return _current
 
 
 def tidy() -> bool:

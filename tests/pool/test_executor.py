@@ -253,7 +253,7 @@ def test_no_thread_for_manager_fails_submit_and_the_next_one_works(executor, mon
 def test_no_thread_for_any_worker_breaks_the_pool_loudly(monkeypatch, logged):
     executor = InterpreterPoolExecutor(1)
     monkeypatch.setattr(
-        interp_pool._pool.Worker, "start", lambda self: (_ for _ in ()).throw(RuntimeError("no thread"))
+        interp_pool._dispatch.Worker, "start", lambda self: (_ for _ in ()).throw(RuntimeError("no thread"))
     )
     with pytest.raises(BrokenInterpreterPool, match="a worker could not start: no thread"):
         executor.submit(tasks.identity, 1).result(60)

@@ -1,0 +1,106 @@
+"""The backlog of a pool that uses priorities: which waiting task is next. Nothing here knows queues or clocks.
+
+Until the first task with a priority comes, a pool's backlog is a plain deque. This has the part of a deque's interface
+that pools use.
+
+The highest priority goes first, and within one priority the earliest. So that a steady stream of high ones cannot
+starve the low for ever, one turn in TURNS goes to the lower priorities, which take these in rotation.
+"""
+
+from collections import deque
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Protocol
+
+    class HasPriority(Protocol):
+        """A waiting task."""
+
+        @property
+        def priority(self) -> int:
+            """Higher goes first."""
+            ...
+
+
+TURNS = 8
+
+
+class PriorityBacklog[Item: "HasPriority"]:
+    """Waiting items by priority. The one at [0] stays there until `popleft`, unless it is removed."""
+
+    def __init__(self, items: "deque[Item]") -> None:
+        self._levels: dict[int, deque[Item]] = {}
+        self._turn = 0
+        self._rotation = 0  # which of the lower priorities has the next turn that is theirs
+        self._next: int | None = None  # the priority of the item at [0], once somebody has looked
+        for item in items:
+            self.append(item)
+
+    def append(self, item: Item) -> None:
+        """Add an item."""
+        level = self._levels.get(item.priority)
+        if level is None:
+            level = self._levels[item.priority] = deque()
+        level.append(item)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._levels.values()))
+
+    def __iter__(self) -> "Iterator[Item]":
+        """Iterate over all items, the highest priority first."""
+        for priority in sorted(self._levels, reverse=True):
+            yield from self._levels[priority]
+
+    def __getitem__(self, index: int) -> Item:
+        """Return the item whose turn it is; the index is 0.
+
+        Raises:
+            IndexError: there is none.
+        """
+        if self._next is None:
+            self._next = self._choose()
+        return self._levels[self._next][index]
+
+    def popleft(self) -> Item:
+        """Remove the item at [0].
+
+        Raises:
+            IndexError: there is none.
+        """
+        item = self[0]
+        self._take_out(item)
+        self._turn += 1
+        self._next = None
+        return item
+
+    def remove(self, item: Item) -> None:
+        """Remove an item.
+
+        Raises:
+            ValueError: it is not there.
+        """
+        if item not in self._levels.get(item.priority, ()):
+            raise ValueError("not in the backlog")
+        self._take_out(item)
+        self._next = None
+
+    def clear(self) -> None:
+        """Remove everything."""
+        self._levels.clear()
+        self._next = None
+
+    def _take_out(self, item: Item) -> None:
+        level = self._levels[item.priority]
+        level.remove(item)
+        if not level:
+            del self._levels[item.priority]
+
+    def _choose(self) -> int:
+        priorities = sorted(self._levels, reverse=True)
+        if not priorities:
+            raise IndexError("the backlog is empty")
+        if len(priorities) > 1 and self._turn % TURNS == TURNS - 1:
+            self._rotation += 1
+            return priorities[1 + self._rotation % (len(priorities) - 1)]
+        return priorities[0]

@@ -1,0 +1,285 @@
+"""Acting on tasks while they wait and run: interrupts, timeouts, deadlines, and the replacing of stuck workers.
+
+Owns when a task is stopped, and how far one goes to do that. What is raised in the task, and how it never hits another
+one, is `_worker_control`'s; what the future gets is `_stopping`'s.
+
+A task is stopped in steps, each taken under the pool's lock by whoever asks for it, or by the timer later:
+
+    P1  it waits in the backlog: take it out, its future is cancelled
+    P2  it is in the calls queue: take everything out of that and put the rest back; who is taken out is cancelled
+    P3  it is on a worker's board: ask that worker's control thread to interrupt it, once
+    P4  it is nowhere: a worker is just taking it, or its result is on the way: look again soon
+    P5  it is still on the board after its grace: it is in C code, or swallows the exception, or its `finally` takes
+        long. The worker is *abandoned*: the future ends, another worker takes the place. When the task ends at last,
+        its worker takes tasks again, and one worker too many is ended; its interpreter is not reused later.
+
+A worker empties its place on the board before it puts the result. So what is on the board at P5 has not ended, whatever
+the manager has not read yet.
+
+A timeout counts from the moment a worker begins with the task, which it writes on its board. Nobody tells the timer:
+it looks when the earliest timeout can have passed, and if the task has begun later, again when that has.
+"""
+
+from collections import deque
+from functools import partial
+from time import monotonic
+
+from interp_api import QueueError, SimpleQueue
+from interp_pool._dispatch import MOST_IN_FLIGHT
+from interp_pool._hooks import note_stuck
+from interp_pool._ledger import release_if_held
+from interp_pool._lifecycle import PoolState, WorkerEvent, step_worker
+from interp_pool._settling import Settling
+from interp_pool._stopping import GRACE, Care, Reason
+from interp_pool._timer import timer
+from interp_pool._work import WorkItem, call_off, cancel, fail_stopped
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from interp_pool._future import TaskFuture
+    from interp_pool._ledger import Ledger
+    from interp_pool._messages import Place
+    from interp_pool._worker import Worker
+
+HASTY_GRACE = 0.05  # the same when the user waits for the prompt
+_SOON = 1e-3  # seconds until another look at a task that is on its way into a worker or out of it
+
+
+class Controlling(Settling):
+    """Settling, and control over tasks while they wait and run."""
+
+    def interrupt(self, future: "TaskFuture[Any]", grace: float, reason: Reason = Reason.INTERRUPT) -> bool:
+        """Begin to stop the task of a future. Never blocks.
+
+        Args:
+            future: one of this pool's.
+            grace: seconds until its worker is abandoned; what an earlier call said counts.
+            reason: for the words of the error.
+
+        Returns:
+            Whether the task has not ended yet; if it has not started, it is cancelled.
+        """
+        try:
+            with self._lock:
+                item = self._find_item(future)
+                if item is None:
+                    return False
+                self._begin_to_stop(item, reason, monotonic() + grace)
+        except BaseException:
+            release_if_held(self._lock)
+            raise
+        self._carry_out_soon()
+        return True
+
+    def stop_all(self, grace: float, reason: Reason = Reason.INTERRUPT, ledger: "Ledger | None" = None) -> None:
+        """Cancel what waits, and begin to stop what runs. Never blocks.
+
+        Args:
+            grace: seconds until the workers of tasks that do not stop are abandoned.
+            reason: for the words of the errors.
+            ledger: of the executor whose tasks are meant; None for all.
+        """
+        try:
+            with self._lock:
+                runs = [run for run in self._promises if ledger is None or run.ledger is ledger]
+                waiting = [item for item in self._backlog if ledger is None or item.ledger is ledger]
+                for item in waiting:  # from the front, which is quick
+                    self._backlog.remove(item)
+                    self._todo.append(partial(cancel, item))
+                for item in [*self._in_flight.values()]:
+                    if ledger is None or item.ledger is ledger:
+                        self._begin_to_stop(item, reason, monotonic() + grace)
+                self._finish_if_done()
+        except BaseException:
+            release_if_held(self._lock)
+            raise
+        for run in runs:
+            run.drop()
+        self._carry_out_soon()
+
+    def stop_at_once(self, ledger: "Ledger | None" = None) -> None:
+        """Do what Ctrl-C asks for: cancel what waits, and have what runs stop. Never blocks.
+
+        Args:
+            ledger: of the executor whose tasks are meant; None for all.
+        """
+        self.stop_all(HASTY_GRACE, ledger=ledger)
+
+    def where(self, future: "TaskFuture[Any]", timeout: float) -> "tuple[str, list[Place]]":
+        """Find out where the task of a future is.
+
+        Returns:
+            A phrase, and if it runs Python code the lines it is in: file, line, function, the innermost last.
+
+        Blocks: until the worker has answered, at most `timeout` seconds.
+        """
+        with self._lock:
+            item = self._find_item(future)
+            if item is None:
+                return "is done or was never submitted", []
+            if item.work_id is None:
+                return "waits in the backlog", []
+            worker = self._find_worker(item.work_id)
+            if worker is None:
+                return "is about to start, or has just ended", []
+            reply = SimpleQueue()
+            worker.ask_where(item.work_id, reply)
+        try:
+            frames: Any = reply.get(timeout)
+        except QueueError:
+            return f"runs in {worker.thread.name}, in C code that keeps the interpreter's lock", []
+        if frames is None:
+            return "has just ended", []
+        return f"runs in {worker.thread.name}", list(frames)
+
+    def _carry_out_soon(self) -> None:
+        """Have the manager do what it owes; without one, there are no workers, and it is done here."""
+        if self._todo:
+            self.call_manager()
+
+    # Everything below is called with self._lock held, but for _on_alarm.
+
+    def _find_item(self, future: "TaskFuture[Any]") -> WorkItem | None:
+        for items in (self._in_flight.values(), self._backlog):
+            for item in items:
+                if item.future is future:
+                    return item
+        return None
+
+    def _find_worker(self, work_id: int) -> "Worker | None":
+        for worker in self._workers.values():
+            if worker.task == work_id:
+                return worker
+        return None
+
+    def _on_alarm(self, item: WorkItem) -> None:
+        with self._lock:
+            self._look_at(item)
+        self._carry_out_soon()
+
+    def _set_alarm(self, item: WorkItem, care: Care, when: float) -> None:
+        care.end()
+        care.alarm = timer.call_at(when, partial(self._on_alarm, item))
+
+    def _look_at(self, item: WorkItem) -> None:
+        """Do what is due for a task with limits, and come back in time for what comes next."""
+        care = item.care
+        if care is None or item.is_ended:
+            return
+        if care.reason is not None:
+            self._go_on_stopping(item, care)
+            return
+        now = monotonic()
+        dues: list[float] = []
+        options = care.options
+        if options.deadline is not None:
+            if now >= options.deadline:
+                self._begin_to_stop(item, Reason.DEADLINE, now + GRACE)
+                return
+            dues.append(options.deadline)
+        if options.timeout is not None and item.work_id is not None:
+            worker = self._find_worker(item.work_id)
+            left = options.timeout if worker is None else options.timeout - worker.seconds_running
+            if left <= 0:
+                self._begin_to_stop(item, Reason.TIMEOUT, now + GRACE)
+                return
+            dues.append(now + max(left, _SOON))
+        if dues:
+            self._set_alarm(item, care, min(dues))
+
+    def _begin_to_stop(self, item: WorkItem, reason: Reason, stop_by: float) -> None:
+        care = item.care
+        if care is None:
+            care = item.care = Care()
+        if care.reason is not None:
+            care.stop_by = min(care.stop_by, stop_by)
+            self._go_on_stopping(item, care)
+            return
+        care.reason, care.stop_by = reason, stop_by
+        if item.work_id is None:
+            if item not in self._backlog:
+                return  # the pool broke just now
+            self._backlog.remove(item)  # P1
+            self._todo.append(self._end_unstarted(item, reason))
+        elif self._recall(item):  # P2
+            del self._in_flight[item.work_id]
+            self._todo.append(self._end_unstarted(item, reason))
+            self._after_stopping(item)
+        else:
+            self._go_on_stopping(item, care)
+
+    def _end_unstarted(self, item: WorkItem, reason: Reason) -> "Callable[[], None]":
+        if reason in (Reason.TIMEOUT, Reason.DEADLINE):
+            return partial(fail_stopped, item, "was not started")
+        return partial(cancel if item.work_id is None else call_off, item)
+
+    def _after_stopping(self, item: WorkItem) -> None:
+        if item.count is not None:
+            self._note_batch(item, 0, 0.0, is_fed=False)
+        if self._state in (PoolState.RUNNING, PoolState.DRAINING):
+            self._top_up()
+        self._finish_if_done()
+
+    def _go_on_stopping(self, item: WorkItem, care: Care) -> None:
+        work_id = item.work_id
+        if item.is_ended or work_id is None or self._in_flight.get(work_id) is not item:
+            return
+        now = monotonic()
+        worker = self._find_worker(work_id)
+        if worker is None:
+            self._set_alarm(item, care, now + _SOON)  # P4
+        elif now >= care.stop_by:
+            self._abandon(worker, item)  # P5
+        else:
+            if not care.was_asked:
+                care.was_asked = True
+                worker.interrupt(work_id)  # P3
+            self._set_alarm(item, care, care.stop_by)
+
+    def _recall(self, item: WorkItem) -> bool:
+        """Take a call item out of the calls queue; return False if it is not there any more."""
+        taken: deque[tuple[Any, Any]] = deque()
+        self._calls.drain(taken, MOST_IN_FLIGHT + self._ends)
+        is_recalled = False
+        for call, *_ in taken:
+            if call is not None and call[0] == item.work_id:
+                is_recalled = True
+                continue
+            other = None if call is None else self._in_flight.get(call[0])
+            if other is not None and type(other.payload) is not bytes:
+                self._place(other)  # not through the views that were received
+            else:
+                self._calls.put(call)
+        return is_recalled
+
+    def _abandon(self, worker: "Worker", item: WorkItem) -> None:
+        """Do without a worker whose task does not stop, until it does."""
+        assert item.work_id is not None
+        worker.is_dirty = True
+        worker.state, _ = step_worker(worker.state, WorkerEvent.WORKER_ABANDONED)  # which says: COUNT_OUT
+        self._active -= 1
+        del self._workers[worker.number]
+        note_stuck(worker.thread, item.name)
+        self._abandoned[item.work_id] = worker
+        del self._in_flight[item.work_id]
+        self._todo.append(
+            partial(fail_stopped, item, f"does not stop; {worker.thread.name} is abandoned until it does")
+        )
+        self._want_workers()
+        self._after_stopping(item)
+
+    def _take_back(self, work_id: int) -> None:
+        """Let an abandoned worker work again whose task has ended at last."""
+        worker = self._abandoned.pop(work_id, None)
+        if worker is None:
+            return
+        worker.state, _ = step_worker(worker.state, WorkerEvent.WORKER_RETURNED)  # which says: COUNT_IN
+        self._workers[worker.number] = worker
+        self._active += 1
+        if self._state in (PoolState.STOPPING, PoolState.BROKEN):
+            self._stop_workers(1)
+        else:
+            self._stop_workers(max(0, self._active - self._ends - self.max_workers))

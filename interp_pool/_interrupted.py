@@ -1,0 +1,12 @@
+"""TaskInterrupted, in a file of its own because every worker loads it."""
+
+
+class TaskInterrupted(BaseException):
+    """The task was stopped while it ran: by `interrupt()`, a timeout, Ctrl-C or `terminate_workers()`.
+
+    Raised inside the task, at the next line of Python it comes to. It is no `Exception`, so that `except Exception` in
+    the task does not swallow it; `finally` blocks run.
+    """
+
+    has_stopped = True
+    """False if the task still runs, in C code or because it does not let itself be stopped."""

@@ -1,0 +1,69 @@
+"""Why a task is being stopped, how far that has come, and what its future gets for it.
+
+Owns the words and errors of interrupts, timeouts and deadlines. It must not know workers or queues.
+"""
+
+from enum import Enum
+
+from interp_pool._interrupted import TaskInterrupted
+from interp_pool._task_options import TaskOptions
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from interp_pool._timer import Call
+
+
+GRACE = 0.25  # seconds a task has to stop before its worker is abandoned; pure Python takes 5 ms
+
+
+class Reason(Enum):
+    """Why a task is being stopped."""
+
+    INTERRUPT = "it was interrupted"
+    TIMEOUT = "its timeout has passed"
+    DEADLINE = "its deadline has passed"
+    TERMINATED = "its workers were terminated"
+
+
+NO_OPTIONS = TaskOptions()
+
+
+class Care:
+    """What a pool remembers of a task with options, or of one that is being stopped. Guarded by the pool's lock."""
+
+    __slots__ = ("alarm", "options", "reason", "stop_by", "was_asked")
+
+    def __init__(self, options: TaskOptions = NO_OPTIONS) -> None:
+        self.options = options
+        self.alarm: Call | None = None  # the next look at it
+        self.reason: Reason | None = None  # once it is being stopped
+        self.stop_by = 0.0  # on the monotonic clock: then its worker is abandoned
+        self.was_asked = False  # the worker that runs it was asked to stop it
+
+    def end(self) -> None:
+        """Look at the task no more: it has ended."""
+        if self.alarm is not None:
+            self.alarm.call_off()
+
+    def explain(self, name: str, error: BaseException) -> BaseException:
+        """Return what the future gets for an error that a worker reports: TimeoutError, if it was stopped for that."""
+        if not isinstance(error, TaskInterrupted) or self.reason not in (Reason.TIMEOUT, Reason.DEADLINE):
+            return error
+        timed_out = self._time_out(name, "was stopped")
+        timed_out.__cause__ = error
+        return timed_out
+
+    def error(self, name: str, what: str) -> BaseException:
+        """Return what the future gets of a task that was not started, or does not stop."""
+        if self.reason in (Reason.TIMEOUT, Reason.DEADLINE):
+            return self._time_out(name, what)
+        assert self.reason is not None
+        error = TaskInterrupted(f"{name} {what}: {self.reason.value}")
+        error.has_stopped = False
+        return error
+
+    def _time_out(self, name: str, what: str) -> TimeoutError:
+        options = self.options
+        if self.reason is Reason.TIMEOUT:
+            return TimeoutError(f"{name} {what}: it ran longer than its timeout of {options.timeout:g} s")
+        return TimeoutError(f"{name} {what}: it was not done by its deadline")
