@@ -26,7 +26,7 @@ from time import monotonic
 
 from interp_api import QueueError, SimpleQueue
 from interp_pool._dispatch import MOST_IN_FLIGHT
-from interp_pool._hooks import note_stuck
+from interp_pool._exit import note_stuck
 from interp_pool._ledger import release_if_held
 from interp_pool._lifecycle import PoolState, WorkerEvent, step_worker
 from interp_pool._settling import Settling
@@ -61,7 +61,12 @@ class Controlling(Settling):
 
         Returns:
             Whether the task has not ended yet; if it has not started, it is cancelled.
+
+        Raises:
+            ValueError: the future is not one of this pool.
         """
+        if future.pool not in (self, None):
+            raise ValueError(f"{future!r} is not a future of {self!r}")
         try:
             with self._lock:
                 item = self._find_item(future)

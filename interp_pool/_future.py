@@ -18,7 +18,7 @@ import threading
 from _thread import allocate_lock
 from collections import deque
 from concurrent.futures import Future, InvalidStateError
-from concurrent.futures._base import FINISHED, PENDING, RUNNING
+from concurrent.futures._base import CANCELLED_AND_NOTIFIED, FINISHED, PENDING, RUNNING
 from time import monotonic
 
 from interp_pool._interrupted import TaskInterrupted
@@ -352,6 +352,11 @@ class TaskFuture[T](Future[T]):
             if held:
                 condition.release()
 
+    @property
+    def pool(self) -> "InterpreterPool | None":
+        """The pool that brings the result, None once that is there."""
+        return self._pool
+
     def forget_pool(self) -> None:
         """Let the pool go: it has done with this future."""
         self.__dict__.pop("_pool", None)
@@ -449,6 +454,21 @@ def start(future: "TaskFuture[Any]") -> bool:
         return future.set_running_or_notify_cancel()
     except RuntimeError:
         return False
+
+
+def cancel_unwatched(future: "TaskFuture[Any]") -> bool:
+    """Cancel a pending future that nobody watches, and so nobody is to be told; return False if somebody does."""
+    try:
+        with _switch:
+            own = future.__dict__
+            if "_condition" in own or future._state != PENDING:  # pyright: ignore[reportPrivateUsage]  # as above
+                return False
+            own["_state"] = CANCELLED_AND_NOTIFIED
+            own.pop("_pool", None)
+            return True
+    except BaseException:
+        release_if_held(_switch)
+        raise
 
 
 def finish_quietly(future: "TaskFuture[Any]", result: object) -> bool:

@@ -10,6 +10,7 @@ import threading
 from weakref import WeakValueDictionary
 
 import interp_api
+from interp_pool._exit import end_without_the_stuck, forget_stuck, was_interrupted
 from interp_pool._timer import timer
 from interp_pool._warm import close_idle, reserve
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 _pools: "WeakValueDictionary[int, InterpreterPool]" = WeakValueDictionary()
 _next_pool = itertools.count().__next__
-_stuck: "dict[threading.Thread, str]" = {}  # abandoned workers; the name of the task
 _exiting = False
 
 
@@ -34,13 +34,6 @@ def all_pools() -> "list[InterpreterPool]":
     return [pool for reference in _pools.valuerefs() if (pool := reference()) is not None]
 
 
-def note_stuck(thread: threading.Thread, name: str) -> None:
-    """Remember a worker whose task does not stop, so that the exit need not wait for it."""
-    for other in [other for other in _stuck if not other.is_alive()]:
-        del _stuck[other]
-    _stuck[thread] = name
-
-
 def is_exiting() -> bool:
     """Return whether the interpreter has begun to exit."""
     return _exiting
@@ -52,11 +45,29 @@ def _at_exit() -> None:
     _exiting = True
     for pool in all_pools():
         pool.shutdown(wait=False)
+    if was_interrupted():
+        _stop_all_pools()
+    try:
+        _wait_for_pools()
+    except KeyboardInterrupt:
+        _stop_all_pools()
+        _wait_for_pools()
+        raise
+    finally:
+        timer.end()
+        interp_api.stop_tracing_at_exit()
+        reserve.end()
+        end_without_the_stuck()
+
+
+def _stop_all_pools() -> None:
+    for pool in all_pools():
+        pool.stop_at_once()
+
+
+def _wait_for_pools() -> None:
     for pool in all_pools():
         pool.shutdown()
-    timer.end()
-    interp_api.stop_tracing_at_exit()
-    reserve.end()
 
 
 def _before_fork() -> None:
@@ -75,7 +86,7 @@ def _after_fork_in_parent() -> None:
 def _after_fork_in_child() -> None:
     for pool in all_pools():
         pool.after_fork_in_child()
-    _stuck.clear()
+    forget_stuck()
     timer.after_fork_in_child()
     reserve.after_fork_in_child()
 

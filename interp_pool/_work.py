@@ -13,7 +13,7 @@ import interp_api
 from interp_api import InterpreterError
 from interp_pool._errors import BrokenInterpreterPool, ResultPicklingError, TaskPicklingError, WorkerLostError
 from interp_pool._failures import decode_failure
-from interp_pool._future import finish_quietly, start
+from interp_pool._future import cancel_unwatched, finish_quietly, start
 from interp_pool._messages import BATCH_DONE, BATCH_PART, DATA, RESULT, TASK_FAILED, TASK_UNREADABLE, VALUE
 
 TYPE_CHECKING = False
@@ -197,8 +197,9 @@ def cancel(item: WorkItem) -> None:
     if item.placed:
         return  # it has been, and is in the backlog because an exception struck just then
     try:
-        item.future.cancel()
-        item.future.set_running_or_notify_cancel()
+        if not cancel_unwatched(item.future):
+            item.future.cancel()
+            item.future.set_running_or_notify_cancel()
     finally:
         item.end()
 

@@ -63,6 +63,7 @@ ORDER = {
         "_future",
         "_reader",
         "_work",
+        "_exit",
         "_hooks",
         "_warm_up",
         "_dispatch",

@@ -72,6 +72,7 @@ class PoolOfWorkers(RuleBasedStateMachine):
         self.pool = PoolState.RUNNING
         self.most = count
         self.workers = {}
+        self.abandoned = set()  # which a pool does not wait for
         self.made = self.ends = self.tasks = 0
 
     def step_pool(self, event):
@@ -83,6 +84,8 @@ class PoolOfWorkers(RuleBasedStateMachine):
                 self.ends += len(self.active())
             elif instruction is Instruction.RELEASE_WORKERS:
                 self.workers.clear()
+            if instruction in (Instruction.RELEASE_WORKERS, Instruction.END_MANAGER):
+                self.abandoned.clear()
 
     def step_worker(self, number, event):
         self.workers[number], instructions = step_worker(self.workers[number], event)
@@ -93,6 +96,9 @@ class PoolOfWorkers(RuleBasedStateMachine):
                 self.tasks = max(0, self.tasks - 1)
             elif instruction is Instruction.FORGET_WORKER:
                 del self.workers[number]
+        if event is WorkerEvent.WORKER_ABANDONED:
+            self.abandoned.add(number)
+            assert self.workers.pop(number) is WorkerState.ABANDONED
         self.look()
 
     def look(self):
@@ -141,6 +147,14 @@ class PoolOfWorkers(RuleBasedStateMachine):
         number = data.draw(st.sampled_from(sorted(self.workers)))
         possible = [event for state, event in WORKER_TABLE if state is self.workers[number]]
         self.step_worker(number, data.draw(st.sampled_from(possible)))
+
+    @precondition(lambda self: self.abandoned)
+    @rule()
+    def return_worker(self):
+        number = self.abandoned.pop()
+        self.workers[number] = WorkerState.ABANDONED
+        self.step_worker(number, WorkerEvent.WORKER_RETURNED)
+        assert self.workers[number] is WorkerState.READY
 
     @precondition(lambda self: self.workers)
     @rule(data=st.data())
