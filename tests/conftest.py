@@ -81,6 +81,8 @@ def _kept_by_multiprocessing() -> set[object]:
 def _release_reserve() -> None:
     if pool := sys.modules.get("interp_pool"):
         pool.close_idle()
+    if module := sys.modules.get("interp_pool._timer"):
+        module.timer.pause()
 
 
 def _settle(before: Census) -> Census:

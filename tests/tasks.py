@@ -667,3 +667,109 @@ def damage_worker(how):
         sys.modules.clear()
     else:
         builtins.isinstance = None
+
+
+def spin(started):
+    """Run Python code for ever."""
+    started.put(current_id())
+    while True:
+        pass
+
+
+def spin_catching_exceptions(started):
+    started.put(None)
+    while True:
+        try:
+            while True:
+                pass
+        except Exception:
+            pass
+
+
+def spin_and_say_when_it_ends(started, ended):
+    try:
+        started.put(None)
+        while True:
+            pass
+    finally:
+        ended.put("finally")
+
+
+def spin_and_swallow(started):
+    from interp_pool import TaskInterrupted
+
+    try:
+        started.put(None)
+        while True:
+            pass
+    except TaskInterrupted:
+        return "swallowed"
+
+
+def spin_and_fail_instead(started):
+    from interp_pool import TaskInterrupted
+
+    try:
+        started.put(None)
+        while True:
+            pass
+    except TaskInterrupted:
+        raise ValueError("instead") from None
+
+
+def hold_in_finally(started, gate):
+    try:
+        started.put(None)
+        while True:
+            pass
+    finally:
+        gate.get(timeout=60)
+
+
+class SpinsWhenPickled:
+    """Keeps a worker busy when its result is pickled there, for as long as nobody stops it."""
+
+    def __init__(self, started):
+        self.started = started
+
+    def __reduce__(self):
+        self.started.put(None)
+        while True:
+            pass
+
+
+def make_spins_when_pickled(started):
+    return SpinsWhenPickled(started)
+
+
+def spin_while_unpickled(started):
+    started.put(None)
+    while True:
+        pass
+
+
+class SpinsWhenUnpickled:
+    """Keeps a worker busy when it is unpickled there."""
+
+    def __init__(self, started):
+        self.started = started
+
+    def __reduce__(self):
+        return spin_while_unpickled, (self.started,)
+
+
+def call_in_c(*functions):
+    """Call C functions one after the other; no exception can be raised between them."""
+    from operator import call
+
+    return [*map(call, functions)]
+
+
+def spin_on_three(started, item):
+    if item == 3:
+        spin(started)
+    return item
+
+
+def put_name(queue, name):
+    queue.put(name)

@@ -67,6 +67,13 @@ def gate(request):
 
 
 @pytest.fixture
+def started(request):
+    """A queue for tasks to tell that they run."""
+    yield create_queue()
+    del request.node.funcargs["started"]  # as above
+
+
+@pytest.fixture
 def executor(request):
     with InterpreterPoolExecutor(2) as made:
         yield made

@@ -1,0 +1,289 @@
+"""Stopping tasks that run: `interrupt()`, and that it never hits anything else."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+from concurrent.futures import CancelledError
+from functools import partial
+
+import pytest
+import tasks
+
+from interp_api import create_queue
+from interp_pool import InterpreterPool, InterpreterPoolExecutor, TaskInterrupted
+
+SHORT = 0.02  # seconds for tasks that do not stop; those that do get a minute
+LONG = 60.0
+
+
+@pytest.fixture
+def executor(request):
+    with InterpreterPoolExecutor(1) as made:
+        yield made
+        made._pool.check_invariants()
+    del request.node.funcargs["executor"]  # its queues end before the leak check looks
+
+
+@pytest.mark.parametrize("task", [tasks.spin, tasks.spin_catching_exceptions])
+def test_interrupt_ends_the_future_and_keeps_the_worker(executor, started, task):
+    worker = executor.submit(tasks.current_id).result(60)
+    future = executor.submit(task, started)
+    started.get(timeout=60)
+    assert future.interrupt(LONG)
+    with pytest.raises(TaskInterrupted) as info:
+        future.result(60)
+    assert info.value.has_stopped
+    assert executor.submit(tasks.current_id).result(60) == worker
+
+
+def test_interrupt_tells_where_the_task_was(executor, started):
+    future = executor.submit(tasks.spin, started)
+    started.get(timeout=60)
+    future.interrupt(LONG)
+    text = str(future.exception(60).__cause__)
+    assert "tasks.py" in text
+    assert "in spin" in text
+    assert "_worker_main" not in text
+
+
+def test_interrupt_runs_finally_blocks(executor, started):
+    ended = create_queue()
+    future = executor.submit(tasks.spin_and_say_when_it_ends, started, ended)
+    started.get(timeout=60)
+    assert future.interrupt(LONG)
+    assert ended.get(timeout=60) == "finally"
+
+
+def test_interrupt_that_the_task_swallows_leaves_it_its_result(executor, started):
+    future = executor.submit(tasks.spin_and_swallow, started)
+    started.get(timeout=60)
+    assert not future.interrupt(LONG)
+    assert future.result(60) == "swallowed"
+
+
+def test_interrupt_that_the_task_answers_with_another_error_shows_that(executor, started):
+    future = executor.submit(tasks.spin_and_fail_instead, started)
+    started.get(timeout=60)
+    assert not future.interrupt(LONG)
+    assert isinstance(future.exception(60), ValueError)
+
+
+@pytest.mark.parametrize("task", [tasks.make_spins_when_pickled, tasks.identity])
+def test_interrupt_while_the_task_is_pickled_or_unpickled(executor, started, task):
+    argument = started if task is tasks.make_spins_when_pickled else tasks.SpinsWhenUnpickled(started)
+    future = executor.submit(task, argument)
+    started.get(timeout=60)
+    assert future.interrupt(LONG)
+    assert isinstance(future.exception(60), TaskInterrupted)
+    assert executor.submit(tasks.identity, [1]).result(60) == [1]
+
+
+def test_interrupt_before_the_start_cancels(executor, gate):
+    (first,) = gate.hold(executor)
+    others = [executor.submit(tasks.identity, n) for n in range(20)]  # some sent to the worker, some in the backlog
+    assert [other.running() for other in others[:1]] == [True]
+    assert all(other.interrupt(LONG) for other in reversed(others[1:]))
+    assert others[0].interrupt(LONG)
+    assert all(other.cancelled() for other in others)
+    with pytest.raises(CancelledError):
+        others[0].result(60)
+    gate.open()
+    first.result(60)
+    assert executor.submit(tasks.identity, "next").result(60) == "next"
+
+
+def test_interrupt_leaves_the_other_tasks_that_wait_in_their_order(executor, gate):
+    gate.hold(executor)
+    order = create_queue()
+    views = [memoryview(bytearray(b"a")), None]
+    futures = [executor.submit(tasks.put_name, order, n) for n in range(6)]
+    shared = executor.submit(tasks.fill, views[0], 66)
+    assert futures[3].interrupt(LONG)
+    assert futures[0].interrupt(LONG)
+    gate.open()
+    shared.result(60)
+    assert [order.get_nowait() for _ in range(order.qsize())] == [1, 2, 4, 5]
+    assert bytes(views[0]) == b"B"
+
+
+def test_interrupt_of_a_finished_task_changes_nothing(executor):
+    future = executor.submit(tasks.identity, 1)
+    assert future.result(60) == 1
+    assert not future.interrupt()
+    assert future.result() == 1
+
+
+def test_interrupt_again_and_from_many_threads_strikes_once(executor, started):
+    ended = create_queue()
+    future = executor.submit(tasks.spin_and_say_when_it_ends, started, ended)
+    started.get(timeout=60)
+    answers = []
+    threads = [threading.Thread(target=lambda: answers.append(future.interrupt(LONG))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [True] * 8
+    assert future.interrupt(LONG)  # and after the end: it has stopped because of an earlier call
+    assert ended.qsize() == 1
+
+
+def test_interrupt_in_a_callback_does_not_wait(executor, started):
+    with InterpreterPoolExecutor(pool=executor._pool) as other:
+        running = create_queue()
+        answers = []
+        first = other.submit(tasks.identity, 1)
+        victim = other.submit(tasks.spin, started)
+        first.add_done_callback(lambda _: answers.append(victim.interrupt(LONG)))
+        assert isinstance(victim.exception(60), TaskInterrupted)
+        assert answers in ([False], [True])  # [True] where it had not begun
+        del running
+
+
+@pytest.mark.parametrize("wrong", [-1, float("nan"), "1", None])
+def test_interrupt_refuses_a_wrong_timeout_at_once(executor, wrong):
+    future = executor.submit(tasks.identity, 1)
+    with pytest.raises((TypeError, ValueError), match="timeout must be"):
+        future.interrupt(wrong)
+    assert future.result(60) == 1
+
+
+def test_interrupt_of_another_pools_future_is_refused(executor, gate):
+    (future,) = gate.hold(executor)
+    with InterpreterPool(1) as other, pytest.raises(ValueError, match="not a future of"):
+        other.interrupt(future, 1.0)
+    gate.open()
+
+
+# A task that does not stop.
+
+
+class Stuck:
+    """Tasks in C code, until they may go on."""
+
+    def __init__(self):
+        self._said, self._say = os.pipe()
+        self._wait, self._go = os.pipe()
+
+    def hold(self, executor):
+        """Submit a task that blocks in C; return its future once it does."""
+        return self.submit(executor, partial(os.read, self._wait, 1))
+
+    def submit(self, executor, function):
+        """Submit a task that calls a C function; return its future once it is about to, without a line of Python."""
+        future = executor.submit(tasks.call_in_c, partial(os.write, self._say, b"x"), function)
+        os.read(self._said, 1)
+        return future
+
+    def release(self, count=1):
+        os.write(self._go, b"x" * count)
+
+    def close(self):
+        for descriptor in (self._said, self._say, self._wait, self._go):
+            os.close(descriptor)
+
+
+@pytest.fixture
+def stuck():
+    stuck = Stuck()
+    yield stuck
+    stuck.close()
+
+
+def test_task_in_c_code_is_reported_and_its_worker_replaced_until_it_is_back(executor, stuck):
+    future = stuck.hold(executor)
+    assert not future.interrupt(SHORT)
+    error = future.exception(60)
+    assert isinstance(error, TaskInterrupted)
+    assert not error.has_stopped
+    assert "task call_in_c() does not stop" in str(error)
+    assert executor.submit(tasks.identity, 1).result(60) == 1  # there is another worker
+    executor._pool.check_invariants()
+    pool = executor._pool
+    stuck.release()  # it gets the exception now, and works again, so one of the two ends
+    with pool._changed:
+        assert pool._changed.wait_for(lambda: not pool._abandoned and len(pool._workers) == 1, 60)
+    assert executor.submit(tasks.identity, 2).result(60) == 2
+
+
+def test_task_that_keeps_the_interpreters_lock_is_reported_too(executor, stuck):
+    future = stuck.submit(executor, partial(sum, range(30_000_000)))
+    assert not future.interrupt(SHORT)
+    assert executor.submit(tasks.identity, 1).result(60) == 1
+
+
+def test_long_finally_counts_as_not_stopped(executor, started):
+    gate = create_queue()
+    future = executor.submit(tasks.hold_in_finally, started, gate)
+    started.get(timeout=60)
+    assert not future.interrupt(SHORT)
+    assert executor.submit(tasks.identity, 1).result(60) == 1
+    gate.put(None)
+
+
+def test_shutdown_does_not_wait_for_an_abandoned_worker(stuck):
+    executor = InterpreterPoolExecutor(1)
+    future = stuck.hold(executor)
+    threads = executor._threads
+    assert not future.interrupt(SHORT)
+    executor.shutdown()
+    assert executor._pool.is_closed
+    stuck.release()
+    for thread in threads:
+        thread.join()
+
+
+def test_abandoned_worker_that_comes_back_during_the_shutdown_ends(stuck):
+    executor = InterpreterPoolExecutor(1)
+    assert not stuck.hold(executor).interrupt(SHORT)
+    other = stuck.hold(executor)
+    executor.shutdown(wait=False)
+    stuck.release(2)
+    executor.shutdown()
+    assert other.done()
+
+
+def test_interpreter_of_an_abandoned_worker_is_not_used_again(stuck):
+    with InterpreterPoolExecutor(1) as executor:
+        (worker,) = [executor.submit(tasks.current_id).result(60)]
+        assert not stuck.hold(executor).interrupt(SHORT)
+        stuck.release()
+    with InterpreterPoolExecutor(2) as executor:
+        assert worker not in executor.map(tasks.current_id_of, range(20))
+
+
+# Races.
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_interrupts_at_random_moments_hit_nothing_else(seed):
+    choice = random.Random(seed)
+    with InterpreterPoolExecutor(2) as executor:
+        futures = {}
+        for n in range(600):
+            future = executor.submit(tasks.spend_then_make, choice.choice([0.0, 0.0, 2e-4]), n)
+            futures[future] = n
+            if choice.random() < 0.3:
+                future.interrupt(choice.choice([0.0, LONG]))
+            if choice.random() < 0.1:
+                choice.choice([*futures]).interrupt(0.0)
+        for future, n in futures.items():
+            try:
+                assert len(future.result(60)) == n
+            except (TaskInterrupted, CancelledError):
+                pass
+        executor._pool.check_invariants()
+        assert [executor.submit(tasks.identity, n).result(60) for n in range(50)] == [*range(50)]
+        assert not executor._pool._abandoned
+
+
+def test_interrupt_of_map_comes_in_its_place(started):
+    with InterpreterPoolExecutor(1) as executor:
+        results = executor.map(tasks.spin_on_three, [started] * 6, range(6), chunksize=2)
+        assert [next(results), next(results)] == [0, 1]
+        started.get(timeout=60)
+        executor._pool.stop_all(LONG)
+        with pytest.raises(TaskInterrupted):
+            next(results)
