@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from interp_pool._worker import Worker
 
 HASTY_GRACE = 0.05  # the same when the user waits for the prompt
+_NOT_SO_SOON = 5e-3  # seconds until another look at a task that has not begun
 _SOON = 1e-3  # seconds until another look at a task that is on its way into a worker or out of it
 
 
@@ -141,9 +142,20 @@ class Controlling(Settling):
         return f"runs in {worker.thread.name}", list(frames)
 
     def _carry_out_soon(self) -> None:
-        """Have the manager do what it owes; without one, there are no workers, and it is done here."""
-        if self._todo:
-            self.call_manager()
+        """Have the manager do what it owes; without one, which is to say without workers, do it here."""
+        owed: list[Callable[[], object]] = []
+        try:
+            with self._lock:
+                if self._manager is None:
+                    owed.extend(self._todo)
+                    self._todo.clear()
+                elif self._todo:
+                    self._call_manager()
+        except BaseException:
+            release_if_held(self._lock)
+            raise
+        for action in owed:
+            action()
 
     # Everything below is called with self._lock held, but for _on_alarm.
 
@@ -177,23 +189,36 @@ class Controlling(Settling):
         if care.reason is not None:
             self._go_on_stopping(item, care)
             return
-        now = monotonic()
-        dues: list[float] = []
-        options = care.options
-        if options.deadline is not None:
-            if now >= options.deadline:
-                self._begin_to_stop(item, Reason.DEADLINE, now + GRACE)
-                return
-            dues.append(options.deadline)
+        now, options = monotonic(), care.options
+        if options.deadline is not None and now >= options.deadline:
+            self._begin_to_stop(item, Reason.DEADLINE, now + GRACE)
+            return
+        due = options.deadline
         if options.timeout is not None and item.work_id is not None:
             worker = self._find_worker(item.work_id)
-            left = options.timeout if worker is None else options.timeout - worker.seconds_running
-            if left <= 0:
-                self._begin_to_stop(item, Reason.TIMEOUT, now + GRACE)
-                return
-            dues.append(now + max(left, _SOON))
-        if dues:
-            self._set_alarm(item, care, min(dues))
+            if worker is None:
+                left = max(options.timeout, _NOT_SO_SOON)
+            else:
+                left = options.timeout - worker.seconds_running
+                if left <= 0:
+                    self._begin_to_stop(item, Reason.TIMEOUT, now + GRACE)
+                    return
+            due = now + left if due is None else min(due, now + left)
+        if due is not None:
+            self._set_alarm(item, care, due)
+
+    def _watch(self, item: WorkItem) -> None:
+        """Have the timer look at a task with limits that was just taken, or sent to the workers."""
+        care = item.care
+        if care is None:
+            return
+        options = care.options
+        due = options.deadline
+        if options.timeout is not None and item.work_id is not None:
+            later = monotonic() + options.timeout
+            due = later if due is None else min(due, later)
+        if due is not None:
+            self._set_alarm(item, care, due)
 
     def _begin_to_stop(self, item: WorkItem, reason: Reason, stop_by: float) -> None:
         care = item.care

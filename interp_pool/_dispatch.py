@@ -89,8 +89,8 @@ class Dispatch:
         """Run the manager thread, which starts with the first worker."""
         raise NotImplementedError
 
-    def _look_at(self, item: WorkItem) -> None:
-        """Do what is due for a task with limits."""
+    def _watch(self, item: WorkItem) -> None:
+        """Have the timer look at a task with limits that was just taken, or sent to the workers."""
         raise NotImplementedError
 
     def _check_open(self) -> None:
@@ -119,7 +119,7 @@ class Dispatch:
         if care is not None:
             if care.options.priority and isinstance(self._backlog, deque):
                 self._backlog = PriorityBacklog(self._backlog)
-            self._look_at(item)
+            self._watch(item)
         self._backlog.append(item)
 
     def _send(self, item: WorkItem) -> None:
@@ -130,7 +130,7 @@ class Dispatch:
         if type(item.payload) is bytes:
             item.payload = b""  # the queue has it; a tuple may hold the only reference to shared memory
         if item.care is not None:
-            self._look_at(item)
+            self._watch(item)
 
     def _place(self, item: WorkItem) -> None:
         """Put a call item."""

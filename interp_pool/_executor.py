@@ -167,6 +167,9 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         future.is_interrupted_by_cancel = options.interrupt_on_cancel
         flags = 0 if options.timeout is None else TIMED
         item = WorkItem(future, fn, payload, self._ledger, flags, care=Care(options))
+        if options.deadline is not None and options.deadline <= monotonic():
+            self._check_open()
+            return _failed(Care(options, Reason.DEADLINE).error(item.name, "was not started"))
         if self._ledger is None:
             self._pool.submit(item)
         else:
@@ -401,7 +404,7 @@ def _check_size(name: str, value: object) -> None:
         raise ValueError(f"{name} must be None or > 0, got {value}")
 
 
-def _failed(error: TaskPicklingError) -> "Future[Any]":
+def _failed(error: BaseException) -> "Future[Any]":
     future: TaskFuture[Any] = TaskFuture()
     start_new(future)
     future.set_exception(error)

@@ -33,10 +33,10 @@ class Care:
 
     __slots__ = ("alarm", "options", "reason", "stop_by", "was_asked")
 
-    def __init__(self, options: TaskOptions = NO_OPTIONS) -> None:
+    def __init__(self, options: TaskOptions = NO_OPTIONS, reason: Reason | None = None) -> None:
         self.options = options
         self.alarm: Call | None = None  # the next look at it
-        self.reason: Reason | None = None  # once it is being stopped
+        self.reason = reason  # once it is being stopped
         self.stop_by = 0.0  # on the monotonic clock: then its worker is abandoned
         self.was_asked = False  # the worker that runs it was asked to stop it
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 class TaskOptions:
     """The options of a task, checked. `is_plain` tells that they ask for nothing."""
 
-    __slots__ = ("deadline", "interrupt_on_cancel", "name", "priority", "timeout")
+    __slots__ = ("timeout", "deadline", "priority", "name", "interrupt_on_cancel")  # noqa: RUF023  # as in the signature
 
     def __init__(
         self,

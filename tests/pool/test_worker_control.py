@@ -1,0 +1,181 @@
+"""The protocol of `_worker_control`, with each order of its steps forced: the worker's loop in a thread, here."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import tasks
+
+from interp_api import SimpleQueue, decode, encode_call
+from interp_pool import TaskInterrupted, _worker_control, _worker_main
+from interp_pool._failures import decode_failure
+from interp_pool._messages import CONTROL_INTERRUPT, DATA, TASK_FAILED, VALUE, WORKER_LEAVING
+
+
+class PausedAtC2(_worker_control.Control):
+    """A control whose own thread stops when it has found the task at C2, or before it looks."""
+
+    pauses_after = True
+
+    def __init__(self, queue_id):
+        self.reached, self.go = threading.Event(), threading.Event()
+        self.looks = 0
+        super().__init__(queue_id)
+
+    @property
+    def task(self):
+        is_other = threading.get_ident() != self._thread_id
+        if is_other:
+            self.looks += 1
+        if is_other and self.looks == 2 and not self.pauses_after:
+            self._pause()
+        found = self._task
+        if is_other and self.looks == 2 and self.pauses_after:
+            self._pause()
+        return found
+
+    @task.setter
+    def task(self, work_id):
+        self._task = work_id
+
+    def _pause(self):
+        self.reached.set()
+        assert self.go.wait(60)
+
+
+class PausedBeforeC2(PausedAtC2):
+    pauses_after = False
+
+
+class Loop:
+    """A worker's loop with its control thread in this interpreter."""
+
+    def __init__(self, kind=_worker_control.Control):
+        self.calls, self.results, self.messages = SimpleQueue(), SimpleQueue(), SimpleQueue()
+        self.board = memoryview(bytearray(16)).cast("q")
+        self._made = threading.Event()
+        self._kind = kind
+        self.thread = threading.Thread(target=self._run)
+        self.thread.start()
+        assert self._made.wait(60)
+
+    def _run(self):
+        self.control = self._kind(self.messages.id)
+        self._made.set()
+        try:
+            self.is_fit = _worker_main._serve_calls(self.calls, self.results, self.control, self.board, 7, 0)
+        finally:
+            self.control.end()
+
+    def send(self, work_id, function, *args):
+        self.calls.put((work_id, encode_call(function, args, {})))
+
+    def interrupt(self, work_id):
+        self.messages.put((CONTROL_INTERRUPT, work_id))
+
+    def result(self):
+        """Return (work id, result or exception) of the next result item."""
+        kind, work_id, body, _ = self.results.get(60)
+        if kind == VALUE:
+            return work_id, body
+        if kind == DATA:
+            return work_id, decode(body)
+        assert kind == TASK_FAILED
+        return work_id, decode_failure(body)
+
+    def end(self):
+        self.calls.put(None)
+        assert self.results.get(60) == (WORKER_LEAVING, 7, True, 0.0)
+        self.thread.join()
+        assert self.is_fit
+
+
+@pytest.fixture
+def loop(request):
+    kind = getattr(request, "param", _worker_control.Control)
+    loop = Loop(kind)
+    yield loop
+    loop.end()
+    assert loop.control.task == loop.control.struck == 0
+    del request.node.funcargs["loop"]  # its queues end before the leak check looks
+
+
+@pytest.mark.parametrize("loop", [PausedAtC2, PausedBeforeC2], indirect=True)
+def test_task_that_ends_while_the_control_thread_is_about_to_strike(loop, monkeypatch):
+    ended = threading.Event()
+    runs = threading.Event()
+
+    def first():
+        runs.set()
+        return ended.wait(60)
+
+    functions = {1: first, 2: lambda: max(n for n in range(2000))}
+    monkeypatch.setattr(_worker_main, "_unpickled", lambda payload: (functions[payload], (), {}))
+    loop.calls.put((1, 1))
+    assert runs.wait(60)
+    loop.interrupt(1)
+    assert loop.control.reached.wait(60)  # between C1 and its strike, with the lock
+    loop.calls.put((2, 2))
+    ended.set()  # the task ends, and the loop waits for the lock at L4
+    while loop.control._task:
+        pass
+    loop.control.go.set()
+    assert loop.result() == (1, True)
+    assert loop.result() == (2, 1999)
+
+
+def test_task_is_struck_and_the_next_one_is_not(loop, monkeypatch):
+    runs = threading.Event()
+
+    def spin():
+        runs.set()
+        while True:
+            pass
+
+    functions = {1: spin, 2: lambda: max(n for n in range(2000))}
+    monkeypatch.setattr(_worker_main, "_unpickled", lambda payload: (functions[payload], (), {}))
+    loop.calls.put((1, 1))
+    loop.calls.put((2, 2))
+    assert runs.wait(60)
+    assert loop.board[0] == 1
+    loop.interrupt(1)
+    work_id, error = loop.result()
+    assert (work_id, type(error)) == (1, TaskInterrupted)
+    assert loop.result() == (2, 1999)
+
+
+def test_interrupt_of_another_task_strikes_nobody(loop):
+    loop.interrupt(2)
+    loop.send(1, tasks.identity, 5)
+    assert loop.result() == (1, 5)
+
+
+def test_exception_struck_outside_of_the_tasks_function_is_still_its_outcome(loop, monkeypatch):
+    def struck(*_):
+        raise TaskInterrupted
+
+    monkeypatch.setattr(_worker_main, "_encode_result", struck)
+    loop.send(1, tasks.identity, 5)
+    work_id, error = loop.result()
+    assert (work_id, type(error)) == (1, TaskInterrupted)
+
+
+def test_exception_that_is_still_to_come_after_the_task_is_taken_back(loop, monkeypatch):
+    """At L4 the exception may have been asked for and not been raised."""
+    cleared = []
+    raise_in_thread = _worker_control.raise_in_thread
+    monkeypatch.setattr(
+        _worker_control,
+        "raise_in_thread",
+        lambda thread_id, exception: (cleared.append(exception), raise_in_thread(thread_id, exception)),
+    )
+
+    def strike(*_):
+        loop.control.struck = 1
+        return (VALUE, 1, "done", 0.0)
+
+    monkeypatch.setattr(_worker_main, "_run", strike)
+    loop.send(1, tasks.identity, 5)
+    assert loop.result() == (1, "done")
+    assert cleared == [None]
