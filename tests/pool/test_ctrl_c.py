@@ -1,0 +1,169 @@
+"""Ctrl-C: running tasks are interrupted, waiting ones cancelled, and the process ends as one does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+if sys.platform == "win32":
+    pytest.skip("there is no way to press Ctrl-C for a child here", allow_module_level=True)
+
+HEAD = """
+import concurrent.futures, os, sys, threading, time
+sys.path.append({tests!r})
+import tasks
+from interp_api import create_queue
+from interp_pool import InterpreterPool, InterpreterPoolExecutor, TaskInterrupted
+
+def ready():
+    os.write(1, b"ready\\n")
+
+if __name__ == "__main__":
+    started = create_queue()
+    executor = InterpreterPoolExecutor(2)
+    def hold(view=executor):
+        futures = [view.submit(tasks.spin, started) for _ in range(20)]
+        started.get(), started.get()
+        return futures
+    def stick(**options):
+        future = executor.options(**options).submit(time.sleep, 3600)
+        while " runs in " not in future.where():
+            pass
+        return future
+"""
+PLACES = {
+    "in result": "with executor: futures = hold(); ready(); futures[0].result()",
+    "in result of a waiting one": "with executor: futures = hold(); ready(); futures[-1].result()",
+    "in map": "with executor:\n  r = executor.map(tasks.spin, [started] * 20); started.get(); ready(); list(r)",
+    "in the end of the block": "with executor: hold(); ready()",
+    "in the block": "with executor: hold(); ready(); threading.Event().wait()",
+    "in shutdown": "hold(); ready(); executor.shutdown()",
+    "without shutdown": "futures = hold(); ready(); futures[0].result()",
+    "in wait": "with executor: futures = hold(); ready(); concurrent.futures.wait(futures)",
+    "in as_completed": "with executor: f = hold(); ready(); list(concurrent.futures.as_completed(f))",
+    "on a shared pool": "ex = InterpreterPoolExecutor(pool=InterpreterPool(2)); f = hold(ex); ready(); ex.shutdown()",
+    "elsewhere": "hold(); ready(); threading.Event().wait()",
+}
+
+
+def start(body, tmp_path, stdin=subprocess.DEVNULL, **options):
+    script = tmp_path / "script.py"
+    lines = HEAD.format(tests=str(Path(__file__).parents[1])) + "".join(f"    {line}\n" for line in body.split("\n"))
+    script.write_text(lines, encoding="utf-8")
+    return subprocess.Popen(
+        [sys.executable, "-P", "-X", "dev", script],
+        stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options,
+    )  # fmt: skip
+
+
+def interrupt(process):
+    """Press Ctrl-C once the script is ready; return its status, output and errors."""
+    assert process.stdout.readline() == "ready\n", process.communicate(timeout=60)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    return process.returncode, output, errors
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_ctrl_c_ends_the_program_with_one_traceback(tmp_path, place):
+    status, output, errors = interrupt(start(PLACES[place], tmp_path))
+    assert status == -signal.SIGINT, errors
+    assert output == ""
+    assert errors.count("Traceback") == 1, errors
+    assert errors.rstrip().endswith("KeyboardInterrupt"), errors
+
+
+def test_ctrl_c_while_the_exit_waits_for_tasks(tmp_path):
+    _, _, errors = interrupt(start("hold(); ready()", tmp_path))
+    assert errors.count("Traceback") == 1, errors
+    assert "KeyboardInterrupt" in errors
+
+
+def test_ctrl_c_with_a_task_in_c_code_names_it(tmp_path):
+    body = "future = stick(); executor.submit(tasks.spin, started); started.get(); ready(); future.result()"
+    status, _, errors = interrupt(start(body, tmp_path))
+    assert status == -signal.SIGINT, errors
+    assert errors.rstrip().endswith("the process ends although task sleep() does not stop")
+    assert errors.count("Traceback") == 1
+
+
+def test_program_that_catches_ctrl_c_goes_on_with_the_pool(tmp_path):
+    status, output, errors = interrupt(start("""
+futures = hold()
+ready()
+try:
+  futures[0].result()
+except KeyboardInterrupt:
+  print(type(futures[0].exception()).__name__, futures[-1].cancelled(), executor.submit(abs, -1).result())
+executor.shutdown()
+""", tmp_path))  # fmt: skip
+    assert (status, output, errors) == (0, "TaskInterrupted True 1\n", "")
+
+
+def test_keyboard_interrupt_of_a_task_stops_nobody_else(executor, gate):
+    import tasks
+
+    (other,) = gate.hold(executor)
+    failed = executor.submit(tasks.fail, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        failed.result(60)
+    assert other.running()
+    gate.open()
+    other.result(60)
+
+
+def test_ctrl_c_at_a_terminal(tmp_path):
+    """A real terminal sends the signal to the whole group of the process."""
+    import pty
+
+    master, slave = pty.openpty()
+    process = start(PLACES["in result"], tmp_path, stdin=slave, start_new_session=True, preexec_fn=_own_terminal)
+    os.close(slave)
+    assert process.stdout.readline() == "ready\n"
+    os.write(master, b"\x03")
+    _, errors = process.communicate(timeout=60)
+    os.close(master)
+    assert process.returncode == -signal.SIGINT
+    assert errors.count("Traceback") == 1, errors
+
+
+def _own_terminal():
+    import fcntl
+    import termios
+
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+# The end of a process with a task that does not stop, without Ctrl-C.
+
+
+def test_exit_with_an_abandoned_worker_is_bounded_and_says_so(tmp_path):
+    process = start("""
+stick(name="the stuck one").interrupt(0.01)
+import atexit
+atexit.register(print, "at exit")
+print("end")
+""", tmp_path)  # fmt: skip
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert output == "end\nat exit\n"
+    assert errors == "the process ends although task 'the stuck one' does not stop\n"
+
+
+def test_exit_waits_for_a_task_that_nobody_stopped(tmp_path):
+    body = "executor.submit(tasks.spend, 0.3).add_done_callback(lambda f: ready()); executor.shutdown(False)"
+    process = start(body, tmp_path)
+    output, errors = process.communicate(timeout=60)
+    assert (process.returncode, output, errors) == (0, "ready\n", "")
+
+
+def test_exit_after_an_error_with_an_abandoned_worker_keeps_its_status(tmp_path):
+    process = start("stick().interrupt(0.01); 1 / 0", tmp_path)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "ZeroDivisionError" in errors
