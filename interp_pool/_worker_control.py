@@ -29,13 +29,12 @@ import _thread
 import sys
 
 from interp_api import SimpleQueue
-from interp_pool._async_exc import raise_in_thread
 from interp_pool._interrupted import TaskInterrupted
 from interp_pool._messages import CONTROL_INTERRUPT, CONTROL_WHERE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import FrameType
+    from types import CodeType, FrameType
     from typing import Any
 
 _HASTE = 1e-4  # seconds this thread waits for a running task to give way, instead of 5 ms, once it has something to do
@@ -44,16 +43,22 @@ _HASTE = 1e-4  # seconds this thread waits for a running task to give way, inste
 class Control:
     """What the thread of the tasks and the control thread of one worker share."""
 
-    __slots__ = ("_lock", "_queue", "_thread", "_thread_id", "struck", "task")
+    __slots__ = ("_lock", "_loop", "_queue", "_thread", "_thread_id", "struck", "task")
 
-    def __init__(self, queue_id: int) -> None:
-        """Start the control thread of the worker whose tasks run in this thread."""
+    def __init__(self, queue_id: int, loop: "CodeType") -> None:
+        """Start the control thread of the worker whose tasks run in this thread.
+
+        Args:
+            queue_id: SimpleQueue of the messages to it.
+            loop: the code that this thread runs its tasks in, by which it is found among the others.
+        """
         self.task = 0
         """The work id of the task that can be struck, 0 if there is none."""
         self.struck = 0
         """The work id of a task that was perhaps struck, until that is cleared up."""
         self._lock = _thread.RLock()  # for release_if_held in `clear_up`
         self._queue = SimpleQueue(queue_id)
+        self._loop = loop
         self._thread_id = _thread.get_ident()
         self._thread = _start_thread(self._serve)
 
@@ -65,6 +70,8 @@ class Control:
     def clear_up(self) -> None:
         """Make sure that nothing strikes any more: L4, with its own interruptions. After L3 only."""
         try:
+            from interp_pool._thread_state import raise_in_thread
+
             with self._lock:
                 raise_in_thread(self._thread_id, None)
         except TaskInterrupted:
@@ -92,19 +99,33 @@ class Control:
     def _interrupt(self, work_id: int) -> None:
         if self.task != work_id:
             return
+        from interp_pool._thread_state import raise_in_thread
+
         with self._lock:
             self.struck = work_id  # C1
             if self.task == work_id:  # C2
                 raise_in_thread(self._thread_id, TaskInterrupted)
 
     def _tell_where(self, work_id: int, reply_id: int) -> None:
-        frame: FrameType | None = sys._current_frames().get(self._thread_id)  # pyright: ignore[reportPrivateUsage]
+        from interp_pool._thread_state import innermost_frames
+
+        places: list[tuple[str, int, str]] | None = None
+        for frame in innermost_frames():
+            chain = _chain(frame)
+            if self._loop in [each.f_code for each in chain]:
+                places = [(each.f_code.co_filename, each.f_lineno or 0, each.f_code.co_name) for each in chain]
         is_there = self.task == work_id
-        frames: list[tuple[str, int, str]] = []
-        while frame is not None:
-            frames.append((frame.f_code.co_filename, frame.f_lineno or 0, frame.f_code.co_qualname))
-            frame = frame.f_back
-        SimpleQueue(reply_id).put(tuple(reversed(frames)) if is_there and self.task == work_id else None)
+        SimpleQueue(reply_id).put(tuple(places) if is_there and places is not None else None)
+
+
+def _chain(frame: "FrameType | None") -> "list[FrameType]":
+    """Return a frame and all its callers, the outermost first."""
+    chain: list[FrameType] = []
+    while frame is not None:
+        chain.append(frame)
+        frame = frame.f_back
+    chain.reverse()
+    return chain
 
 
 def _start_thread(function: "Any") -> "Any":

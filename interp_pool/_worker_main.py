@@ -67,7 +67,7 @@ def serve(setup_id: int, results_id: int, calls_id: int, control_id: int) -> Non
     setup: Setup = SimpleQueue(setup_id).get_nowait()  # type: ignore[assignment]  # what _worker put
     if _prepare(setup, results):
         was_fit, _is_fit = _is_fit, False  # until the loop has ended well
-        control = Control(control_id)
+        control = Control(control_id, _serve_calls.__code__)
         try:
             board: Any = setup[6]
             is_fit = _serve_calls(SimpleQueue(calls_id), results, control, board.cast("q"), setup[0], setup[5])

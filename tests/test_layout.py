@@ -50,7 +50,7 @@ ORDER = {
         "_messages",
         "_places",
         "_failures",
-        "_async_exc",
+        "_thread_state",
         "_worker_control",
         "_worker_main",
         "_options",

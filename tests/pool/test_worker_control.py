@@ -8,7 +8,7 @@ import pytest
 import tasks
 
 from interp_api import SimpleQueue, decode, encode_call
-from interp_pool import TaskInterrupted, _worker_control, _worker_main
+from interp_pool import TaskInterrupted, _thread_state, _worker_control, _worker_main
 from interp_pool._failures import decode_failure
 from interp_pool._messages import CONTROL_INTERRUPT, DATA, TASK_FAILED, VALUE, WORKER_LEAVING
 
@@ -18,10 +18,10 @@ class PausedAtC2(_worker_control.Control):
 
     pauses_after = True
 
-    def __init__(self, queue_id):
+    def __init__(self, queue_id, loop):
         self.reached, self.go = threading.Event(), threading.Event()
         self.looks = 0
-        super().__init__(queue_id)
+        super().__init__(queue_id, loop)
 
     @property
     def task(self):
@@ -61,7 +61,7 @@ class Loop:
         assert self._made.wait(60)
 
     def _run(self):
-        self.control = self._kind(self.messages.id)
+        self.control = self._kind(self.messages.id, _worker_main._serve_calls.__code__)
         self._made.set()
         try:
             self.is_fit = _worker_main._serve_calls(self.calls, self.results, self.control, self.board, 7, 0)
@@ -164,9 +164,9 @@ def test_exception_struck_outside_of_the_tasks_function_is_still_its_outcome(loo
 def test_exception_that_is_still_to_come_after_the_task_is_taken_back(loop, monkeypatch):
     """At L4 the exception may have been asked for and not been raised."""
     cleared = []
-    raise_in_thread = _worker_control.raise_in_thread
+    raise_in_thread = _thread_state.raise_in_thread
     monkeypatch.setattr(
-        _worker_control,
+        _thread_state,
         "raise_in_thread",
         lambda thread_id, exception: (cleared.append(exception), raise_in_thread(thread_id, exception)),
     )

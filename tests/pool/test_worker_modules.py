@@ -9,7 +9,7 @@ import tasks
 from interp_pool import InterpreterPoolExecutor
 
 COSTLY = {"concurrent.futures", "logging", "dataclasses", "traceback", "typing", "pickle", "asyncio", "re"}
-OURS = {"_async_exc", "_failures", "_interrupted", "_messages", "_worker_control", "_worker_main"}
+OURS = {"_failures", "_interrupted", "_messages", "_worker_control", "_worker_main"}
 
 
 def test_started_worker_has_imported_nothing_costly():
