@@ -163,8 +163,8 @@ def _encode(obj: object, share: bool, head: bytes | None) -> "Payload":
                 return payload
         return _encode_carefully(obj, share, head)
     except Exception:
-        payload = _encode_views(tools, obj, own.refs, head) if share and head is not None else None
-        return _encode_carefully(obj, share, head) if payload is None else payload
+        encoded = _encode_views(tools, obj, own.refs, head) if share and head is not None else None
+        return _encode_carefully(obj, share, head) if encoded is None else encoded
     finally:
         own.refs = outer
         tools.forget()

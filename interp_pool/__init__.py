@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from interp_pool._executor import InterpreterPoolExecutor as InterpreterPoolExecutor
     from interp_pool._interrupted import TaskInterrupted as TaskInterrupted
     from interp_pool._pool import InterpreterPool as InterpreterPool
+    from interp_pool._statistics import Statistics as Statistics
     from interp_pool._warm import close_idle as close_idle
     from interp_pool._warm_up import warm_up as warm_up
 
@@ -20,6 +21,7 @@ _MODULES = {
     "_executor": "InterpreterPoolExecutor",
     "_interrupted": "TaskInterrupted",
     "_pool": "InterpreterPool",
+    "_statistics": "Statistics",
     "_warm": "close_idle",
     "_warm_up": "warm_up",
 }

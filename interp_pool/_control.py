@@ -229,6 +229,8 @@ class Controlling(Settling):
             self._go_on_stopping(item, care)
             return
         care.reason, care.stop_by = reason, stop_by
+        if reason.is_timeout:
+            self._timeouts += 1
         if item.work_id is None:
             if item not in self._backlog:
                 return  # the pool broke just now
@@ -242,7 +244,7 @@ class Controlling(Settling):
             self._go_on_stopping(item, care)
 
     def _end_unstarted(self, item: WorkItem, reason: Reason) -> "Callable[[], None]":
-        if reason in (Reason.TIMEOUT, Reason.DEADLINE):
+        if reason.is_timeout:
             return partial(fail_stopped, item, "was not started")
         return partial(cancel if item.work_id is None else call_off, item)
 
@@ -261,13 +263,16 @@ class Controlling(Settling):
         worker = self._find_worker(work_id)
         if worker is None:
             self._set_alarm(item, care, now + _SOON)  # P4
-        elif now >= care.stop_by:
-            self._abandon(worker, item)  # P5
-        else:
-            if not care.was_asked:
-                care.was_asked = True
-                worker.interrupt(work_id)  # P3
+            return
+        if not care.was_asked:
+            care.was_asked = True
+            if care.reason is not None and not care.reason.is_timeout:
+                self._interrupts += 1
+            worker.interrupt(work_id)  # P3
+        if now < care.stop_by:
             self._set_alarm(item, care, care.stop_by)
+        else:
+            self._abandon(worker, item)  # P5
 
     def _recall(self, item: WorkItem) -> bool:
         """Take a call item out of the calls queue; return False if it is not there any more."""
@@ -291,6 +296,8 @@ class Controlling(Settling):
         worker.is_dirty = True
         worker.state, _ = step_worker(worker.state, WorkerEvent.WORKER_ABANDONED)  # which says: COUNT_OUT
         self._active -= 1
+        self._abandonings += 1
+        self._vacancies += 1
         del self._workers[worker.number]
         note_stuck(worker.thread, item.name)
         self._abandoned[item.work_id] = worker

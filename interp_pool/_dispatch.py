@@ -20,7 +20,7 @@ from interp_pool._hooks import is_exiting
 from interp_pool._lifecycle import Instruction, PoolEvent, PoolState, WorkerState, step_pool
 from interp_pool._messages import POOL_CALLED
 from interp_pool._reader import ResultReader
-from interp_pool._work import WorkItem, describe, fail_broken
+from interp_pool._work import WorkItem, describe, fail_broken, payload_size
 from interp_pool._worker import Worker
 
 TYPE_CHECKING = False
@@ -43,6 +43,7 @@ class Dispatch:
 
     def __init__(self, options: "PoolOptions") -> None:
         self._options = options
+        self._max_workers, self._min_workers = options.max_workers, options.min_workers  # guarded by self._lock
         self._lock = threading.RLock()  # for release_if_held(); taken once at a time
         self._changed = threading.Condition(self._lock)  # workers came or went, or the state changed
         self._state = PoolState.RUNNING  # guarded by self._lock
@@ -50,11 +51,11 @@ class Dispatch:
         self._in_flight: dict[int, WorkItem] = {}  # guarded by self._lock
         self._workers: dict[int, Worker] = {}  # guarded by self._lock
         self._abandoned: dict[int, Worker] = {}  # by the task that does not stop; guarded by self._lock
-        self._active = 0  # workers that take call items or soon will; guarded by self._lock
+        self._active: int = 0  # workers that take call items or soon will; guarded by self._lock
         # Each takes a worker's place; whether it was given. Guarded by self._lock.
         self._leases: dict[object, bool] = {}
         self._promises: set[MapRun] = set()  # guarded by self._lock
-        self._ends = 0  # in the calls queue; guarded by self._lock
+        self._ends: int = 0  # in the calls queue; guarded by self._lock
         self._seconds_per_task: float | None = None  # moving average; guarded by self._lock
         self._broken: BaseException | str | None = None  # guarded by self._lock
         self._manager: threading.Thread | None = None  # guarded by self._lock
@@ -64,7 +65,16 @@ class Dispatch:
         self._litter: list[WorkItem] = []  # done; they may end objects of the user's, but not under the lock
         self._is_pausing = False  # for a fork; guarded by self._lock
         self._is_forgotten = False  # set without the lock, see forget()
-        self._next_work_id = itertools.count(1).__next__
+        # What happened so far; guarded by self._lock.
+        self._last_work_id: int = 0
+        self._received: int = 0
+        self._bytes_sent: int = 0
+        self._bytes_received: int = 0
+        self._interrupts: int = 0
+        self._timeouts: int = 0
+        self._abandonings: int = 0
+        self._restarts: int = 0
+        self._vacancies: int = 0  # workers that are to be replaced
         self._next_worker = itertools.count().__next__
         self._calls, self._results = SimpleQueue(), SimpleQueue()
         self._reader = ResultReader(self._results)
@@ -74,7 +84,7 @@ class Dispatch:
     @property
     def max_workers(self) -> int:
         """Most interpreters at a time."""
-        return self._options.max_workers
+        return self._max_workers
 
     @property
     def thread_name_prefix(self) -> str:
@@ -124,11 +134,16 @@ class Dispatch:
 
     def _send(self, item: WorkItem) -> None:
         if item.work_id is None:
-            item.work_id = self._next_work_id()
+            self._last_work_id += 1
+            item.work_id = self._last_work_id
         self._in_flight[item.work_id] = item
         self._place(item)
-        if type(item.payload) is bytes:
+        payload = item.payload
+        if type(payload) is bytes:
+            self._bytes_sent += len(payload)
             item.payload = b""  # the queue has it; a tuple may hold the only reference to shared memory
+        else:
+            self._bytes_sent += payload_size(payload)
         if item.care is not None:
             self._watch(item)
 
@@ -169,14 +184,18 @@ class Dispatch:
         """Make the workers that there is work for; the manager starts them."""
         if self._is_pausing:
             return
-        room = self.max_workers - len(self._leases)
-        wanted = min(room, len(self._in_flight) + len(self._backlog))
+        room = self._max_workers - len(self._leases)
+        least = self._min_workers if self._state is PoolState.RUNNING else 0
+        wanted = min(room, max(least, len(self._in_flight) + len(self._backlog)))
         if self._active >= wanted or len(self._workers) >= room:
             return
         while self._active < wanted and len(self._workers) < room:
             number = self._next_worker()
             self._workers[number] = Worker(number, self._options, self._calls, self._results)
             self._active += 1
+            if self._vacancies:
+                self._vacancies -= 1
+                self._restarts += 1
         self._set_window()
         if self._manager is None:
             self._manager = threading.Thread(target=self._manage, name=f"{self.thread_name_prefix}_manager")

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from typing import Any, TypedDict, Unpack
 
     from interp_pool._messages import Payload
+    from interp_pool._options import WhenFull
+    from interp_pool._statistics import Statistics
 
     class Options(TypedDict, total=False):
         """What `options` takes."""
@@ -63,6 +65,9 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         max_tasks_per_child: int | None = None,
         reuse: bool = True,
         idle_timeout: float | None = DEFAULT_IDLE_TIMEOUT,
+        min_workers: int = 0,
+        max_backlog: int | None = None,
+        when_full: "WhenFull" = "block",
         pool: InterpreterPool | None = None,
     ) -> None:
         """Make an executor; workers start when there is work for them.
@@ -75,7 +80,13 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
             mp_context: accepted, and without effect, so that a call of ProcessPoolExecutor needs no change.
             max_tasks_per_child: a worker gets a new interpreter after so many tasks; None means never.
             reuse: whether interpreters that other executors left warm are used, and left warm at the end.
-            idle_timeout: seconds they are kept then; None means for ever.
+            idle_timeout: seconds without a new task after which workers that have nothing to do end, and seconds their
+                interpreters, and those of the executor at its end, are kept for other executors then; None means for
+                ever.
+            min_workers: workers that start at once and stay.
+            max_backlog: most tasks that wait without having been sent to a worker, a few milliseconds of work ahead;
+                None means no limit. Batches of `map` do not count: there are few of them.
+            when_full: whether `submit` then blocks until there is room, or raises QueueFull.
             pool: run the tasks in this pool instead of one of the executor's own; then none of the arguments above that
                 describe workers may be given, and shutting the executor down leaves the pool open.
 
@@ -94,12 +105,15 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
                 max_tasks_per_child=max_tasks_per_child,
                 reuse=reuse,
                 idle_timeout=idle_timeout,
+                min_workers=min_workers,
+                max_backlog=max_backlog,
+                when_full=when_full,
             )
         else:
             _check_pool(pool)
-            given = (max_workers, initializer, max_tasks_per_child)
+            given = (max_workers, initializer, max_tasks_per_child, max_backlog)
             differing = thread_name_prefix or initargs or not reuse or idle_timeout != DEFAULT_IDLE_TIMEOUT
-            if any(value is not None for value in given) or differing:
+            if any(value is not None for value in given) or differing or min_workers or when_full != "block":
                 raise TypeError("pool cannot be combined with arguments that describe workers: give them to the pool")
             self._pool = pool
         self._ledger = None if pool is None else Ledger()
@@ -142,6 +156,9 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         Raises:
             BrokenInterpreterPool: the initializer failed.
             RuntimeError: the executor is shut down, or the interpreter is exiting.
+            QueueFull: `max_backlog` tasks wait, and `when_full` says to raise.
+
+        Blocks: while `max_backlog` tasks wait, unless `when_full` says to raise.
         """
         try:
             payload = interp_api.encode_call(fn, args, kwargs)
@@ -323,6 +340,14 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         self._check_open()
         run = MapRun(self._pool, self._ledger, _encode_batch, fn, iterables, chunksize, buffersize, options)
         return run.results(end, keeps=None if buffersize is None else self)
+
+    def statistics(self) -> "Statistics":
+        """Return a snapshot of the counts of the executor's pool: workers and tasks by state, messages, bytes."""
+        return self._pool.statistics()
+
+    def resize(self, max_workers: int | None = None, *, min_workers: int | None = None) -> None:
+        """Change how many workers there may be, and how many stay. See `InterpreterPool.resize`."""
+        self._pool.resize(max_workers, min_workers=min_workers)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Refuse further tasks; those that were submitted are still done.

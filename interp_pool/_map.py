@@ -29,7 +29,7 @@ from interp_pool._future import BatchFuture
 from interp_pool._ledger import release_if_held
 from interp_pool._messages import BATCH, SINGLE, TIMED
 from interp_pool._stopping import NO_OPTIONS, Care
-from interp_pool._work import WorkItem, task_error
+from interp_pool._work import WorkItem, payload_size, task_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ class MapRun:
             futures.append(future)
             future.fail(exc)
             return
-        self._bytes = _size_of(payload) / len(items)
+        self._bytes = payload_size(payload) / len(items)
         futures.append(future)
         care = None if self._options is None else Care(self._options)
         item = WorkItem(future, self._fn, payload, self.ledger, self._flags, len(items), care)
@@ -271,10 +271,3 @@ class MapRun:
             del batch
             raise error
         return None
-
-
-def _size_of(payload: "Payload") -> int:
-    if isinstance(payload, bytes):
-        return len(payload)
-    pickle, buffers, *_ = payload
-    return len(pickle) + sum(memoryview(chunk).nbytes for chunk, _ in buffers)

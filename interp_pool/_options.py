@@ -11,8 +11,11 @@ from interp_pool._errors import TaskPicklingError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Literal
 
     from interp_pool._messages import Payload
+
+    type WhenFull = Literal["block", "raise"]
 
 DEFAULT_IDLE_TIMEOUT = 60.0  # seconds a warm interpreter of 2.5 MB and more is kept for the next executor
 
@@ -26,10 +29,13 @@ class PoolOptions:
         "idle_timeout",
         "initializer",
         "is_named",
+        "max_backlog",
         "max_tasks_per_child",
         "max_workers",
+        "min_workers",
         "reuse",
         "thread_name_prefix",
+        "when_full",
     )
 
     def __init__(
@@ -41,6 +47,9 @@ class PoolOptions:
         max_tasks_per_child: int | None,
         reuse: bool,
         idle_timeout: float | None,
+        min_workers: int = 0,
+        max_backlog: int | None = None,
+        when_full: "WhenFull" = "block",
     ) -> None:
         """Check everything.
 
@@ -51,7 +60,11 @@ class PoolOptions:
         """
         if max_workers is None:
             max_workers = os.process_cpu_count() or 1
-        check_count("max_workers", max_workers)
+        check_sizes(max_workers, min_workers)
+        if max_backlog is not None:
+            check_count("max_backlog", max_backlog)
+        if when_full not in ("block", "raise"):
+            raise ValueError(f"when_full must be 'block' or 'raise', got {when_full!r}")
         if max_tasks_per_child is not None:
             check_count("max_tasks_per_child", max_tasks_per_child)
         if idle_timeout is not None:
@@ -60,7 +73,8 @@ class PoolOptions:
                 raise ValueError(f"idle_timeout must be a non-negative number of seconds or None, got {idle_timeout!r}")
         check_str("thread_name_prefix", thread_name_prefix)
         check_flag("reuse", reuse)
-        self.max_workers = max_workers
+        self.max_workers, self.min_workers = max_workers, min_workers
+        self.max_backlog, self.when_full = max_backlog, when_full
         self.max_tasks_per_child = None if max_tasks_per_child is None else min(max_tasks_per_child, sys.maxsize)
         self.reuse = reuse
         self.idle_timeout = idle_timeout
@@ -110,6 +124,21 @@ def check_flag(name: str, value: object) -> None:
     """
     if value not in (True, False):
         raise TypeError(f"{name} must be a bool, got {value!r}")
+
+
+def check_sizes(max_workers: object, min_workers: object) -> None:
+    """Check how many workers there may be, and how many stay.
+
+    Raises:
+        TypeError: a number is not an int.
+        ValueError: it is out of range.
+    """
+    check_count("max_workers", max_workers)
+    if not isinstance(min_workers, int) or isinstance(min_workers, bool):
+        raise TypeError(f"min_workers must be an int, got {min_workers!r}")
+    most: int = max_workers  # type: ignore[assignment]  # it is one now
+    if not 0 <= min_workers <= most:
+        raise ValueError(f"min_workers must be from 0 to max_workers, which is {most}, got {min_workers}")
 
 
 def check_count(name: str, value: object) -> None:

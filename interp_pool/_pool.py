@@ -36,7 +36,7 @@ from functools import partial
 
 import interp_api
 from interp_api import InterpreterError
-from interp_pool._control import HASTY_GRACE, Controlling
+from interp_pool._control import HASTY_GRACE
 from interp_pool._dispatch import CALL_POOL, MOST_IN_FLIGHT
 from interp_pool._failures import decode_failure
 from interp_pool._future import start_new
@@ -57,6 +57,7 @@ from interp_pool._messages import (
     POOL_CALLED,
     RESULT_UNSENDABLE,
     TASK_UNREADABLE,
+    VALUE,
     WORKER_ENDED,
     WORKER_LEAVING,
     WORKER_LEFT,
@@ -64,7 +65,8 @@ from interp_pool._messages import (
     WORKER_READY,
 )
 from interp_pool._options import DEFAULT_IDLE_TIMEOUT, PoolOptions
-from interp_pool._work import WorkItem, cancel, fail_lost, settle, settle_quietly
+from interp_pool._sizing import Sizing
+from interp_pool._work import WorkItem, cancel, fail_lost, result_size, settle, settle_quietly
 from interp_pool._worker import obtain, prepare, release
 
 TYPE_CHECKING = False
@@ -76,6 +78,7 @@ if TYPE_CHECKING:
     from interp_pool._ledger import Ledger
     from interp_pool._map import MapRun
     from interp_pool._messages import ResultItem
+    from interp_pool._options import WhenFull
 
 FEW_RESULTS = 32  # not worth a look while submitting
 
@@ -84,7 +87,7 @@ PATIENCE = 5.0  # seconds that a fork waits for an idle pool; a worker that is j
 _FORKED = "the process was forked, and its workers live in the parent"
 
 
-class InterpreterPool(Controlling):
+class InterpreterPool(Sizing):
     """Workers, each an interpreter with a thread of its own, that run tasks for one or several executors.
 
     Thread safety: all methods.
@@ -100,6 +103,9 @@ class InterpreterPool(Controlling):
         max_tasks_per_child: int | None = None,
         reuse: bool = True,
         idle_timeout: float | None = DEFAULT_IDLE_TIMEOUT,
+        min_workers: int = 0,
+        max_backlog: int | None = None,
+        when_full: "WhenFull" = "block",
     ) -> None:
         """Make a pool; workers start when there is work for them.
 
@@ -110,8 +116,13 @@ class InterpreterPool(Controlling):
             initargs: its arguments.
             max_tasks_per_child: a worker is replaced by one with a new interpreter after so many tasks; None: never.
             reuse: whether interpreters come from the process's warm reserve and go back there.
-            idle_timeout: seconds an idle interpreter stays in that reserve, None for ever. CPython 3.13 keeps them
-                for ever, because closing one leaks more than keeping it costs.
+            idle_timeout: seconds without a new task after which workers that have nothing to do end, and seconds an
+                idle interpreter then stays in that reserve; None means for ever. CPython 3.13 keeps those in the
+                reserve for ever, because closing one leaks more than keeping it costs.
+            min_workers: workers that start at once and stay.
+            max_backlog: most tasks that wait without having been sent to a worker, a few milliseconds of work ahead;
+                None: no limit. Batches of `map` do not count: there are few of them.
+            when_full: whether `submit` then blocks until there is room, or raises QueueFull.
 
         Raises:
             TypeError: an argument has the wrong type.
@@ -122,10 +133,22 @@ class InterpreterPool(Controlling):
         interp_api.check_main_is_not_loading("make a pool")
         super().__init__(
             PoolOptions(
-                max_workers, thread_name_prefix, initializer, initargs, max_tasks_per_child, reuse, idle_timeout
+                max_workers,
+                thread_name_prefix,
+                initializer,
+                initargs,
+                max_tasks_per_child,
+                reuse,
+                idle_timeout,
+                min_workers,
+                max_backlog,
+                when_full,
             )
         )
         register(self)
+        if min_workers:
+            with self._lock:
+                self._want_workers()
 
     @property
     def broken(self) -> "BaseException | str | None":
@@ -160,11 +183,12 @@ class InterpreterPool(Controlling):
 
     def __repr__(self) -> str:
         with self._lock:
-            workers, in_flight = len(self._workers), len(self._in_flight)
-            busy = min(workers, in_flight)
+            busy, lent = self._count_busy(), sum(self._leases.values())
+            queued = len(self._backlog) + max(0, len(self._in_flight) - busy)
+            stuck = f", abandoned {len(self._abandoned)}" if self._abandoned else ""
             return (
-                f"<{type(self).__name__} {self._state.name.lower()}: workers {workers} of {self.max_workers}, "
-                f"busy {busy}, lent {sum(self._leases.values())}, queued {len(self._backlog) + in_flight - busy}>"
+                f"<{type(self).__name__} {self._state.name.lower()}: workers {len(self._workers)} of "
+                f"{self._max_workers}, busy {busy}, lent {lent}, queued {queued}{stuck}>"
             )
 
     def __enter__(self) -> "Self":
@@ -201,7 +225,12 @@ class InterpreterPool(Controlling):
         Raises:
             BrokenInterpreterPool: the pool is broken.
             RuntimeError: the pool is shut down, the interpreter is exiting, or no thread can be started.
+            QueueFull: too many tasks wait, and the pool refuses then.
+
+        Blocks: while too many tasks wait, if the pool has a limit for that.
         """
+        if self._options.max_backlog is not None and item.count is None:
+            self.wait_for_room(lambda: self.is_managed_here)
         is_nested = self._lock._is_owned()  # type: ignore[attr-defined]  # a finalizer's, run by an allocation
         try:
             with self._lock:
@@ -216,7 +245,7 @@ class InterpreterPool(Controlling):
                     else:
                         start_new(item.future)
                         self._send(item)
-                    if self._active < self._options.max_workers:
+                    if self._active < self._max_workers:
                         self._want_workers()
                 except BaseException:
                     self._withdraw(item)
@@ -407,8 +436,11 @@ class InterpreterPool(Controlling):
                 self._want_workers()
                 self._top_up()
                 self._start_workers()
+                self._watch_for_idleness()
             self._finish_if_done()
             is_ending = self.is_closed or self._pause_if_idle()
+            if is_ending:
+                self._stop_watching_for_idleness()
         # A result may point into its worker's memory: nothing of it may outlive the settling.
         del taken, messages
         body = None
@@ -440,10 +472,14 @@ class InterpreterPool(Controlling):
         with self._lock:
             self._broken = cause
             self._do(step_pool(self._state, PoolEvent.MANAGER_FAILED))
+            self._stop_watching_for_idleness()
         _log("the manager thread of a pool failed:", cause)
         self._carry_out()
 
     def _count_finished(self, kind: int, work_id: int, body: "Any", seconds: float) -> None:
+        self._received += 1
+        if kind != VALUE:
+            self._bytes_received += result_size(kind, body)
         item = self._in_flight.get(work_id)
         if item is None:  # withdrawn, or the pool broke meanwhile, and the future with it; or stopped
             if kind != BATCH_PART:
@@ -483,6 +519,8 @@ class InterpreterPool(Controlling):
                 self._active -= 1
                 if kind == WORKER_LEAVING and body:
                     self._ends = max(0, self._ends - 1)
+                else:
+                    self._vacancies += 1
             elif instruction is Instruction.LET_GO:
                 self._todo.append(worker.let_go)
             elif instruction is Instruction.FORGET_WORKER:

@@ -16,8 +16,8 @@ from functools import partial
 from interp_pool._dispatch import MOST_IN_FLIGHT, Dispatch
 from interp_pool._ledger import release_if_held
 from interp_pool._lifecycle import PoolState
-from interp_pool._messages import BATCH_PART, RESULT_UNSENDABLE, TASK_UNREADABLE
-from interp_pool._work import WorkItem, settle, settle_quietly
+from interp_pool._messages import BATCH_PART, RESULT_UNSENDABLE, TASK_UNREADABLE, VALUE
+from interp_pool._work import WorkItem, result_size, settle, settle_quietly
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,10 +89,10 @@ class Settling(Dispatch):
                 return not is_left
             kind, _, body, seconds = entry[0]
             settle(item, kind, body)
-            body = None
             with self._lock:
                 if self._inbox and self._inbox[0] is entry:  # the manager may have been called back meanwhile
-                    self._strike_off(item, kind, seconds, own)
+                    self._strike_off(item, kind, body, seconds, own)
+            body = None
             del entry
 
     def _settle_inbox(self, own: "TaskFuture[Any] | None") -> WorkItem | None:
@@ -108,13 +108,18 @@ class Settling(Dispatch):
                     return None  # its worker is back, which is the manager's to see
                 inbox.popleft()
             elif item.is_ended or settle_quietly(item, kind, body):
-                self._strike_off(item, kind, seconds, own)
+                self._strike_off(item, kind, body, seconds, own)
             else:
                 return item
         return None
 
-    def _strike_off(self, item: WorkItem, kind: int, seconds: float, own: "TaskFuture[Any] | None") -> None:
+    def _strike_off(
+        self, item: WorkItem, kind: int, body: object, seconds: float, own: "TaskFuture[Any] | None"
+    ) -> None:
         """Take the first item out of the inbox, and count its task as finished, once its future is settled."""
+        self._received += 1
+        if kind != VALUE:
+            self._bytes_received += result_size(kind, body)
         if kind != BATCH_PART:
             assert item.work_id is not None
             self._note_duration(seconds)

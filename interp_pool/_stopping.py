@@ -24,6 +24,11 @@ class Reason(Enum):
     DEADLINE = "its deadline has passed"
     TERMINATED = "its workers were terminated"
 
+    @property
+    def is_timeout(self) -> bool:
+        """Whether the future gets a TimeoutError."""
+        return self in (Reason.TIMEOUT, Reason.DEADLINE)
+
 
 NO_OPTIONS = TaskOptions()
 
@@ -47,7 +52,7 @@ class Care:
 
     def explain(self, name: str, error: BaseException) -> BaseException:
         """Return what the future gets for an error that a worker reports: TimeoutError, if it was stopped for that."""
-        if not isinstance(error, TaskInterrupted) or self.reason not in (Reason.TIMEOUT, Reason.DEADLINE):
+        if not isinstance(error, TaskInterrupted) or self.reason is None or not self.reason.is_timeout:
             return error
         timed_out = self._time_out(name, "was stopped")
         timed_out.__cause__ = error
@@ -55,9 +60,9 @@ class Care:
 
     def error(self, name: str, what: str) -> BaseException:
         """Return what the future gets of a task that was not started, or does not stop."""
-        if self.reason in (Reason.TIMEOUT, Reason.DEADLINE):
-            return self._time_out(name, what)
         assert self.reason is not None
+        if self.reason.is_timeout:
+            return self._time_out(name, what)
         error = TaskInterrupted(f"{name} {what}: {self.reason.value}")
         error.has_stopped = False
         return error

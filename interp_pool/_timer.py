@@ -67,6 +67,11 @@ class Timer:
             raise
         return call
 
+    def wake(self) -> None:
+        """Drop what was called off before its time, and end the thread soon if that is all there was. Never blocks."""
+        with self._changed:
+            self._changed.notify()
+
     def pause(self) -> None:
         """End the thread, until the next call is asked for. Blocks until that has happened."""
         with self._changed:
@@ -78,7 +83,7 @@ class Timer:
     def resume(self) -> None:
         """Start the thread again if something is to be called."""
         with self._changed:
-            if self._calls and self._thread is None and not self._is_ended:
+            if any(call.function for _, _, call in self._calls) and self._thread is None and not self._is_ended:
                 self._start()
 
     def end(self) -> None:

@@ -32,6 +32,19 @@ def describe(cause: "BaseException | str") -> str:
     return cause if isinstance(cause, str) else f"{type(cause).__name__}: {cause}"
 
 
+def payload_size(payload: "Payload") -> int:
+    """Return how many bytes a payload has, shared memory among them."""
+    if isinstance(payload, bytes):
+        return len(payload)
+    pickle, buffers, *_ = payload
+    return len(pickle) + sum(memoryview(chunk).nbytes for chunk, _ in buffers)
+
+
+def result_size(kind: int, body: "Any") -> int:
+    """Return how many bytes a result has, 0 for what needs no pickling and for failures."""
+    return payload_size(body) if kind < TASK_FAILED and kind != VALUE else 0
+
+
 class WorkItem:
     """One task on its way: the future to settle, and the payload, which also keeps shared memory alive."""
 

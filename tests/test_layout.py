@@ -69,6 +69,8 @@ ORDER = {
         "_dispatch",
         "_settling",
         "_control",
+        "_statistics",
+        "_sizing",
         "_pool",
         "_batching",
         "_map",

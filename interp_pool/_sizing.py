@@ -1,0 +1,157 @@
+"""How many workers there are, how many tasks may wait, and the counts of all that.
+
+Owns the sizing of a pool after its start. Workers come when there is work for them, up to `max_workers`, and at once up
+to `min_workers`. They go when no task was sent for `idle_timeout`: the timer compares the number of the last task with
+the one it saw the last time. So a pool that has anything to do keeps its workers, and a task costs nothing for it.
+
+A backlog with a limit makes `submit` wait, on the pool's condition, or refuse.
+"""
+
+from time import monotonic
+
+from interp_api import QueueFull
+from interp_pool._control import Controlling
+from interp_pool._ledger import release_if_held
+from interp_pool._lifecycle import PoolState, WorkerState
+from interp_pool._options import check_sizes
+from interp_pool._timer import timer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from interp_pool._options import PoolOptions
+    from interp_pool._statistics import Statistics
+    from interp_pool._timer import Call
+
+
+class Sizing(Controlling):
+    """Controlling, and the sizing of the pool."""
+
+    def __init__(self, options: "PoolOptions") -> None:
+        super().__init__(options)
+        self._idle_call: Call | None = None  # guarded by self._lock, as what follows
+        self._last_seen = 0  # work id
+        self._room_wanted = 0  # threads that wait for room in the backlog
+
+    def resize(self, max_workers: int | None = None, *, min_workers: int | None = None) -> None:
+        """Change how many workers there may be, and how many stay; None leaves a number as it is.
+
+        Workers that are too many end once they have done what they do. Never blocks.
+
+        Raises:
+            TypeError: a number is not an int.
+            ValueError: it is out of range.
+            BrokenInterpreterPool: the pool is broken.
+            RuntimeError: the pool is shut down.
+        """
+        try:
+            with self._lock:
+                self._check_open()
+                most = self._max_workers if max_workers is None else max_workers
+                least = self._min_workers if min_workers is None else min_workers
+                check_sizes(most, least)
+                self._max_workers, self._min_workers = most, least
+                room = max(0, most - len(self._leases))
+                self._stop_workers(max(0, self._active - self._ends - room))
+                self._want_workers()
+                self._changed.notify_all()
+        except BaseException:
+            release_if_held(self._lock)
+            raise
+
+    def statistics(self) -> "Statistics":
+        """Return a snapshot of the pool's counts."""
+        from interp_pool._statistics import Statistics
+
+        with self._lock:
+            states = [worker.state for worker in self._workers.values()]
+            ready = states.count(WorkerState.READY)
+            busy = self._count_busy()
+            running = busy + sum(worker.task != 0 for worker in self._abandoned.values())
+            starting = states.count(WorkerState.STARTING)
+            return Statistics(
+                workers_starting=starting,
+                workers_idle=ready - busy,
+                workers_busy=busy,
+                workers_leaving=len(states) - ready - starting,
+                workers_abandoned=len(self._abandoned),
+                tasks_waiting=len(self._backlog),
+                tasks_sent=max(0, len(self._in_flight) - busy),
+                tasks_running=running,
+                tasks_ended=self._last_work_id - len(self._in_flight),
+                interrupts=self._interrupts,
+                timeouts=self._timeouts,
+                abandoned=self._abandonings,
+                restarts=self._restarts,
+                messages_sent=self._last_work_id,
+                messages_received=self._received,
+                bytes_sent=self._bytes_sent,
+                bytes_received=self._bytes_received,
+            )
+
+    def wait_for_room(self, is_managing: "Callable[[], bool]") -> None:
+        """Before a submission to a pool with a limited backlog: wait until there is room.
+
+        Args:
+            is_managing: whether this thread settles futures, and so must not wait for that.
+
+        Raises:
+            QueueFull: there is none, and the pool refuses then.
+            BrokenInterpreterPool: the pool is broken.
+            RuntimeError: the pool is shut down.
+
+        Blocks: as long as the backlog is full, unless the pool refuses then.
+        """
+        limit = self._options.max_backlog
+        if limit is None:
+            return
+        try:
+            with self._changed:
+                self._room_wanted += 1
+                try:
+                    while len(self._backlog) >= limit and not is_managing():
+                        self._check_open()
+                        if self._options.when_full == "raise":
+                            raise QueueFull(f"{limit} tasks wait already, which is max_backlog")
+                        self._changed.wait()
+                finally:
+                    self._room_wanted -= 1
+        except BaseException:
+            release_if_held(self._lock)
+            raise
+
+    # Everything below is called with self._lock held, but for _end_idle.
+
+    def _count_busy(self) -> int:
+        return sum(worker.task != 0 for worker in self._workers.values() if worker.state is WorkerState.READY)
+
+    def _top_up(self) -> None:
+        super()._top_up()
+        if self._room_wanted:
+            self._changed.notify_all()
+
+    def _watch_for_idleness(self) -> None:
+        """Have the timer end workers that have nothing to do."""
+        seconds = self._options.idle_timeout
+        is_needed = self._state is PoolState.RUNNING and self._active - self._ends > self._min_workers
+        if self._idle_call is None and seconds is not None and is_needed:
+            self._last_seen = self._last_work_id
+            self._idle_call = timer.call_at(monotonic() + seconds, self._end_idle)
+
+    def _stop_watching_for_idleness(self) -> None:
+        if self._idle_call is not None:
+            self._idle_call.call_off()
+            self._idle_call = None
+            timer.wake()
+
+    def _end_idle(self) -> None:
+        """Called by the timer."""
+        with self._lock:
+            self._idle_call = None
+            if self._state is not PoolState.RUNNING:
+                return
+            if self._last_seen == self._last_work_id:
+                needed = max(self._min_workers, len(self._in_flight))
+                self._stop_workers(max(0, self._active - self._ends - needed))
+            self._watch_for_idleness()
