@@ -52,6 +52,8 @@ _SOON = 1e-3  # seconds until another look at a task that is on its way into a w
 class Controlling(Settling):
     """Settling, and control over tasks while they wait and run."""
 
+    __slots__ = ()
+
     def interrupt(self, future: "TaskFuture[Any]", grace: float, reason: Reason = Reason.INTERRUPT) -> bool:
         """Begin to stop the task of a future. Never blocks.
 
@@ -280,12 +282,15 @@ class Controlling(Settling):
         self._calls.drain(taken, MOST_IN_FLIGHT + self._ends)
         is_recalled = False
         for call, *_ in taken:
-            if call is not None and call[0] == item.work_id:
-                is_recalled = True
+            if call is None:
+                self._calls.put(None)
                 continue
-            other = None if call is None else self._in_flight.get(call[0])
-            if other is not None and type(other.payload) is not bytes:
-                self._place(other)  # not through the views that were received
+            work_id = abs(call[0])
+            other = self._in_flight.get(work_id)
+            if work_id == item.work_id:
+                is_recalled = True
+            elif other is not None and type(other.payload) is not bytes:
+                self._calls.put((call[0], other.payload, *call[2:]))  # not through the views that were received
             else:
                 self._calls.put(call)
         return is_recalled

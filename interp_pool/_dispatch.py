@@ -41,8 +41,53 @@ CALL_POOL = (POOL_CALLED, 0, None, 0.0)
 class Dispatch:
     """The fields of a pool, and the steps taken under its lock."""
 
+    # There are too many for an instance dictionary to be quick.
+    __slots__ = (
+        "_abandoned",
+        "_abandonings",
+        "_active",
+        "_backlog",
+        "_broken",
+        "_bytes_received",
+        "_bytes_sent",
+        "_calls",
+        "_changed",
+        "_ends",
+        "_has_limit",
+        "_in_flight",
+        "_inbox",
+        "_interrupts",
+        "_is_dealing",
+        "_is_forgotten",
+        "_is_manager_called",
+        "_is_pausing",
+        "_last_work_id",
+        "_leases",
+        "_litter",
+        "_lock",
+        "_manager",
+        "_max_workers",
+        "_min_workers",
+        "_next_worker",
+        "_options",
+        "_parts",
+        "_promises",
+        "_reader",
+        "_restarts",
+        "_results",
+        "_room_wanted",
+        "_seconds_per_task",
+        "_state",
+        "_timeouts",
+        "_todo",
+        "_vacancies",
+        "_window",
+        "_workers",
+    )
+
     def __init__(self, options: "PoolOptions") -> None:
         self._options = options
+        self._has_limit = options.max_backlog is not None
         self._max_workers, self._min_workers = options.max_workers, options.min_workers  # guarded by self._lock
         self._lock = threading.RLock()  # for release_if_held(); taken once at a time
         self._changed = threading.Condition(self._lock)  # workers came or went, or the state changed
@@ -67,13 +112,14 @@ class Dispatch:
         self._is_forgotten = False  # set without the lock, see forget()
         # What happened so far; guarded by self._lock.
         self._last_work_id: int = 0
-        self._received: int = 0
+        self._parts: int = 0  # messages with results of a task that goes on
         self._bytes_sent: int = 0
         self._bytes_received: int = 0
         self._interrupts: int = 0
         self._timeouts: int = 0
         self._abandonings: int = 0
         self._restarts: int = 0
+        self._room_wanted: int = 0  # threads that wait for room in the backlog
         self._vacancies: int = 0  # workers that are to be replaced
         self._next_worker = itertools.count().__next__
         self._calls, self._results = SimpleQueue(), SimpleQueue()
@@ -123,22 +169,18 @@ class Dispatch:
             ahead = max(1, int(workers * WORK_AHEAD / (self._seconds_per_task + 1e-6)))
         self._window = min(workers + ahead, MOST_IN_FLIGHT)
 
-    def _put_back(self, item: WorkItem) -> None:
-        """Put a work item into the backlog."""
-        care = item.care
-        if care is not None:
-            if care.options.priority and isinstance(self._backlog, deque):
-                self._backlog = PriorityBacklog(self._backlog)
-            self._watch(item)
-        self._backlog.append(item)
+    def _watch_waiting(self, item: WorkItem) -> None:
+        """Note the options of a task that goes to the backlog now."""
+        if item.priority and isinstance(self._backlog, deque):
+            self._backlog = PriorityBacklog(self._backlog)
+        self._watch(item)
 
     def _send(self, item: WorkItem) -> None:
-        if item.work_id is None:
-            self._last_work_id += 1
-            item.work_id = self._last_work_id
-        self._in_flight[item.work_id] = item
-        self._place(item)
-        payload = item.payload
+        work_id, payload = item.work_id, item.payload
+        if work_id is None:
+            self._last_work_id = item.work_id = work_id = self._last_work_id + 1
+        self._in_flight[work_id] = item
+        self._calls.put_noting((-work_id, payload, item.flags) if item.flags else (work_id, payload), item.placed)
         if type(payload) is bytes:
             self._bytes_sent += len(payload)
             item.payload = b""  # the queue has it; a tuple may hold the only reference to shared memory
@@ -146,12 +188,6 @@ class Dispatch:
             self._bytes_sent += payload_size(payload)
         if item.care is not None:
             self._watch(item)
-
-    def _place(self, item: WorkItem) -> None:
-        """Put a call item."""
-        self._calls.put_noting(
-            (item.work_id, item.payload, item.flags) if item.flags else (item.work_id, item.payload), item.placed
-        )
 
     def _withdraw(self, item: WorkItem) -> None:
         """Undo a submission that was interrupted, whatever it had done."""
@@ -179,6 +215,8 @@ class Dispatch:
             else:
                 item.end()
             self._backlog.popleft()
+            if self._room_wanted:
+                self._changed.notify_all()
 
     def _want_workers(self) -> None:
         """Make the workers that there is work for; the manager starts them."""

@@ -320,23 +320,22 @@ class TaskFuture[T](Future[T]):
         if timeout is not None and not timeout > 0:
             return
         pool = self._pool
+        deadline = None if timeout is None or timeout > threading.TIMEOUT_MAX else monotonic() + timeout
         try:
-            self._block(timeout, pool)
+            if pool is not None:
+                pool.stand_in(self, deadline)
+                if self.has_arrived():
+                    return
+            waiter = _Waiter()
+            if self._change_waiters("append", waiter):
+                left = -1 if deadline is None else max(0.0, deadline - monotonic())
+                waiter.arrived.acquire(timeout=left)
+                if not self.has_arrived():
+                    self._change_waiters("remove", waiter)
         except KeyboardInterrupt:
             if pool is not None and threading.current_thread() is threading.main_thread():
                 pool.stop_at_once()
             raise
-
-    def _block(self, timeout: float | None, pool: "InterpreterPool | None") -> None:
-        deadline = None if timeout is None or timeout > threading.TIMEOUT_MAX else monotonic() + timeout
-        if pool is not None:
-            pool.stand_in(self, deadline)
-        waiter = _Waiter()
-        if self._change_waiters("append", waiter):
-            left = -1 if deadline is None else max(0.0, deadline - monotonic())
-            waiter.arrived.acquire(timeout=left)
-            if not self.has_arrived():
-                self._change_waiters("remove", waiter)
 
     def _change_waiters(self, how: str, waiter: "_Waiter") -> bool:
         """Append to the list of waiters, or remove from it, if nothing has arrived; return whether that was done."""

@@ -3,9 +3,9 @@
 Both sides import this file, and it is all they share. A payload is what `interp_api.encode` makes.
 
     to the workers            (work_id, payload of (function, args, kwargs)), a task;
-                              (work_id, payload, flags), a task that is timed, if the flags have TIMED;
-                              (work_id, payload of (function, (items,), {}), flags), a batch of map, if they have BATCH;
-                              with SINGLE each item is the only argument of its call, and not the tuple of all;
+                              (-work_id, payload, flags), a task that is timed, if the flags have TIMED;
+                              (-work_id, payload of (function, (items,), {}), flags), a batch of map, if they have
+                              BATCH; with SINGLE each item is the only argument of its call, and not the tuple of all;
                               None, an end: one worker ends
     to one starting worker    Setup, as a tuple
     to one worker's control   (CONTROL_INTERRUPT, work id): stop that task, if it runs;

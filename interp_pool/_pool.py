@@ -229,7 +229,7 @@ class InterpreterPool(Sizing):
 
         Blocks: while too many tasks wait, if the pool has a limit for that.
         """
-        if self._options.max_backlog is not None and item.count is None:
+        if self._has_limit and item.count is None:
             self.wait_for_room(lambda: self.is_managed_here)
         is_nested = self._lock._is_owned()  # type: ignore[attr-defined]  # a finalizer's, run by an allocation
         try:
@@ -241,7 +241,9 @@ class InterpreterPool(Sizing):
                 interp_api.check_tracing("run a task")
                 try:
                     if self._backlog or len(self._in_flight) >= self._window:
-                        self._put_back(item)
+                        if item.care is not None:
+                            self._watch_waiting(item)
+                        self._backlog.append(item)
                     else:
                         start_new(item.future)
                         self._send(item)
@@ -477,7 +479,8 @@ class InterpreterPool(Sizing):
         self._carry_out()
 
     def _count_finished(self, kind: int, work_id: int, body: "Any", seconds: float) -> None:
-        self._received += 1
+        if kind == BATCH_PART:
+            self._parts += 1
         if kind != VALUE:
             self._bytes_received += result_size(kind, body)
         item = self._in_flight.get(work_id)

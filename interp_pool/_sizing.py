@@ -28,11 +28,12 @@ if TYPE_CHECKING:
 class Sizing(Controlling):
     """Controlling, and the sizing of the pool."""
 
+    __slots__ = ("_idle_call", "_last_seen")
+
     def __init__(self, options: "PoolOptions") -> None:
         super().__init__(options)
         self._idle_call: Call | None = None  # guarded by self._lock, as what follows
         self._last_seen = 0  # work id
-        self._room_wanted = 0  # threads that wait for room in the backlog
 
     def resize(self, max_workers: int | None = None, *, min_workers: int | None = None) -> None:
         """Change how many workers there may be, and how many stay; None leaves a number as it is.
@@ -85,7 +86,7 @@ class Sizing(Controlling):
                 abandoned=self._abandonings,
                 restarts=self._restarts,
                 messages_sent=self._last_work_id,
-                messages_received=self._received,
+                messages_received=self._last_work_id - len(self._in_flight) + self._parts,
                 bytes_sent=self._bytes_sent,
                 bytes_received=self._bytes_received,
             )
@@ -125,11 +126,6 @@ class Sizing(Controlling):
 
     def _count_busy(self) -> int:
         return sum(worker.task != 0 for worker in self._workers.values() if worker.state is WorkerState.READY)
-
-    def _top_up(self) -> None:
-        super()._top_up()
-        if self._room_wanted:
-            self._changed.notify_all()
 
     def _watch_for_idleness(self) -> None:
         """Have the timer end workers that have nothing to do."""

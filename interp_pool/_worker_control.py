@@ -8,15 +8,15 @@ An interrupt must never hit the worker's own code in a way that loses a result, 
 can be raised wherever the interpreter looks for pending events: at a call, a backward jump, or when a function begins.
 The task's thread does, for each task:
 
-    L1  task = its work id: from here on it can be struck
+    L1  put its work id on the board: from here on it can be struck
     L2  run it and pickle the outcome
-    L3  task = 0
+    L3  make that negative
     L4  struck is set: wait for the lock, clear the exception if it is still to come, struck = 0
 
 and the control thread, holding the lock:
 
     C1  struck = the work id
-    C2  task is that work id: have TaskInterrupted raised in its thread
+    C2  that work id is on the board: have TaskInterrupted raised in its thread
 
 Either C2 comes before L3, then L4 sees struck; or it comes after L3 and does nothing. At L4 the lock keeps the task's
 thread from going on while the other is between C2 and its end. An exception that is raised between L3 and the end of L4
@@ -43,17 +43,17 @@ _HASTE = 1e-4  # seconds this thread waits for a running task to give way, inste
 class Control:
     """What the thread of the tasks and the control thread of one worker share."""
 
-    __slots__ = ("_lock", "_loop", "_queue", "_thread", "_thread_id", "struck", "task")
+    __slots__ = ("_board", "_lock", "_loop", "_queue", "_thread", "_thread_id", "struck")
 
-    def __init__(self, queue_id: int, loop: "CodeType") -> None:
+    def __init__(self, queue_id: int, board: "Any", loop: "CodeType") -> None:
         """Start the control thread of the worker whose tasks run in this thread.
 
         Args:
             queue_id: SimpleQueue of the messages to it.
+            board: where this thread puts the work id of its task.
             loop: the code that this thread runs its tasks in, by which it is found among the others.
         """
-        self.task = 0
-        """The work id of the task that can be struck, 0 if there is none."""
+        self._board = board
         self.struck = 0
         """The work id of a task that was perhaps struck, until that is cleared up."""
         self._lock = _thread.RLock()  # for release_if_held in `clear_up`
@@ -97,13 +97,13 @@ class Control:
                 sys.setswitchinterval(interval)
 
     def _interrupt(self, work_id: int) -> None:
-        if self.task != work_id:
+        if self._board[0] != work_id:
             return
         from interp_pool._thread_state import raise_in_thread
 
         with self._lock:
             self.struck = work_id  # C1
-            if self.task == work_id:  # C2
+            if self._board[0] == work_id:  # C2
                 raise_in_thread(self._thread_id, TaskInterrupted)
 
     def _tell_where(self, work_id: int, reply_id: int) -> None:
@@ -114,7 +114,7 @@ class Control:
             chain = _chain(frame)
             if self._loop in [each.f_code for each in chain]:
                 places = [(each.f_code.co_filename, each.f_lineno or 0, each.f_code.co_name) for each in chain]
-        is_there = self.task == work_id
+        is_there = self._board[0] == work_id
         SimpleQueue(reply_id).put(tuple(places) if is_there and places is not None else None)
 
 

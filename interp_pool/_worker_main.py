@@ -67,10 +67,11 @@ def serve(setup_id: int, results_id: int, calls_id: int, control_id: int) -> Non
     setup: Setup = SimpleQueue(setup_id).get_nowait()  # type: ignore[assignment]  # what _worker put
     if _prepare(setup, results):
         was_fit, _is_fit = _is_fit, False  # until the loop has ended well
-        control = Control(control_id, _serve_calls.__code__)
+        shared: Any = setup[6]
+        board = shared.cast("q")
+        control = Control(control_id, board, _serve_calls.__code__)
         try:
-            board: Any = setup[6]
-            is_fit = _serve_calls(SimpleQueue(calls_id), results, control, board.cast("q"), setup[0], setup[5])
+            is_fit = _serve_calls(SimpleQueue(calls_id), results, control, board, setup[0], setup[5])
         finally:
             control.end()
         _is_fit = is_fit and was_fit
@@ -116,20 +117,20 @@ def _serve_calls(
         if item is None:
             put((WORKER_LEAVING, worker_id, True, 0.0))
             return True
-        work_id, payload = item[:2]
-        flags = item[2] if len(item) > 2 else 0
+        work_id = item[0]
         outcome: tuple[int, int, object, float] | None = None
         try:
-            if flags & TIMED:
-                board[1] = monotonic_ns()
-            control.task = work_id  # L1
-            board[0] = work_id
-            outcome = _run_batch(work_id, payload, flags, put) if flags & BATCH else _run(work_id, payload)
-            control.task = 0  # L3
+            if work_id > 0:
+                board[0] = work_id  # L1
+                outcome = _run(work_id, item[1])
+            else:
+                work_id = -work_id
+                outcome = _run_flagged(work_id, item[1], item[2], board, put)
+            board[0] = -work_id  # L3
             if control.struck:
                 control.clear_up()  # L4
         except BaseException as exc:
-            control.task = 0  # L3, unless it was already: nothing between can be struck, see _worker_control
+            board[0] = -work_id  # L3, unless it was already: nothing between can be struck, see _worker_control
             if control.struck:
                 control.clear_up()  # L4
             if outcome is None:
@@ -137,12 +138,20 @@ def _serve_calls(
                     put((WORKER_LOST, worker_id, (work_id, _describe_loss(exc)), 0.0))
                     return False
                 outcome = TASK_FAILED, work_id, encode_failure(_without_own_frame(exc)), 0.0
-        board[0] = -work_id  # ended; who ends with an error now has not sent it
         put(outcome)
         # What the task was given, shared memory among it, must not stay while the worker waits.
-        item = payload = outcome = None
+        item = outcome = None
     put((WORKER_LEAVING, worker_id, False, 0.0))
     return True
+
+
+def _run_flagged(
+    work_id: int, payload: "Payload", flags: int, board: "Any", put: "Callable[[object], None]"
+) -> tuple[int, int, object, float]:
+    if flags & TIMED:
+        board[1] = monotonic_ns()  # before its work id can be seen
+    board[0] = work_id  # L1
+    return _run_batch(work_id, payload, flags, put) if flags & BATCH else _run(work_id, payload)
 
 
 def _describe_loss(exc: BaseException) -> "Failure | str":

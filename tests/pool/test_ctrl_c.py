@@ -95,8 +95,8 @@ def test_ctrl_c_with_a_task_in_c_code_names_it(tmp_path):
 def test_program_that_catches_ctrl_c_goes_on_with_the_pool(tmp_path):
     status, output, errors = interrupt(start("""
 futures = hold()
-ready()
 try:
+  ready()
   futures[0].result()
 except KeyboardInterrupt:
   print(type(futures[0].exception()).__name__, futures[-1].cancelled(), executor.submit(abs, -1).result())

@@ -13,31 +13,31 @@ from interp_pool._failures import decode_failure
 from interp_pool._messages import CONTROL_INTERRUPT, DATA, TASK_FAILED, VALUE, WORKER_LEAVING
 
 
-class PausedAtC2(_worker_control.Control):
-    """A control whose own thread stops when it has found the task at C2, or before it looks."""
+class Board(list):
+    """A board that keeps nobody waiting."""
+
+
+class PausedAtC2(Board):
+    """A board that stops the control thread when it has found the task at C2, or before it looks."""
 
     pauses_after = True
 
-    def __init__(self, queue_id, loop):
+    def __init__(self, cells):
+        super().__init__(cells)
         self.reached, self.go = threading.Event(), threading.Event()
+        self.owner = None
         self.looks = 0
-        super().__init__(queue_id, loop)
 
-    @property
-    def task(self):
-        is_other = threading.get_ident() != self._thread_id
-        if is_other:
+    def __getitem__(self, cell):
+        is_control = threading.get_ident() != self.owner
+        if is_control:
             self.looks += 1
-        if is_other and self.looks == 2 and not self.pauses_after:
+        if is_control and self.looks == 2 and not self.pauses_after:
             self._pause()
-        found = self._task
-        if is_other and self.looks == 2 and self.pauses_after:
+        found = super().__getitem__(cell)
+        if is_control and self.looks == 2 and self.pauses_after:
             self._pause()
         return found
-
-    @task.setter
-    def task(self, work_id):
-        self._task = work_id
 
     def _pause(self):
         self.reached.set()
@@ -51,17 +51,17 @@ class PausedBeforeC2(PausedAtC2):
 class Loop:
     """A worker's loop with its control thread in this interpreter."""
 
-    def __init__(self, kind=_worker_control.Control):
+    def __init__(self, kind):
         self.calls, self.results, self.messages = SimpleQueue(), SimpleQueue(), SimpleQueue()
-        self.board = memoryview(bytearray(16)).cast("q")
+        self.board = kind([0, 0])
         self._made = threading.Event()
-        self._kind = kind
         self.thread = threading.Thread(target=self._run)
         self.thread.start()
         assert self._made.wait(60)
 
     def _run(self):
-        self.control = self._kind(self.messages.id, _worker_main._serve_calls.__code__)
+        self.board.owner = threading.get_ident()
+        self.control = _worker_control.Control(self.messages.id, self.board, _worker_main._serve_calls.__code__)
         self._made.set()
         try:
             self.is_fit = _worker_main._serve_calls(self.calls, self.results, self.control, self.board, 7, 0)
@@ -93,11 +93,12 @@ class Loop:
 
 @pytest.fixture
 def loop(request):
-    kind = getattr(request, "param", _worker_control.Control)
+    kind = getattr(request, "param", Board)
     loop = Loop(kind)
     yield loop
     loop.end()
-    assert loop.control.task == loop.control.struck == 0
+    assert loop.board[0] <= 0
+    assert loop.control.struck == 0
     del request.node.funcargs["loop"]  # its queues end before the leak check looks
 
 
@@ -115,12 +116,12 @@ def test_task_that_ends_while_the_control_thread_is_about_to_strike(loop, monkey
     loop.calls.put((1, 1))
     assert runs.wait(60)
     loop.interrupt(1)
-    assert loop.control.reached.wait(60)  # between C1 and its strike, with the lock
+    assert loop.board.reached.wait(60)  # between C1 and its strike, with the lock
     loop.calls.put((2, 2))
     ended.set()  # the task ends, and the loop waits for the lock at L4
-    while loop.control._task:
+    while list.__getitem__(loop.board, 0) > 0:
         pass
-    loop.control.go.set()
+    loop.board.go.set()
     assert loop.result() == (1, True)
     assert loop.result() == (2, 1999)
 
