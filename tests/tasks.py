@@ -165,6 +165,11 @@ def spend(seconds):
         pass
 
 
+def spend_and_return(seconds, item):
+    spend(seconds)
+    return item
+
+
 def spend_then_hold(seconds, gate):
     """Compute for so long, or else wait to be let through; return what was given."""
     if seconds is None:
