@@ -139,7 +139,7 @@ class Sizing(Controlling):
         if self._idle_call is not None:
             self._idle_call.call_off()
             self._idle_call = None
-            timer.wake()
+        self._todo.append(timer.rest)  # who waits for the pool's end finds no thread left
 
     def _end_idle(self) -> None:
         """Called by the timer."""

@@ -67,10 +67,13 @@ class Timer:
             raise
         return call
 
-    def wake(self) -> None:
-        """Drop what was called off before its time, and end the thread soon if that is all there was. Never blocks."""
+    def rest(self) -> None:
+        """End the thread if there is nothing to call. Blocks until that has happened."""
         with self._changed:
-            self._changed.notify()
+            is_needed = any(call.function for _, _, call in self._calls)
+        if not is_needed:
+            self.pause()
+            self.resume()  # something may have come meanwhile
 
     def pause(self) -> None:
         """End the thread, until the next call is asked for. Blocks until that has happened."""
