@@ -73,40 +73,22 @@ class Controlling(Settling):
         try:
             with self._lock:
                 item = self._find_item(future)
-                if item is None:
-                    return False
-                self._begin_to_stop(item, reason, monotonic() + grace)
+                if item is not None:
+                    timer.call_at(0.0, partial(self._stop, [item], reason, monotonic() + grace))
         except BaseException:
             release_if_held(self._lock)
             raise
-        self._carry_out_soon()
-        return True
+        return item is not None
 
     def stop_all(self, grace: float, reason: Reason = Reason.INTERRUPT, ledger: "Ledger | None" = None) -> None:
-        """Cancel what waits, and begin to stop what runs. Never blocks.
+        """Begin to cancel what waits, and to stop what runs. Never blocks.
 
         Args:
             grace: seconds until the workers of tasks that do not stop are abandoned.
             reason: for the words of the errors.
             ledger: of the executor whose tasks are meant; None for all.
         """
-        try:
-            with self._lock:
-                runs = [run for run in self._promises if ledger is None or run.ledger is ledger]
-                waiting = [item for item in self._backlog if ledger is None or item.ledger is ledger]
-                for item in waiting:  # from the front, which is quick
-                    self._backlog.remove(item)
-                    self._todo.append(partial(cancel, item))
-                for item in [*self._in_flight.values()]:
-                    if ledger is None or item.ledger is ledger:
-                        self._begin_to_stop(item, reason, monotonic() + grace)
-                self._finish_if_done()
-        except BaseException:
-            release_if_held(self._lock)
-            raise
-        for run in runs:
-            run.drop()
-        self._carry_out_soon()
+        timer.call_at(0.0, partial(self._stop_all, ledger, reason, monotonic() + grace))
 
     def stop_at_once(self, ledger: "Ledger | None" = None) -> None:
         """Do what Ctrl-C asks for: cancel what waits, and have what runs stop. Never blocks.
@@ -159,7 +141,28 @@ class Controlling(Settling):
         for action in owed:
             action()
 
-    # Everything below is called with self._lock held, but for _on_alarm.
+    # The timer's part: called without the lock, in the timer's thread, which no signal handler strikes.
+
+    def _stop(self, items: list[WorkItem], reason: Reason, stop_by: float) -> None:
+        with self._lock:
+            self._begin_to_stop(items, reason, stop_by)
+        self._carry_out_soon()
+
+    def _stop_all(self, ledger: "Ledger | None", reason: Reason, stop_by: float) -> None:
+        with self._lock:
+            runs = [run for run in self._promises if ledger is None or run.ledger is ledger]
+            items = [*self._backlog, *self._in_flight.values()]
+            self._begin_to_stop([item for item in items if ledger is None or item.ledger is ledger], reason, stop_by)
+        for run in runs:
+            run.drop()
+        self._carry_out_soon()
+
+    def _on_alarm(self, item: WorkItem) -> None:
+        with self._lock:
+            self._look_at(item)
+        self._carry_out_soon()
+
+    # Everything below is called with self._lock held.
 
     def _find_item(self, future: "TaskFuture[Any]") -> WorkItem | None:
         for items in (self._in_flight.values(), self._backlog):
@@ -173,11 +176,6 @@ class Controlling(Settling):
             if worker.task == work_id:
                 return worker
         return None
-
-    def _on_alarm(self, item: WorkItem) -> None:
-        with self._lock:
-            self._look_at(item)
-        self._carry_out_soon()
 
     def _set_alarm(self, item: WorkItem, care: Care, when: float) -> None:
         care.end()
@@ -193,7 +191,7 @@ class Controlling(Settling):
             return
         now, options = monotonic(), care.options
         if options.deadline is not None and now >= options.deadline:
-            self._begin_to_stop(item, Reason.DEADLINE, now + GRACE)
+            self._begin_to_stop([item], Reason.DEADLINE, now + GRACE)
             return
         due = options.deadline
         if options.timeout is not None and item.work_id is not None:
@@ -203,7 +201,7 @@ class Controlling(Settling):
             else:
                 left = options.timeout - worker.seconds_running
                 if left <= 0:
-                    self._begin_to_stop(item, Reason.TIMEOUT, now + GRACE)
+                    self._begin_to_stop([item], Reason.TIMEOUT, now + GRACE)
                     return
             due = now + left if due is None else min(due, now + left)
         if due is not None:
@@ -222,40 +220,39 @@ class Controlling(Settling):
         if due is not None:
             self._set_alarm(item, care, due)
 
-    def _begin_to_stop(self, item: WorkItem, reason: Reason, stop_by: float) -> None:
-        care = item.care
-        if care is None:
-            care = item.care = Care()
-        if care.reason is not None:
-            care.stop_by = min(care.stop_by, stop_by)
-            self._go_on_stopping(item, care)
-            return
-        care.reason, care.stop_by = reason, stop_by
-        if reason.is_timeout:
-            self._timeouts += 1
-        if item.work_id is None:
-            if item not in self._backlog:
-                return  # the pool broke just now
-            self._backlog.remove(item)  # P1
-            self._todo.append(self._end_unstarted(item, reason))
-        elif self._recall(item):  # P2
-            del self._in_flight[item.work_id]
-            self._todo.append(self._end_unstarted(item, reason))
-            self._after_stopping(item)
-        else:
-            self._go_on_stopping(item, care)
+    def _begin_to_stop(self, items: list[WorkItem], reason: Reason, stop_by: float) -> None:
+        recalled = self._recall({item.work_id for item in items if item.work_id is not None})  # P2
+        for item in items:
+            care = item.care
+            if care is None:
+                care = item.care = Care()
+            if care.reason is None:
+                care.reason, care.stop_by = reason, stop_by
+                self._timeouts += reason.is_timeout
+            else:
+                care.stop_by = min(care.stop_by, stop_by)
+            if item.work_id in recalled:
+                self._in_flight.pop(item.work_id, None)
+                self._todo.append(self._end_unstarted(item, care.reason))
+                self._note_stopped(item)
+            elif item.work_id is not None:
+                self._go_on_stopping(item, care)
+            elif item in self._backlog:  # otherwise the pool broke just now
+                self._backlog.remove(item)  # P1; from the front, which is quick, if all are meant
+                self._todo.append(self._end_unstarted(item, care.reason))
+        if self._state in (PoolState.RUNNING, PoolState.DRAINING):
+            self._top_up()
+        self._finish_if_done()
 
     def _end_unstarted(self, item: WorkItem, reason: Reason) -> "Callable[[], None]":
         if reason.is_timeout:
             return partial(fail_stopped, item, "was not started")
         return partial(cancel if item.work_id is None else call_off, item)
 
-    def _after_stopping(self, item: WorkItem) -> None:
+    def _note_stopped(self, item: WorkItem) -> None:
+        """Tell the run of a batch that this one is done."""
         if item.count is not None:
             self._note_batch(item, 0, 0.0, is_fed=False)
-        if self._state in (PoolState.RUNNING, PoolState.DRAINING):
-            self._top_up()
-        self._finish_if_done()
 
     def _go_on_stopping(self, item: WorkItem, care: Care) -> None:
         work_id = item.work_id
@@ -276,24 +273,23 @@ class Controlling(Settling):
         else:
             self._abandon(worker, item)  # P5
 
-    def _recall(self, item: WorkItem) -> bool:
-        """Take a call item out of the calls queue; return False if it is not there any more."""
+    def _recall(self, work_ids: set[int]) -> set[int]:
+        """Take call items out of the calls queue; return those that were still there."""
         taken: deque[tuple[Any, Any]] = deque()
-        self._calls.drain(taken, MOST_IN_FLIGHT + self._ends)
-        is_recalled = False
-        for call, *_ in taken:
-            if call is None:
-                self._calls.put(None)
-                continue
-            work_id = abs(call[0])
+        if work_ids:
+            self._calls.drain(taken, MOST_IN_FLIGHT + self._ends)
+        recalled: set[int] = set()
+        for entry in taken:
+            call: Any = entry[0]
+            work_id = 0 if call is None else abs(call[0])
             other = self._in_flight.get(work_id)
-            if work_id == item.work_id:
-                is_recalled = True
+            if work_id in work_ids:
+                recalled.add(work_id)
             elif other is not None and type(other.payload) is not bytes:
                 self._calls.put((call[0], other.payload, *call[2:]))  # not through the views that were received
             else:
                 self._calls.put(call)
-        return is_recalled
+        return recalled
 
     def _abandon(self, worker: "Worker", item: WorkItem) -> None:
         """Do without a worker whose task does not stop, until it does."""
@@ -311,7 +307,10 @@ class Controlling(Settling):
             partial(fail_stopped, item, f"does not stop; {worker.thread.name} is abandoned until it does")
         )
         self._want_workers()
-        self._after_stopping(item)
+        self._note_stopped(item)
+        if self._state in (PoolState.RUNNING, PoolState.DRAINING):
+            self._top_up()
+        self._finish_if_done()
 
     def _take_back(self, work_id: int) -> None:
         """Let an abandoned worker work again whose task has ended at last."""

@@ -63,6 +63,8 @@ class Timer:
                     self._changed.notify()
         except BaseException:
             call.call_off()
+            if self._thread is not None and self._thread.ident is None:
+                self._thread = None  # its start was struck; if it has started all the same, it ends
             release_if_held(self._changed)
             raise
         return call
@@ -124,7 +126,12 @@ class Timer:
                 heapq.heappop(self._calls)
             function = call.function
             if function is not None:
-                function()
+                try:
+                    function()
+                except BaseException:  # others rely on this thread
+                    from logging import getLogger
+
+                    getLogger("concurrent.futures").critical("a timed action of a pool failed:", exc_info=True)
             del function, call
 
 
