@@ -7,6 +7,7 @@ The highest priority goes first, and within one priority the earliest. So that a
 starve the low for ever, one turn in TURNS goes to the lower priorities, which take these in rotation.
 """
 
+from bisect import insort
 from collections import deque
 
 TYPE_CHECKING = False
@@ -31,6 +32,7 @@ class PriorityBacklog[Item: "HasPriority"]:
 
     def __init__(self, items: "deque[Item]") -> None:
         self._levels: dict[int, deque[Item]] = {}
+        self._order: list[int] = []  # the priorities there are, the lowest first
         self._turn = 0
         self._rotation = 0  # which of the lower priorities has the next turn that is theirs
         self._next: int | None = None  # the priority of the item at [0], once somebody has looked
@@ -42,6 +44,7 @@ class PriorityBacklog[Item: "HasPriority"]:
         level = self._levels.get(item.priority)
         if level is None:
             level = self._levels[item.priority] = deque()
+            insort(self._order, item.priority)
         level.append(item)
 
     def __len__(self) -> int:
@@ -49,7 +52,7 @@ class PriorityBacklog[Item: "HasPriority"]:
 
     def __iter__(self) -> "Iterator[Item]":
         """Iterate over all items, the highest priority first."""
-        for priority in sorted(self._levels, reverse=True):
+        for priority in reversed(self._order):
             yield from self._levels[priority]
 
     def __getitem__(self, index: int) -> Item:
@@ -88,6 +91,7 @@ class PriorityBacklog[Item: "HasPriority"]:
     def clear(self) -> None:
         """Remove everything."""
         self._levels.clear()
+        self._order.clear()
         self._next = None
 
     def _take_out(self, item: Item) -> None:
@@ -95,12 +99,12 @@ class PriorityBacklog[Item: "HasPriority"]:
         level.remove(item)
         if not level:
             del self._levels[item.priority]
+            self._order.remove(item.priority)
 
     def _choose(self) -> int:
-        priorities = sorted(self._levels, reverse=True)
-        if not priorities:
+        if not self._order:
             raise IndexError("the backlog is empty")
-        if len(priorities) > 1 and self._turn % TURNS == TURNS - 1:
+        if len(self._order) > 1 and self._turn % TURNS == TURNS - 1:
             self._rotation += 1
-            return priorities[1 + self._rotation % (len(priorities) - 1)]
-        return priorities[0]
+            return self._order[-2 - self._rotation % (len(self._order) - 1)]
+        return self._order[-1]

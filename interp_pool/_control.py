@@ -3,7 +3,7 @@
 Owns when a task is stopped, and how far one goes to do that. What is raised in the task, and how it never hits another
 one, is `_worker_control`'s; what the future gets is `_stopping`'s.
 
-A task is stopped in steps, each taken under the pool's lock by whoever asks for it, or by the timer later:
+A task is stopped in steps, each taken under the pool's lock by the timer's thread, which nothing strikes:
 
     P1  it waits in the backlog: take it out, its future is cancelled
     P2  it is in the calls queue: take everything out of that and put the rest back; who is taken out is cancelled
@@ -26,9 +26,9 @@ from time import monotonic
 
 from interp_api import QueueError, SimpleQueue
 from interp_pool._dispatch import MOST_IN_FLIGHT
-from interp_pool._exit import note_stuck
+from interp_pool._exit import forget_stuck, note_stuck
 from interp_pool._ledger import release_if_held
-from interp_pool._lifecycle import PoolState, WorkerEvent, step_worker
+from interp_pool._lifecycle import PoolState, WorkerEvent, WorkerState, step_worker
 from interp_pool._settling import Settling
 from interp_pool._stopping import GRACE, Care, Reason
 from interp_pool._timer import timer
@@ -66,8 +66,11 @@ class Controlling(Settling):
             Whether the task has not ended yet; if it has not started, it is cancelled.
 
         Raises:
-            ValueError: the future is not one of this pool.
+            TypeError: it is no future of a pool.
+            ValueError: it is one of another pool.
         """
+        if not hasattr(future, "pool"):
+            raise TypeError(f"future must be one of this pool, got {future!r}")
         if future.pool not in (self, None):
             raise ValueError(f"{future!r} is not a future of {self!r}")
         try:
@@ -88,7 +91,8 @@ class Controlling(Settling):
             reason: for the words of the errors.
             ledger: of the executor whose tasks are meant; None for all.
         """
-        timer.call_at(0.0, partial(self._stop_all, ledger, reason, monotonic() + grace))
+        if self._state is not PoolState.CLOSED:
+            timer.call_at(0.0, partial(self._stop_all, ledger, reason, monotonic() + grace))
 
     def stop_at_once(self, ledger: "Ledger | None" = None) -> None:
         """Do what Ctrl-C asks for: cancel what waits, and have what runs stop. Never blocks.
@@ -151,10 +155,11 @@ class Controlling(Settling):
     def _stop_all(self, ledger: "Ledger | None", reason: Reason, stop_by: float) -> None:
         with self._lock:
             runs = [run for run in self._promises if ledger is None or run.ledger is ledger]
+        for run in runs:
+            run.drop()  # before its batches are told, whose consumers would send more
+        with self._lock:
             items = [*self._backlog, *self._in_flight.values()]
             self._begin_to_stop([item for item in items if ledger is None or item.ledger is ledger], reason, stop_by)
-        for run in runs:
-            run.drop()
         self._carry_out_soon()
 
     def _on_alarm(self, item: WorkItem) -> None:
@@ -227,7 +232,7 @@ class Controlling(Settling):
             if care is None:
                 care = item.care = Care()
             if care.reason is None:
-                care.reason, care.stop_by = reason, stop_by
+                care.reason, care.stop_by = reason, min(stop_by, self._latest_end(care))
                 self._timeouts += reason.is_timeout
             else:
                 care.stop_by = min(care.stop_by, stop_by)
@@ -240,9 +245,20 @@ class Controlling(Settling):
             elif item in self._backlog:  # otherwise the pool broke just now
                 self._backlog.remove(item)  # P1; from the front, which is quick, if all are meant
                 self._todo.append(self._end_unstarted(item, care.reason))
+                self._note_stopped(item)
+        self._tell_of_room()
         if self._state in (PoolState.RUNNING, PoolState.DRAINING):
             self._top_up()
         self._finish_if_done()
+
+    def _latest_end(self, care: Care) -> float:
+        """Return when the limits of a task that runs have it abandoned at the latest."""
+        options, latest = care.options, float("inf")
+        if options.deadline is not None:
+            latest = options.deadline + GRACE
+        if options.timeout is not None:
+            latest = min(latest, monotonic() + options.timeout + GRACE)
+        return latest
 
     def _end_unstarted(self, item: WorkItem, reason: Reason) -> "Callable[[], None]":
         if reason.is_timeout:
@@ -270,6 +286,8 @@ class Controlling(Settling):
             worker.interrupt(work_id)  # P3
         if now < care.stop_by:
             self._set_alarm(item, care, care.stop_by)
+        elif worker.state is not WorkerState.READY:  # but the manager has not heard of that yet
+            self._set_alarm(item, care, now + _NOT_SO_SOON)
         else:
             self._abandon(worker, item)  # P5
 
@@ -280,15 +298,15 @@ class Controlling(Settling):
             self._calls.drain(taken, MOST_IN_FLIGHT + self._ends)
         recalled: set[int] = set()
         for entry in taken:
-            call: Any = entry[0]
-            work_id = 0 if call is None else abs(call[0])
+            call: tuple[Any, ...] = entry[0] or ()
+            work_id = abs(call[0]) if call else 0
             other = self._in_flight.get(work_id)
             if work_id in work_ids:
                 recalled.add(work_id)
             elif other is not None and type(other.payload) is not bytes:
                 self._calls.put((call[0], other.payload, *call[2:]))  # not through the views that were received
             else:
-                self._calls.put(call)
+                self._calls.put(call or None)
         return recalled
 
     def _abandon(self, worker: "Worker", item: WorkItem) -> None:
@@ -308,6 +326,7 @@ class Controlling(Settling):
         )
         self._want_workers()
         self._note_stopped(item)
+        self._changed.notify_all()  # a lease may wait for the place
         if self._state in (PoolState.RUNNING, PoolState.DRAINING):
             self._top_up()
         self._finish_if_done()
@@ -318,9 +337,11 @@ class Controlling(Settling):
         if worker is None:
             return
         worker.state, _ = step_worker(worker.state, WorkerEvent.WORKER_RETURNED)  # which says: COUNT_IN
+        forget_stuck(worker.thread)
         self._workers[worker.number] = worker
         self._active += 1
         if self._state in (PoolState.STOPPING, PoolState.BROKEN):
             self._stop_workers(1)
         else:
-            self._stop_workers(max(0, self._active - self._ends - self.max_workers))
+            room = max(0, self._max_workers - len(self._leases))
+            self._stop_workers(max(0, self._active - self._ends - room))

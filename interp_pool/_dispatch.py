@@ -191,6 +191,9 @@ class Dispatch:
 
     def _withdraw(self, item: WorkItem) -> None:
         """Undo a submission that was interrupted, whatever it had done."""
+        item.is_ended = True
+        if item.care is not None:
+            item.care.end()
         if item.work_id is not None:
             self._in_flight.pop(item.work_id, None)
         elif item in self._backlog:
@@ -216,7 +219,12 @@ class Dispatch:
                 item.end()
             self._backlog.popleft()
             if self._room_wanted:
-                self._changed.notify_all()
+                self._tell_of_room()
+
+    def _tell_of_room(self) -> None:
+        """Wake those who wait for room in the backlog."""
+        if self._room_wanted:
+            self._changed.notify_all()
 
     def _want_workers(self) -> None:
         """Make the workers that there is work for; the manager starts them."""
@@ -225,9 +233,12 @@ class Dispatch:
         room = self._max_workers - len(self._leases)
         least = self._min_workers if self._state is PoolState.RUNNING else 0
         wanted = min(room, max(least, len(self._in_flight) + len(self._backlog)))
-        if self._active >= wanted or len(self._workers) >= room:
+        # One that has LEFT has nothing to do but close its interpreter, where a task may have left a thread.
+        present = sum(worker.state is not WorkerState.LEFT for worker in self._workers.values())
+        if self._active >= wanted or present >= room:
             return
-        while self._active < wanted and len(self._workers) < room:
+        while self._active < wanted and present < room:
+            present += 1
             number = self._next_worker()
             self._workers[number] = Worker(number, self._options, self._calls, self._results)
             self._active += 1

@@ -12,6 +12,8 @@ import sys
 import threading
 from time import monotonic
 
+import interp_api
+
 PATIENCE = 1.0  # seconds that the exit waits for abandoned workers; after Ctrl-C it does not
 
 _stuck: "dict[threading.Thread, str]" = {}  # abandoned workers; the name of the task
@@ -19,14 +21,18 @@ _stuck: "dict[threading.Thread, str]" = {}  # abandoned workers; the name of the
 
 def note_stuck(thread: threading.Thread, name: str) -> None:
     """Remember a worker whose task does not stop."""
-    for other in [other for other in _stuck if not other.is_alive()]:
-        del _stuck[other]
+    for other in [*_stuck]:
+        if not other.is_alive():
+            _stuck.pop(other, None)
     _stuck[thread] = name
 
 
-def forget_stuck() -> None:
-    """Forget all of them: they are the parent's."""
-    _stuck.clear()
+def forget_stuck(thread: threading.Thread | None = None) -> None:
+    """Forget a worker whose task has stopped at last; after a fork all of them: they are the parent's."""
+    if thread is None:
+        _stuck.clear()
+    else:
+        _stuck.pop(thread, None)
 
 
 def was_interrupted() -> bool:
@@ -37,12 +43,17 @@ def was_interrupted() -> bool:
 def end_without_the_stuck() -> None:
     """At exit, when everything else is done: return if no task is stuck, otherwise end the process.
 
-    Blocks: until the program's other threads have ended, and for PATIENCE.
+    Blocks: until the program's other threads have ended, and for PATIENCE. A pool within a worker must not end the
+    process: there it blocks until the tasks have ended.
     """
+    if interp_api.get_current() != interp_api.get_main():
+        for thread in [*_stuck]:
+            thread.join()
+        return
     until = monotonic() + (0.0 if was_interrupted() else PATIENCE)
-    for thread in _stuck:
+    for thread in [*_stuck]:
         thread.join(max(0.0, until - monotonic()))
-    names = [name for thread, name in _stuck.items() if thread.is_alive()]
+    names = [name for thread, name in [*_stuck.items()] if thread.is_alive()]
     if not names:
         return
     for thread in threading.enumerate():
@@ -51,18 +62,17 @@ def end_without_the_stuck() -> None:
     from logging import getLogger
 
     what = f"{names[0]} does" if len(names) == 1 else f"{', '.join(names)} do"
-    getLogger("concurrent.futures").warning("the process ends although %s not stop", what)
+    getLogger("concurrent.futures").warning("the process ends, with status 1, although %s not stop", what)
     atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]  # what would come next
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except (AttributeError, OSError, ValueError):
             pass  # there is none, or it is closed
-    error = _last_error()
-    if isinstance(error, KeyboardInterrupt) and os.name == "posix":
+    if was_interrupted() and os.name == "posix":
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
-    os._exit(0 if error is None else 1)
+    os._exit(1)  # what the program has given to sys.exit() cannot be known; and work was left behind
 
 
 def _last_error() -> BaseException | None:

@@ -111,8 +111,10 @@ class TaskFuture[T](Future[T]):
         if is_cancelled:
             self._tell_waiters()  # others hear of it when the pool comes across it
             self._tell_pool()
-        elif self.is_interrupted_by_cancel and self._pool is not None:
-            self._pool.interrupt(self, GRACE)
+        elif self.is_interrupted_by_cancel:
+            pool = self._pool
+            if pool is not None:
+                pool.interrupt(self, GRACE)
         return is_cancelled
 
     def interrupt(self, timeout: float = GRACE) -> bool:
@@ -128,7 +130,8 @@ class TaskFuture[T](Future[T]):
                 code, swallows the exception, or has a long `finally`. 0 means to return at once; the task has 0.25 s.
 
         Returns:
-            Whether the task has stopped because of this or an earlier call.
+            Whether the task was stopped, now or before, or cancelled. False if it ended in another way, with a result
+            say, or still runs, which `exception().has_stopped` tells apart.
 
         Raises:
             TypeError: the timeout is not a number.

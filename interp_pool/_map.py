@@ -211,6 +211,8 @@ class MapRun:
         self._bytes = payload_size(payload) / len(items)
         futures.append(future)
         care = None if self._options is None else Care(self._options)
+        if self._options is not None:
+            future.is_interrupted_by_cancel = self._options.interrupt_on_cancel
         item = WorkItem(future, self._fn, payload, self.ledger, self._flags, len(items), care)
         try:
             if self.ledger is not None:

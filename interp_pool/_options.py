@@ -122,7 +122,7 @@ def check_flag(name: str, value: object) -> None:
     Raises:
         TypeError: it is not a bool.
     """
-    if value not in (True, False):
+    if not isinstance(value, bool):
         raise TypeError(f"{name} must be a bool, got {value!r}")
 
 
@@ -155,8 +155,8 @@ def check_count(name: str, value: object) -> None:
         raise ValueError(f"{name} must be greater than 0, got {value}")
 
 
-def check_seconds(name: str, value: object) -> None:
-    """Check a duration.
+def check_seconds(name: str, value: object) -> float:
+    """Check a duration or a time, and return it as a float.
 
     Raises:
         TypeError: it is not a number.
@@ -164,8 +164,13 @@ def check_seconds(name: str, value: object) -> None:
     """
     if not isinstance(value, int | float):
         raise TypeError(f"{name} must be a number of seconds or None, got {value!r}")
-    if value != value:
+    try:
+        seconds = float(value)
+    except OverflowError:
+        seconds = float("inf") if value > 0 else float("-inf")
+    if seconds != seconds:
         raise ValueError(f"{name} must be a number of seconds or None, got {value!r}")
+    return seconds
 
 
 def check_timeout(value: object) -> float:
@@ -175,8 +180,7 @@ def check_timeout(value: object) -> float:
         TypeError: it is not a number.
         ValueError: it is negative or nan.
     """
-    check_seconds("timeout", value)
-    seconds: float = value  # type: ignore[assignment]  # it is one now
+    seconds = check_seconds("timeout", value)
     if seconds < 0:
         raise ValueError(f"timeout must be a non-negative number of seconds, got {value!r}")
     return min(seconds, threading.TIMEOUT_MAX / 2)

@@ -204,8 +204,10 @@ class InterpreterPool(Sizing):
         with self._lock:
             states = [worker.state for worker in self._workers.values()]
             assert self._active == states.count(WorkerState.STARTING) + states.count(WorkerState.READY)
-            # One that comes back after it was abandoned may be one too many.
-            clean = sum(not worker.is_dirty for worker in self._workers.values())
+            # One that comes back after it was abandoned may be one too many, and one that has left does not count.
+            clean = sum(
+                not worker.is_dirty and worker.state is not WorkerState.LEFT for worker in self._workers.values()
+            )
             assert clean + sum(self._leases.values()) <= self.max_workers
             assert not set(self._abandoned) & set(self._in_flight)
             assert self._ends >= 0
@@ -229,8 +231,8 @@ class InterpreterPool(Sizing):
 
         Blocks: while too many tasks wait, if the pool has a limit for that.
         """
-        if self._has_limit and item.count is None:
-            self.wait_for_room(lambda: self.is_managed_here)
+        if self._has_limit:
+            self.call_off_stand_in()
         is_nested = self._lock._is_owned()  # type: ignore[attr-defined]  # a finalizer's, run by an allocation
         try:
             with self._lock:
@@ -239,6 +241,8 @@ class InterpreterPool(Sizing):
                 if not (is_open or is_promised):
                     self._check_open()
                 interp_api.check_tracing("run a task")
+                if self._has_limit and item.count is None and not is_nested:
+                    self._wait_for_room()
                 try:
                     if self._backlog or len(self._in_flight) >= self._window:
                         if item.care is not None:
@@ -305,6 +309,7 @@ class InterpreterPool(Sizing):
             cancelled = [item for item in self._backlog if item.ledger is ledger]
             for item in cancelled:
                 self._backlog.remove(item)
+            self._tell_of_room()
             runs = [run for run in self._promises if run.ledger is ledger]
             self._finish_if_done()
         for run in runs:

@@ -7,6 +7,7 @@ the one it saw the last time. So a pool that has anything to do keeps its worker
 A backlog with a limit makes `submit` wait, on the pool's condition, or refuse.
 """
 
+from threading import current_thread
 from time import monotonic
 
 from interp_api import QueueFull
@@ -18,11 +19,12 @@ from interp_pool._timer import timer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from interp_pool._options import PoolOptions
     from interp_pool._statistics import Statistics
     from interp_pool._timer import Call
+
+
+_SHORTEST = 0.01  # seconds between two looks for idle workers
 
 
 class Sizing(Controlling):
@@ -91,38 +93,23 @@ class Sizing(Controlling):
                 bytes_received=self._bytes_received,
             )
 
-    def wait_for_room(self, is_managing: "Callable[[], bool]") -> None:
-        """Before a submission to a pool with a limited backlog: wait until there is room.
+    # Everything below is called with self._lock held, but for _end_idle.
 
-        Args:
-            is_managing: whether this thread settles futures, and so must not wait for that.
+    def _wait_for_room(self) -> None:
+        """Before a submission to a pool with a limited backlog: wait until there is room, or refuse.
 
-        Raises:
-            QueueFull: there is none, and the pool refuses then.
-            BrokenInterpreterPool: the pool is broken.
-            RuntimeError: the pool is shut down.
-
-        Blocks: as long as the backlog is full, unless the pool refuses then.
+        A thread that settles futures does not wait: it would wait for itself.
         """
         limit = self._options.max_backlog
-        if limit is None:
-            return
+        self._room_wanted += 1
         try:
-            with self._changed:
-                self._room_wanted += 1
-                try:
-                    while len(self._backlog) >= limit and not is_managing():
-                        self._check_open()
-                        if self._options.when_full == "raise":
-                            raise QueueFull(f"{limit} tasks wait already, which is max_backlog")
-                        self._changed.wait()
-                finally:
-                    self._room_wanted -= 1
-        except BaseException:
-            release_if_held(self._lock)
-            raise
-
-    # Everything below is called with self._lock held, but for _end_idle.
+            while limit is not None and len(self._backlog) >= limit and self._manager is not current_thread():
+                if self._options.when_full == "raise":
+                    raise QueueFull(f"{limit} tasks wait already, which is max_backlog")
+                self._changed.wait()
+                self._check_open()
+        finally:
+            self._room_wanted -= 1
 
     def _count_busy(self) -> int:
         return sum(worker.task != 0 for worker in self._workers.values() if worker.state is WorkerState.READY)
@@ -133,7 +120,7 @@ class Sizing(Controlling):
         is_needed = self._state is PoolState.RUNNING and self._active - self._ends > self._min_workers
         if self._idle_call is None and seconds is not None and is_needed:
             self._last_seen = self._last_work_id
-            self._idle_call = timer.call_at(monotonic() + seconds, self._end_idle)
+            self._idle_call = timer.call_at(monotonic() + max(seconds, _SHORTEST), self._end_idle)
 
     def _stop_watching_for_idleness(self) -> None:
         if self._idle_call is not None:

@@ -51,8 +51,11 @@ class Care:
             self.alarm.call_off()
 
     def explain(self, name: str, error: BaseException) -> BaseException:
-        """Return what the future gets for an error that a worker reports: TimeoutError, if it was stopped for that."""
-        if not isinstance(error, TaskInterrupted) or self.reason is None or not self.reason.is_timeout:
+        """Return what the future gets for an error that a worker reports: TimeoutError, if it was stopped for that.
+
+        Also where the task has answered the interrupt with an error of its own, which is then the cause.
+        """
+        if not self.was_asked or self.reason is None or not self.reason.is_timeout:
             return error
         timed_out = self._time_out(name, "was stopped")
         timed_out.__cause__ = error

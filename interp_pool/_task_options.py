@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 class TaskOptions:
-    """The options of a task, checked. `is_plain` tells that they ask for nothing."""
+    """The options of a task, checked."""
 
     __slots__ = ("timeout", "deadline", "priority", "name", "interrupt_on_cancel")  # noqa: RUF023  # as in the signature
 
@@ -27,11 +27,11 @@ class TaskOptions:
             ValueError: a number is out of range.
         """
         if timeout is not None:
-            check_seconds("timeout", timeout)
+            timeout = check_seconds("timeout", timeout)
             if timeout < 0:
                 raise ValueError(f"timeout must be a non-negative number of seconds or None, got {timeout!r}")
         if deadline is not None:
-            check_seconds("deadline", deadline)
+            deadline = check_seconds("deadline", deadline)
         priority_: Any = priority
         if not isinstance(priority_, int) or isinstance(priority_, bool):
             raise TypeError(f"priority must be an int, got {priority!r}")
@@ -55,4 +55,7 @@ class TaskOptions:
 
     def __repr__(self) -> str:
         given = [(name, getattr(self, name)) for name in self.__slots__]
-        return ", ".join(f"{name}={value!r}" for name, value in given if value not in (None, 0, False))
+        return ", ".join(f"{name}={value!r}" for name, value in given if value != getattr(_DEFAULTS, name))
+
+
+_DEFAULTS = TaskOptions()

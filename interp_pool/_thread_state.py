@@ -1,4 +1,4 @@
-"""Functions of CPython on another thread of the same interpreter, for use INSIDE a worker.
+"""Functions of CPython on the oldest thread of an interpreter, for use INSIDE a worker by its control thread.
 
 `PyThreadState_SetAsyncExc`, which Python code can only reach like this, and `PyThreadState_GetFrame` in place of
 `sys._current_frames`: that one walks the threads of all interpreters without their locks, and makes frame objects for
@@ -11,10 +11,11 @@ file. So it goes without `ctypes`, which takes 4 ms and a dozen modules, to the 
 
 import sys
 from _ctypes import FUNCFLAG_CDECL, FUNCFLAG_PYTHONAPI, CFuncPtr, _SimpleCData  # pyright: ignore[reportPrivateUsage]
+from _operator import truth
+from itertools import accumulate, chain, repeat, takewhile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import FrameType
     from typing import Any
 
@@ -72,12 +73,26 @@ def raise_in_thread(thread_id: int, exception: "type[BaseException] | None") -> 
     _set_async_exc(thread_id, None if exception is None else id(exception))
 
 
-def innermost_frames() -> "Iterator[FrameType]":
-    """Yield the innermost frame of each thread of this interpreter that runs Python code."""
-    thread: int | None = _get_first_thread(_get_interpreter())
-    while thread:
-        try:
-            yield _get_frame(thread)
-        except ValueError:
-            pass  # NULL: it runs none
-        thread = _get_next_thread(thread)
+def oldest_thread() -> int:
+    """Return the address of the state of this interpreter's oldest thread: the one a worker runs its tasks in.
+
+    The runtime puts new ones in front. The list is walked in one piece, C all the way: between two bytecodes other
+    threads could run, and end.
+    """
+    first: int = _get_first_thread(_get_interpreter())
+    # The function is also called with the 0, which C does not mind.
+    threads: list[int] = [*takewhile(truth, accumulate(chain((first,), repeat(0)), _get_next_thread))]
+    return threads[-1]
+
+
+def frame_of(thread: int) -> "FrameType | None":
+    """Return the innermost frame of a thread of this interpreter that is alive.
+
+    Args:
+        thread: the address of its state.
+    """
+    try:
+        frame: FrameType = _get_frame(thread)
+    except ValueError:
+        return None  # NULL: it runs no Python code
+    return frame

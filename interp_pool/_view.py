@@ -47,6 +47,9 @@ class ExecutorView(Executor):
         """
         return self._executor.map_with(self._options, fn, iterables, timeout, chunksize, buffersize)
 
+    def __exit__(self, exc_type: type[BaseException] | None, *exc_info: object) -> None:
+        self._executor.__exit__(exc_type, *exc_info)
+
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Shut the executor down that the tasks run on."""
         self._executor.shutdown(wait, cancel_futures=cancel_futures)

@@ -18,6 +18,9 @@ and the control thread, holding the lock:
     C1  struck = the work id
     C2  that work id is on the board: have TaskInterrupted raised in its thread
 
+An exception that comes up in a finalizer or a callback of the garbage collector is not raised in the task: the runtime
+reports it to `sys.unraisablehook`. There this module asks for another one, as soon as the control thread gets to run.
+
 Either C2 comes before L3, then L4 sees struck; or it comes after L3 and does nothing. At L4 the lock keeps the task's
 thread from going on while the other is between C2 and its end. An exception that is raised between L3 and the end of L4
 is caught there, with an outcome at hand. One raised at L2 leads to L3 by an `except` whose first step is L3: there is
@@ -34,7 +37,6 @@ from interp_pool._messages import CONTROL_INTERRUPT, CONTROL_WHERE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import CodeType, FrameType
     from typing import Any
 
 _HASTE = 1e-4  # seconds this thread waits for a running task to give way, instead of 5 ms, once it has something to do
@@ -43,22 +45,21 @@ _HASTE = 1e-4  # seconds this thread waits for a running task to give way, inste
 class Control:
     """What the thread of the tasks and the control thread of one worker share."""
 
-    __slots__ = ("_board", "_lock", "_loop", "_queue", "_thread", "_thread_id", "struck")
+    __slots__ = ("_board", "_hook", "_lock", "_queue", "_thread", "_thread_id", "struck")
 
-    def __init__(self, queue_id: int, board: "Any", loop: "CodeType") -> None:
+    def __init__(self, queue_id: int, board: "Any") -> None:
         """Start the control thread of the worker whose tasks run in this thread.
 
         Args:
             queue_id: SimpleQueue of the messages to it.
             board: where this thread puts the work id of its task.
-            loop: the code that this thread runs its tasks in, by which it is found among the others.
         """
         self._board = board
         self.struck = 0
         """The work id of a task that was perhaps struck, until that is cleared up."""
         self._lock = _thread.RLock()  # for release_if_held in `clear_up`
         self._queue = SimpleQueue(queue_id)
-        self._loop = loop
+        self._hook: Any = None  # the one before this object's, once that is in its place
         self._thread_id = _thread.get_ident()
         self._thread = _start_thread(self._serve)
 
@@ -66,6 +67,8 @@ class Control:
         """End the control thread. Blocks until that has happened."""
         self._queue.put(None)
         self._thread.join()
+        if self._hook is not None and sys.unraisablehook == self._note_unraisable:
+            sys.unraisablehook = self._hook
 
     def clear_up(self) -> None:
         """Make sure that nothing strikes any more: L4, with its own interruptions. After L3 only."""
@@ -93,6 +96,8 @@ class Control:
                     self._interrupt(message[1])
                 elif message[0] == CONTROL_WHERE:
                     self._tell_where(*message[1:])
+            except Exception as exc:  # the next one may be possible
+                sys.excepthook(type(exc), exc, exc.__traceback__)
             finally:
                 sys.setswitchinterval(interval)
 
@@ -101,31 +106,34 @@ class Control:
             return
         from interp_pool._thread_state import raise_in_thread
 
+        if self._hook is None:
+            self._hook, sys.unraisablehook = sys.unraisablehook, self._note_unraisable
         with self._lock:
             self.struck = work_id  # C1
             if self._board[0] == work_id:  # C2
                 raise_in_thread(self._thread_id, TaskInterrupted)
 
+    def _note_unraisable(self, unraisable: "Any") -> None:
+        """The worker's `sys.unraisablehook`: an interrupt that was raised where nothing can be must be raised again."""
+        if unraisable.exc_type is not TaskInterrupted:
+            self._hook(unraisable)
+        elif self._board[0] > 0:
+            self._queue.put((CONTROL_INTERRUPT, self._board[0]))
+
     def _tell_where(self, work_id: int, reply_id: int) -> None:
-        from interp_pool._thread_state import innermost_frames
+        from interp_api import QueueNotFoundError
+        from interp_pool._thread_state import frame_of, oldest_thread
 
-        places: list[tuple[str, int, str]] | None = None
-        for frame in innermost_frames():
-            chain = _chain(frame)
-            if self._loop in [each.f_code for each in chain]:
-                places = [(each.f_code.co_filename, each.f_lineno or 0, each.f_code.co_name) for each in chain]
+        frame = frame_of(oldest_thread())
+        places: list[tuple[str, int, str]] = []
+        while frame is not None:
+            places.append((frame.f_code.co_filename, frame.f_lineno or 0, frame.f_code.co_name))
+            frame = frame.f_back
         is_there = self._board[0] == work_id
-        SimpleQueue(reply_id).put(tuple(places) if is_there and places is not None else None)
-
-
-def _chain(frame: "FrameType | None") -> "list[FrameType]":
-    """Return a frame and all its callers, the outermost first."""
-    chain: list[FrameType] = []
-    while frame is not None:
-        chain.append(frame)
-        frame = frame.f_back
-    chain.reverse()
-    return chain
+        try:
+            SimpleQueue(reply_id).put(tuple(reversed(places)) if is_there else None)
+        except QueueNotFoundError:
+            pass  # who asked has not waited
 
 
 def _start_thread(function: "Any") -> "Any":

@@ -69,7 +69,7 @@ def serve(setup_id: int, results_id: int, calls_id: int, control_id: int) -> Non
         was_fit, _is_fit = _is_fit, False  # until the loop has ended well
         shared: Any = setup[6]
         board = shared.cast("q")
-        control = Control(control_id, board, _serve_calls.__code__)
+        control = Control(control_id, board)
         try:
             is_fit = _serve_calls(SimpleQueue(calls_id), results, control, board, setup[0], setup[5])
         finally:

@@ -778,3 +778,21 @@ def spin_on_three(started, item):
 
 def put_name(queue, name):
     queue.put(name)
+
+
+class SpinsWhenFinalized:
+    """Runs Python code for ever in a finalizer, until an exception comes that the runtime swallows."""
+
+    def __init__(self, started):
+        self.started = started
+
+    def __del__(self):
+        self.started.put(None)
+        while True:
+            pass
+
+
+def spin_in_finalizer_then_in_the_task(started):
+    SpinsWhenFinalized(started)
+    while True:
+        pass

@@ -51,14 +51,29 @@ PLACES = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _end_processes():
+    """A test that fails must not leave its script behind."""
+    yield
+    while _processes:
+        process = _processes.pop()
+        process.kill()
+        process.communicate()
+
+
+_processes = []
+
+
 def start(body, tmp_path, stdin=subprocess.DEVNULL, **options):
     script = tmp_path / "script.py"
     lines = HEAD.format(tests=str(Path(__file__).parents[1])) + "".join(f"    {line}\n" for line in body.split("\n"))
     script.write_text(lines, encoding="utf-8")
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-P", "-X", "dev", script],
         stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options,
     )  # fmt: skip
+    _processes.append(process)
+    return process
 
 
 def interrupt(process):
@@ -88,7 +103,7 @@ def test_ctrl_c_with_a_task_in_c_code_names_it(tmp_path):
     body = "future = stick(); executor.submit(tasks.spin, started); started.get(); ready(); future.result()"
     status, _, errors = interrupt(start(body, tmp_path))
     assert status == -signal.SIGINT, errors
-    assert errors.rstrip().endswith("the process ends although task sleep() does not stop")
+    assert errors.rstrip().endswith("the process ends, with status 1, although task sleep() does not stop")
     assert errors.count("Traceback") == 1
 
 
@@ -150,9 +165,9 @@ atexit.register(print, "at exit")
 print("end")
 """, tmp_path)  # fmt: skip
     output, errors = process.communicate(timeout=60)
-    assert process.returncode == 0
+    assert process.returncode == 1
     assert output == "end\nat exit\n"
-    assert errors == "the process ends although task 'the stuck one' does not stop\n"
+    assert errors == "the process ends, with status 1, although task 'the stuck one' does not stop\n"
 
 
 def test_exit_waits_for_a_task_that_nobody_stopped(tmp_path):

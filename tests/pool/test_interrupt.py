@@ -6,7 +6,7 @@ import os
 import queue
 import random
 import threading
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
 from functools import partial
 
 import pytest
@@ -55,6 +55,13 @@ def test_interrupt_runs_finally_blocks(executor, started):
     started.get(timeout=60)
     assert future.interrupt(LONG)
     assert ended.get(timeout=60) == "finally"
+
+
+def test_interrupt_that_the_runtime_swallows_in_a_finalizer_is_raised_again(executor, started):
+    future = executor.submit(tasks.spin_in_finalizer_then_in_the_task, started)
+    started.get(timeout=60)
+    assert future.interrupt(LONG)
+    assert executor.submit(tasks.identity, 1).result(60) == 1
 
 
 def test_interrupt_that_the_task_swallows_leaves_it_its_result(executor, started):
@@ -153,6 +160,8 @@ def test_interrupt_of_another_pools_future_is_refused(executor, gate):
     (future,) = gate.hold(executor)
     with InterpreterPool(1) as other, pytest.raises(ValueError, match="not a future of"):
         other.interrupt(future, 1.0)
+    with InterpreterPool(1) as other, pytest.raises(TypeError, match="future must be one of this pool"):
+        other.interrupt(Future(), 1.0)
     gate.open()
 
 

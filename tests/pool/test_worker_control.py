@@ -61,7 +61,7 @@ class Loop:
 
     def _run(self):
         self.board.owner = threading.get_ident()
-        self.control = _worker_control.Control(self.messages.id, self.board, _worker_main._serve_calls.__code__)
+        self.control = _worker_control.Control(self.messages.id, self.board)
         self._made.set()
         try:
             self.is_fit = _worker_main._serve_calls(self.calls, self.results, self.control, self.board, 7, 0)
