@@ -43,13 +43,14 @@ def run(executor, count, choice):
         if kind == 0:
             future = executor.submit(tasks.identity, n)
         elif kind == 1:
-            future = executor.submit(tasks.spend_and_return, choice.choice([0.0, 1e-4, 3e-3]), n)
+            future = executor.submit(tasks.spend_and_return, choice.choice([0.0, 1e-4, 3e-3, 1e-2]), n)
         else:
-            future = limited.submit(tasks.spend_and_return, choice.choice([0.0, 1e-4, 3e-3]), n)
+            future = limited.submit(tasks.spend_and_return, choice.choice([0.0, 1e-4, 2e-2]), n)
         outstanding.append((n, kind, future))
         if kind == 1:
-            victims = [future for _, kind, future in outstanding if kind == 1]
-            choice.choice(victims).interrupt(0.0)
+            victims = [future for _, kind, future in outstanding if kind == 1 and not future.done()]
+            if victims:
+                choice.choice([victims[0], victims[-1]]).interrupt(0.0)
         while len(outstanding) > choice.randrange(OUTSTANDING):
             take()
     while outstanding:
