@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from interp_pool._future import TaskFuture
     from interp_pool._ledger import Ledger
+    from interp_pool._map import MapRun
     from interp_pool._messages import Place
     from interp_pool._worker import Worker
 
@@ -91,8 +92,17 @@ class Controlling(Settling):
             reason: for the words of the errors.
             ledger: of the executor whose tasks are meant; None for all.
         """
-        if self._state is not PoolState.CLOSED:
-            timer.call_at(0.0, partial(self._stop_all, ledger, reason, monotonic() + grace))
+        try:
+            with self._lock:
+                runs = [run for run in self._promises if ledger is None or run.ledger is ledger]
+                items = [*self._backlog, *self._in_flight.values()]  # and none that is submitted from now on
+                if ledger is not None:
+                    items = [item for item in items if item.ledger is ledger]
+                if items or runs:
+                    timer.call_at(0.0, partial(self._stop_all, runs, items, reason, monotonic() + grace))
+        except BaseException:
+            release_if_held(self._lock)
+            raise
 
     def stop_at_once(self, ledger: "Ledger | None" = None) -> None:
         """Do what Ctrl-C asks for: cancel what waits, and have what runs stop. Never blocks.
@@ -152,15 +162,10 @@ class Controlling(Settling):
             self._begin_to_stop(items, reason, stop_by)
         self._carry_out_soon()
 
-    def _stop_all(self, ledger: "Ledger | None", reason: Reason, stop_by: float) -> None:
-        with self._lock:
-            runs = [run for run in self._promises if ledger is None or run.ledger is ledger]
+    def _stop_all(self, runs: "list[MapRun]", items: list[WorkItem], reason: Reason, stop_by: float) -> None:
         for run in runs:
             run.drop()  # before its batches are told, whose consumers would send more
-        with self._lock:
-            items = [*self._backlog, *self._in_flight.values()]
-            self._begin_to_stop([item for item in items if ledger is None or item.ledger is ledger], reason, stop_by)
-        self._carry_out_soon()
+        self._stop(items, reason, stop_by)
 
     def _on_alarm(self, item: WorkItem) -> None:
         with self._lock:

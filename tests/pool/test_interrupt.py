@@ -295,3 +295,12 @@ def test_interrupt_of_map_comes_in_its_place(started):
         executor._pool.stop_all(LONG)
         with pytest.raises(TaskInterrupted):
             next(results)
+
+
+def test_stopping_everything_spares_what_is_submitted_afterwards(executor, started):
+    for n in range(20):
+        stopped = executor.submit(tasks.spin, started)
+        executor._pool.stop_at_once()
+        assert executor.submit(tasks.identity, n).result(60) == n
+        with pytest.raises((TaskInterrupted, CancelledError)):
+            stopped.result(60)
