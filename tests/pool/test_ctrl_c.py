@@ -30,6 +30,10 @@ if __name__ == "__main__":
         futures = [view.submit(tasks.spin, started) for _ in range(20)]
         started.get(), started.get()
         return futures
+    def ready_once_somebody_waits():
+        while not executor._pool._reader._owner:
+            pass
+        ready()
     def stick(**options):
         future = executor.options(**options).submit(time.sleep, 3600)
         while " runs in " not in future.where():
@@ -110,8 +114,8 @@ def test_ctrl_c_with_a_task_in_c_code_names_it(tmp_path):
 def test_program_that_catches_ctrl_c_goes_on_with_the_pool(tmp_path):
     status, output, errors = interrupt(start("""
 futures = hold()
+threading.Thread(target=ready_once_somebody_waits).start()
 try:
-  ready()
   futures[0].result()
 except KeyboardInterrupt:
   print(type(futures[0].exception()).__name__, futures[-1].cancelled(), executor.submit(abs, -1).result())
