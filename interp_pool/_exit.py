@@ -61,15 +61,17 @@ def end_without_the_stuck() -> None:
             thread.join()
     from logging import getLogger
 
+    is_by_signal = was_interrupted() and os.name == "posix"
+    how = "by SIGINT" if is_by_signal else "with status 1"
     what = f"{names[0]} does" if len(names) == 1 else f"{', '.join(names)} do"
-    getLogger("concurrent.futures").warning("the process ends, with status 1, although %s not stop", what)
+    getLogger("concurrent.futures").warning("the process ends, %s, although %s not stop", how, what)
     atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]  # what would come next
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except (AttributeError, OSError, ValueError):
             pass  # there is none, or it is closed
-    if was_interrupted() and os.name == "posix":
+    if is_by_signal:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
     os._exit(1)  # what the program has given to sys.exit() cannot be known; and work was left behind

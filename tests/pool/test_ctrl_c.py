@@ -107,7 +107,7 @@ def test_ctrl_c_with_a_task_in_c_code_names_it(tmp_path):
     body = "future = stick(); executor.submit(tasks.spin, started); started.get(); ready(); future.result()"
     status, _, errors = interrupt(start(body, tmp_path))
     assert status == -signal.SIGINT, errors
-    assert errors.rstrip().endswith("the process ends, with status 1, although task sleep() does not stop")
+    assert errors.rstrip().endswith("the process ends, by SIGINT, although task sleep() does not stop")
     assert errors.count("Traceback") == 1
 
 
