@@ -3,6 +3,7 @@
 Owns the list of pools and the hooks; must not know what a pool is beyond the methods it calls.
 """
 
+import atexit
 import itertools
 import os
 import sys
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _pools: "WeakValueDictionary[int, InterpreterPool]" = WeakValueDictionary()
 _next_pool = itertools.count().__next__
 _exiting = False
+_has_finished = False
 
 
 def register(pool: "InterpreterPool") -> None:
@@ -41,33 +43,40 @@ def is_exiting() -> bool:
 
 def _at_exit() -> None:
     """Finish the work of pools that nobody shut down, before the interpreter waits for their threads."""
-    global _exiting
+    global _exiting, _has_finished
     _exiting = True
-    for pool in all_pools():
-        pool.shutdown(wait=False)
-    if was_interrupted():
-        _stop_all_pools()
     try:
-        _wait_for_pools()
+        _finish_pools(is_interrupted=was_interrupted())
     except KeyboardInterrupt:
-        _stop_all_pools()
-        _wait_for_pools()
+        _finish_pools(is_interrupted=True)
         raise
     finally:
+        _has_finished = True
         timer.end()
         interp_api.stop_tracing_at_exit()
         reserve.end()
         end_without_the_stuck()
 
 
+def _at_exit_again() -> None:
+    """The same a little later, if Ctrl-C struck the interpreter's own exit before it came to that."""
+    if not _has_finished:
+        _finish_pools(is_interrupted=True)
+        _at_exit()
+
+
+def _finish_pools(*, is_interrupted: bool) -> None:
+    for pool in all_pools():
+        pool.shutdown(wait=False)
+    if is_interrupted:
+        _stop_all_pools()
+    for pool in all_pools():
+        pool.shutdown()
+
+
 def _stop_all_pools() -> None:
     for pool in all_pools():
         pool.stop_at_once()
-
-
-def _wait_for_pools() -> None:
-    for pool in all_pools():
-        pool.shutdown()
 
 
 def _before_fork() -> None:
@@ -92,6 +101,7 @@ def _after_fork_in_child() -> None:
 
 
 # The standard library's executors use the same hook: atexit's run too late, after the wait for the threads.
+atexit.register(_at_exit_again)
 threading._register_atexit(_at_exit)  # type: ignore[attr-defined]  # private, but theirs since 3.9
 if sys.platform != "win32":
     os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

@@ -253,6 +253,14 @@ def test_abandoned_worker_that_comes_back_during_the_shutdown_ends(stuck):
     assert other.done()
 
 
+def test_lease_gets_the_place_of_an_abandoned_worker(stuck):
+    with InterpreterPool(1) as pool, InterpreterPoolExecutor(pool=pool) as executor:
+        assert not stuck.hold(executor).interrupt(SHORT)
+        with pool.lease() as interpreter:
+            assert interpreter.call(tasks.identity, 1) == 1
+        stuck.release()
+
+
 def test_interpreter_of_an_abandoned_worker_is_not_used_again(stuck):
     with InterpreterPoolExecutor(1) as executor:
         (worker,) = [executor.submit(tasks.current_id).result(60)]

@@ -222,6 +222,20 @@ def test_task_that_cannot_be_pickled_fails_as_without_options(single, started):
     assert "cannot send argument 1" in str(error)
 
 
+def test_limits_beyond_all_time_are_none(single):
+    assert single.options(timeout=10**400, deadline=10**400).submit(tasks.identity, 1).result(60) == 1
+    assert single.options(timeout=SHORT).submit(tasks.spend_and_return, 0.0, 2).result(60) == 2
+
+
+def test_ctrl_c_in_a_block_of_a_view_stops_its_tasks(started):
+    view = InterpreterPoolExecutor(1).options(name="x")
+    future = view.submit(tasks.spin, started)
+    started.get(timeout=60)
+    with pytest.raises(KeyboardInterrupt), view:
+        raise KeyboardInterrupt
+    assert isinstance(future.exception(0), TaskInterrupted)
+
+
 def test_view_refuses_after_the_shutdown():
     executor = InterpreterPoolExecutor(1)
     view = executor.options(name="x")

@@ -130,6 +130,20 @@ def test_full_backlog_makes_submit_wait_until_there_is_room(gate):
         thread.join()
 
 
+def test_many_threads_that_submit_keep_to_the_limit(gate):
+    with InterpreterPoolExecutor(1, max_backlog=3) as executor:
+        fill(executor, gate)
+        pool = executor._pool
+        threads = [threading.Thread(target=executor.submit, args=(tasks.identity, n)) for n in range(20)]
+        for thread in threads:
+            thread.start()
+        wait_for(pool, lambda: pool._room_wanted == 17)
+        assert len(pool._backlog) == 3
+        gate.open()
+        for thread in threads:
+            thread.join()
+
+
 def test_submit_that_waits_for_room_ends_with_the_pool(gate):
     executor = InterpreterPoolExecutor(1, max_backlog=1)
     fill(executor, gate)
