@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from interp_pool._messages import Place
     from interp_pool._worker import Worker
 
-HASTY_GRACE = 0.05  # the same when the user waits for the prompt
+HASTY_GRACE = 0.05  # seconds, in place of GRACE when the user waits for the prompt
 _NOT_SO_SOON = 5e-3  # seconds until another look at a task that has not begun
 _SOON = 1e-3  # seconds until another look at a task that is on its way into a worker or out of it
 
@@ -55,13 +55,12 @@ class Controlling(Settling):
 
     __slots__ = ()
 
-    def interrupt(self, future: "TaskFuture[Any]", grace: float, reason: Reason = Reason.INTERRUPT) -> bool:
+    def interrupt(self, future: "TaskFuture[Any]", grace: float) -> bool:
         """Begin to stop the task of a future. Never blocks.
 
         Args:
             future: one of this pool's.
             grace: seconds until its worker is abandoned; what an earlier call said counts.
-            reason: for the words of the error.
 
         Returns:
             Whether the task has not ended yet; if it has not started, it is cancelled.
@@ -78,7 +77,7 @@ class Controlling(Settling):
             with self._lock:
                 item = self._find_item(future)
                 if item is not None:
-                    timer.call_at(0.0, partial(self._stop, [item], reason, monotonic() + grace))
+                    timer.call_at(0.0, partial(self._stop, [item], Reason.INTERRUPT, monotonic() + grace))
         except BaseException:
             release_if_held(self._lock)
             raise
@@ -251,7 +250,11 @@ class Controlling(Settling):
                 self._backlog.remove(item)  # P1; from the front, which is quick, if all are meant
                 self._todo.append(self._end_unstarted(item, care.reason))
                 self._note_stopped(item)
-        self._tell_of_room()
+        self._fill_the_gap()
+
+    def _fill_the_gap(self) -> None:
+        """Go on where tasks or a worker were taken out: others may wait for room in the backlog, or for the place."""
+        self._changed.notify_all()
         if self._state in (PoolState.RUNNING, PoolState.DRAINING):
             self._top_up()
         self._finish_if_done()
@@ -331,10 +334,7 @@ class Controlling(Settling):
         )
         self._want_workers()
         self._note_stopped(item)
-        self._changed.notify_all()  # a lease may wait for the place
-        if self._state in (PoolState.RUNNING, PoolState.DRAINING):
-            self._top_up()
-        self._finish_if_done()
+        self._fill_the_gap()
 
     def _take_back(self, work_id: int) -> None:
         """Let an abandoned worker work again whose task has ended at last."""

@@ -219,12 +219,7 @@ class Dispatch:
                 item.end()
             self._backlog.popleft()
             if self._room_wanted:
-                self._tell_of_room()
-
-    def _tell_of_room(self) -> None:
-        """Wake those who wait for room in the backlog."""
-        if self._room_wanted:
-            self._changed.notify_all()
+                self._changed.notify_all()
 
     def _want_workers(self) -> None:
         """Make the workers that there is work for; the manager starts them."""

@@ -17,8 +17,8 @@ from interp_pool._map import MapRun
 from interp_pool._messages import TIMED
 from interp_pool._options import DEFAULT_IDLE_TIMEOUT, check_seconds
 from interp_pool._pool import InterpreterPool
-from interp_pool._stopping import GRACE, NO_OPTIONS, Care, Reason
-from interp_pool._task_options import TaskOptions
+from interp_pool._stopping import GRACE, Care, Reason
+from interp_pool._task_options import NO_OPTIONS, TaskOptions
 from interp_pool._view import ExecutorView
 from interp_pool._work import WorkItem, without_frames
 

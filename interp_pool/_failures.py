@@ -30,25 +30,17 @@ def encode_failure(exc: BaseException) -> "Failure":
     _note_refused_module(exc)
     texts = tuple(map(_text, getattr(exc, "__notes__", ())))
     kind = type(exc)
-    msg, formatted, errdisplay = "", kind.__name__, None
+    msg, formatted = "", kind.__name__
+    errdisplay: str | tuple[Place, ...] | None = None
     if kind is TaskInterrupted:
-        # Who stopped the task waits, and the runtime would import the traceback module here, some 20 ms.
-        return (
-            _encode_exception(exc),
-            texts,
-            kind.__name__,
-            kind.__qualname__,
-            kind.__module__,
-            "",
-            formatted,
-            _calls(exc),
-        )
-    try:
-        info = capture_exception(exc)
-        msg, formatted = info.msg or "", info.formatted or kind.__name__
-        errdisplay = getattr(info, "errdisplay", None)
-    except BaseException:
-        pass  # an exception whose own text cannot be made
+        errdisplay = _calls(exc)  # who stopped it waits; the runtime would import the traceback module, some 20 ms
+    else:
+        try:
+            info = capture_exception(exc)
+            msg, formatted = info.msg or "", info.formatted or kind.__name__
+            errdisplay = getattr(info, "errdisplay", None)
+        except BaseException:
+            pass  # an exception whose own text cannot be made
     return (
         _encode_exception(exc),
         texts,

@@ -28,7 +28,8 @@ from interp_pool._failures import decode_failure
 from interp_pool._future import BatchFuture
 from interp_pool._ledger import release_if_held
 from interp_pool._messages import BATCH, SINGLE, TIMED
-from interp_pool._stopping import NO_OPTIONS, Care
+from interp_pool._stopping import Care
+from interp_pool._task_options import NO_OPTIONS
 from interp_pool._work import WorkItem, payload_size, task_error
 
 TYPE_CHECKING = False

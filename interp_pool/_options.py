@@ -68,9 +68,10 @@ class PoolOptions:
         if max_tasks_per_child is not None:
             check_count("max_tasks_per_child", max_tasks_per_child)
         if idle_timeout is not None:
-            check_seconds("idle_timeout", idle_timeout)
-            if idle_timeout < 0:
+            seconds = check_seconds("idle_timeout", idle_timeout)
+            if seconds < 0:
                 raise ValueError(f"idle_timeout must be a non-negative number of seconds or None, got {idle_timeout!r}")
+            idle_timeout = seconds
         check_str("thread_name_prefix", thread_name_prefix)
         check_flag("reuse", reuse)
         self.max_workers, self.min_workers = max_workers, min_workers

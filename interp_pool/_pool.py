@@ -309,7 +309,7 @@ class InterpreterPool(Sizing):
             cancelled = [item for item in self._backlog if item.ledger is ledger]
             for item in cancelled:
                 self._backlog.remove(item)
-            self._tell_of_room()
+            self._changed.notify_all()  # who waits for room in the backlog
             runs = [run for run in self._promises if run.ledger is ledger]
             self._finish_if_done()
         for run in runs:

@@ -6,7 +6,7 @@ Owns the words and errors of interrupts, timeouts and deadlines. It must not kno
 from enum import Enum
 
 from interp_pool._interrupted import TaskInterrupted
-from interp_pool._task_options import TaskOptions
+from interp_pool._task_options import NO_OPTIONS, TaskOptions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,9 +28,6 @@ class Reason(Enum):
     def is_timeout(self) -> bool:
         """Whether the future gets a TimeoutError."""
         return self in (Reason.TIMEOUT, Reason.DEADLINE)
-
-
-NO_OPTIONS = TaskOptions()
 
 
 class Care:

@@ -55,7 +55,7 @@ class TaskOptions:
 
     def __repr__(self) -> str:
         given = [(name, getattr(self, name)) for name in self.__slots__]
-        return ", ".join(f"{name}={value!r}" for name, value in given if value != getattr(_DEFAULTS, name))
+        return ", ".join(f"{name}={value!r}" for name, value in given if value != getattr(NO_OPTIONS, name))
 
 
-_DEFAULTS = TaskOptions()
+NO_OPTIONS = TaskOptions()

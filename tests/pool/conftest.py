@@ -74,6 +74,15 @@ def started(request):
 
 
 @pytest.fixture
+def single(request):
+    """An executor with one worker."""
+    with InterpreterPoolExecutor(1) as made:
+        yield made
+        made._pool.check_invariants()
+    del request.node.funcargs["single"]  # as above
+
+
+@pytest.fixture
 def executor(request):
     with InterpreterPoolExecutor(2) as made:
         yield made

@@ -19,28 +19,20 @@ SHORT = 0.02  # seconds for tasks that do not stop; those that do get a minute
 LONG = 60.0
 
 
-@pytest.fixture
-def executor(request):
-    with InterpreterPoolExecutor(1) as made:
-        yield made
-        made._pool.check_invariants()
-    del request.node.funcargs["executor"]  # its queues end before the leak check looks
-
-
 @pytest.mark.parametrize("task", [tasks.spin, tasks.spin_catching_exceptions])
-def test_interrupt_ends_the_future_and_keeps_the_worker(executor, started, task):
-    worker = executor.submit(tasks.current_id).result(60)
-    future = executor.submit(task, started)
+def test_interrupt_ends_the_future_and_keeps_the_worker(single, started, task):
+    worker = single.submit(tasks.current_id).result(60)
+    future = single.submit(task, started)
     started.get(timeout=60)
     assert future.interrupt(LONG)
     with pytest.raises(TaskInterrupted) as info:
         future.result(60)
     assert info.value.has_stopped
-    assert executor.submit(tasks.current_id).result(60) == worker
+    assert single.submit(tasks.current_id).result(60) == worker
 
 
-def test_interrupt_tells_where_the_task_was(executor, started):
-    future = executor.submit(tasks.spin, started)
+def test_interrupt_tells_where_the_task_was(single, started):
+    future = single.submit(tasks.spin, started)
     started.get(timeout=60)
     future.interrupt(LONG)
     text = str(future.exception(60).__cause__)
@@ -49,48 +41,48 @@ def test_interrupt_tells_where_the_task_was(executor, started):
     assert "_worker_main" not in text
 
 
-def test_interrupt_runs_finally_blocks(executor, started):
+def test_interrupt_runs_finally_blocks(single, started):
     ended = create_queue()
-    future = executor.submit(tasks.spin_and_say_when_it_ends, started, ended)
+    future = single.submit(tasks.spin_and_say_when_it_ends, started, ended)
     started.get(timeout=60)
     assert future.interrupt(LONG)
     assert ended.get(timeout=60) == "finally"
 
 
-def test_interrupt_that_the_runtime_swallows_in_a_finalizer_is_raised_again(executor, started):
-    future = executor.submit(tasks.spin_in_finalizer_then_in_the_task, started)
+def test_interrupt_that_the_runtime_swallows_in_a_finalizer_is_raised_again(single, started):
+    future = single.submit(tasks.spin_in_finalizer_then_in_the_task, started)
     started.get(timeout=60)
     assert future.interrupt(LONG)
-    assert executor.submit(tasks.identity, 1).result(60) == 1
+    assert single.submit(tasks.identity, 1).result(60) == 1
 
 
-def test_interrupt_that_the_task_swallows_leaves_it_its_result(executor, started):
-    future = executor.submit(tasks.spin_and_swallow, started)
+def test_interrupt_that_the_task_swallows_leaves_it_its_result(single, started):
+    future = single.submit(tasks.spin_and_swallow, started)
     started.get(timeout=60)
     assert not future.interrupt(LONG)
     assert future.result(60) == "swallowed"
 
 
-def test_interrupt_that_the_task_answers_with_another_error_shows_that(executor, started):
-    future = executor.submit(tasks.spin_and_fail_instead, started)
+def test_interrupt_that_the_task_answers_with_another_error_shows_that(single, started):
+    future = single.submit(tasks.spin_and_fail_instead, started)
     started.get(timeout=60)
     assert not future.interrupt(LONG)
     assert isinstance(future.exception(60), ValueError)
 
 
 @pytest.mark.parametrize("task", [tasks.make_spins_when_pickled, tasks.identity])
-def test_interrupt_while_the_task_is_pickled_or_unpickled(executor, started, task):
+def test_interrupt_while_the_task_is_pickled_or_unpickled(single, started, task):
     argument = started if task is tasks.make_spins_when_pickled else tasks.SpinsWhenUnpickled(started)
-    future = executor.submit(task, argument)
+    future = single.submit(task, argument)
     started.get(timeout=60)
     assert future.interrupt(LONG)
     assert isinstance(future.exception(60), TaskInterrupted)
-    assert executor.submit(tasks.identity, [1]).result(60) == [1]
+    assert single.submit(tasks.identity, [1]).result(60) == [1]
 
 
-def test_interrupt_before_the_start_cancels(executor, gate):
-    (first,) = gate.hold(executor)
-    others = [executor.submit(tasks.identity, n) for n in range(20)]  # some sent to the worker, some in the backlog
+def test_interrupt_before_the_start_cancels(single, gate):
+    (first,) = gate.hold(single)
+    others = [single.submit(tasks.identity, n) for n in range(20)]  # some sent to the worker, some in the backlog
     assert [other.running() for other in others[:1]] == [True]
     assert all(other.interrupt(LONG) for other in reversed(others[1:]))
     assert others[0].interrupt(LONG)
@@ -99,15 +91,15 @@ def test_interrupt_before_the_start_cancels(executor, gate):
         others[0].result(60)
     gate.open()
     first.result(60)
-    assert executor.submit(tasks.identity, "next").result(60) == "next"
+    assert single.submit(tasks.identity, "next").result(60) == "next"
 
 
-def test_interrupt_leaves_the_other_tasks_that_wait_in_their_order(executor, gate):
-    gate.hold(executor)
+def test_interrupt_leaves_the_other_tasks_that_wait_in_their_order(single, gate):
+    gate.hold(single)
     order = create_queue()
     views = [memoryview(bytearray(b"a")), None]
-    futures = [executor.submit(tasks.put_name, order, n) for n in range(6)]
-    shared = executor.submit(tasks.fill, views[0], 66)
+    futures = [single.submit(tasks.put_name, order, n) for n in range(6)]
+    shared = single.submit(tasks.fill, views[0], 66)
     assert futures[3].interrupt(LONG)
     assert futures[0].interrupt(LONG)
     gate.open()
@@ -116,16 +108,16 @@ def test_interrupt_leaves_the_other_tasks_that_wait_in_their_order(executor, gat
     assert bytes(views[0]) == b"B"
 
 
-def test_interrupt_of_a_finished_task_changes_nothing(executor):
-    future = executor.submit(tasks.identity, 1)
+def test_interrupt_of_a_finished_task_changes_nothing(single):
+    future = single.submit(tasks.identity, 1)
     assert future.result(60) == 1
     assert not future.interrupt()
     assert future.result() == 1
 
 
-def test_interrupt_again_and_from_many_threads_strikes_once(executor, started):
+def test_interrupt_again_and_from_many_threads_strikes_once(single, started):
     ended = create_queue()
-    future = executor.submit(tasks.spin_and_say_when_it_ends, started, ended)
+    future = single.submit(tasks.spin_and_say_when_it_ends, started, ended)
     started.get(timeout=60)
     answers = []
     threads = [threading.Thread(target=lambda: answers.append(future.interrupt(LONG))) for _ in range(8)]
@@ -138,10 +130,10 @@ def test_interrupt_again_and_from_many_threads_strikes_once(executor, started):
     assert ended.qsize() == 1
 
 
-def test_interrupt_in_a_callback_does_not_wait(executor, started):
+def test_interrupt_in_a_callback_does_not_wait(single, started):
     answers = queue.SimpleQueue()
-    first = executor.submit(tasks.identity, 1)
-    victim = executor.submit(tasks.spin, started)
+    first = single.submit(tasks.identity, 1)
+    victim = single.submit(tasks.spin, started)
     first.add_done_callback(lambda _: answers.put(victim.interrupt(LONG)))
     answers.get(timeout=60)  # whichever: it may have run here, or the task may not have begun
     with pytest.raises((TaskInterrupted, CancelledError)):
@@ -149,15 +141,15 @@ def test_interrupt_in_a_callback_does_not_wait(executor, started):
 
 
 @pytest.mark.parametrize("wrong", [-1, float("nan"), "1", None])
-def test_interrupt_refuses_a_wrong_timeout_at_once(executor, wrong):
-    future = executor.submit(tasks.identity, 1)
+def test_interrupt_refuses_a_wrong_timeout_at_once(single, wrong):
+    future = single.submit(tasks.identity, 1)
     with pytest.raises((TypeError, ValueError), match="timeout must be"):
         future.interrupt(wrong)
     assert future.result(60) == 1
 
 
-def test_interrupt_of_another_pools_future_is_refused(executor, gate):
-    (future,) = gate.hold(executor)
+def test_interrupt_of_another_pools_future_is_refused(single, gate):
+    (future,) = gate.hold(single)
     with InterpreterPool(1) as other, pytest.raises(ValueError, match="not a future of"):
         other.interrupt(future, 1.0)
     with InterpreterPool(1) as other, pytest.raises(TypeError, match="future must be one of this pool"):
@@ -200,34 +192,34 @@ def stuck():
     stuck.close()
 
 
-def test_task_in_c_code_is_reported_and_its_worker_replaced_until_it_is_back(executor, stuck):
-    future = stuck.hold(executor)
+def test_task_in_c_code_is_reported_and_its_worker_replaced_until_it_is_back(single, stuck):
+    future = stuck.hold(single)
     assert not future.interrupt(SHORT)
     error = future.exception(60)
     assert isinstance(error, TaskInterrupted)
     assert not error.has_stopped
     assert "task call_in_c() does not stop" in str(error)
-    assert executor.submit(tasks.identity, 1).result(60) == 1  # there is another worker
-    executor._pool.check_invariants()
-    pool = executor._pool
+    assert single.submit(tasks.identity, 1).result(60) == 1  # there is another worker
+    single._pool.check_invariants()
+    pool = single._pool
     stuck.release()  # it gets the exception now, and works again, so one of the two ends
     with pool._changed:
         assert pool._changed.wait_for(lambda: not pool._abandoned and len(pool._workers) == 1, 60)
-    assert executor.submit(tasks.identity, 2).result(60) == 2
+    assert single.submit(tasks.identity, 2).result(60) == 2
 
 
-def test_task_that_keeps_the_interpreters_lock_is_reported_too(executor, stuck):
-    future = stuck.submit(executor, partial(sum, range(30_000_000)))
+def test_task_that_keeps_the_interpreters_lock_is_reported_too(single, stuck):
+    future = stuck.submit(single, partial(sum, range(30_000_000)))
     assert not future.interrupt(SHORT)
-    assert executor.submit(tasks.identity, 1).result(60) == 1
+    assert single.submit(tasks.identity, 1).result(60) == 1
 
 
-def test_long_finally_counts_as_not_stopped(executor, started):
+def test_long_finally_counts_as_not_stopped(single, started):
     gate = create_queue()
-    future = executor.submit(tasks.hold_in_finally, started, gate)
+    future = single.submit(tasks.hold_in_finally, started, gate)
     started.get(timeout=60)
     assert not future.interrupt(SHORT)
-    assert executor.submit(tasks.identity, 1).result(60) == 1
+    assert single.submit(tasks.identity, 1).result(60) == 1
     gate.put(None)
 
 
@@ -305,10 +297,10 @@ def test_interrupt_of_map_comes_in_its_place(started):
             next(results)
 
 
-def test_stopping_everything_spares_what_is_submitted_afterwards(executor, started):
+def test_stopping_everything_spares_what_is_submitted_afterwards(single, started):
     for n in range(20):
-        stopped = executor.submit(tasks.spin, started)
-        executor._pool.stop_at_once()
-        assert executor.submit(tasks.identity, n).result(60) == n
+        stopped = single.submit(tasks.spin, started)
+        single._pool.stop_at_once()
+        assert single.submit(tasks.identity, n).result(60) == n
         with pytest.raises((TaskInterrupted, CancelledError)):
             stopped.result(60)

@@ -16,15 +16,6 @@ SHORT = 0.02  # seconds
 PAST = -1.0  # on the monotonic clock, surely
 
 
-@pytest.fixture
-def single(request):
-    """An executor with one worker."""
-    with InterpreterPoolExecutor(1) as made:
-        yield made
-        made._pool.check_invariants()
-    del request.node.funcargs["single"]  # its queues end before the leak check looks
-
-
 def test_timeout_interrupts_the_task_and_keeps_the_worker(single, started):
     worker = single.submit(tasks.current_id).result(60)
     future = single.options(timeout=SHORT).submit(tasks.spin, started)
