@@ -83,8 +83,10 @@ class Controlling(Settling):
             raise
         return item is not None
 
-    def stop_all(self, grace: float, reason: Reason = Reason.INTERRUPT, ledger: "Ledger | None" = None) -> None:
-        """Begin to cancel what waits, and to stop what runs. Never blocks.
+    def stop_all(
+        self, grace: float, reason: Reason = Reason.INTERRUPT, ledger: "Ledger | None" = None
+    ) -> list[WorkItem]:
+        """Begin to cancel what waits, and to stop what runs; return that. Never blocks.
 
         Args:
             grace: seconds until the workers of tasks that do not stop are abandoned.
@@ -102,14 +104,18 @@ class Controlling(Settling):
         except BaseException:
             release_if_held(self._lock)
             raise
+        return items
 
     def stop_at_once(self, ledger: "Ledger | None" = None) -> None:
         """Do what Ctrl-C asks for: cancel what waits, and have what runs stop. Never blocks.
 
+        Called by the thread that was struck, and not while it holds the condition of a future.
+
         Args:
             ledger: of the executor whose tasks are meant; None for all.
         """
-        self.stop_all(HASTY_GRACE, ledger=ledger)
+        for item in self.stop_all(HASTY_GRACE, ledger=ledger):
+            item.future.let_go()
 
     def where(self, future: "TaskFuture[Any]", timeout: float) -> "tuple[str, list[Place]]":
         """Find out where the task of a future is.

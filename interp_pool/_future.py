@@ -17,8 +17,9 @@ bytecodes and nothing is acquired under it.
 import threading
 from _thread import allocate_lock
 from collections import deque
-from concurrent.futures import Future, InvalidStateError
-from concurrent.futures._base import CANCELLED_AND_NOTIFIED, FINISHED, PENDING, RUNNING
+from concurrent.futures import CancelledError, Future, InvalidStateError
+from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED, PENDING, RUNNING
+from functools import partial
 from time import monotonic
 
 from interp_pool._interrupted import TaskInterrupted
@@ -107,15 +108,45 @@ class TaskFuture[T](Future[T]):
         With the option `interrupt_on_cancel` a task that a worker has been given is interrupted, as by
         `interrupt(timeout=0)`; the future is not cancelled then, but ends soon.
         """
-        is_cancelled = super().cancel()
-        if is_cancelled:
-            self._tell_waiters()  # others hear of it when the pool comes across it
+        is_now = self._holding_condition(self._cancel)
+        if is_now:
+            self._invoke_callbacks()  # type: ignore[attr-defined]  # the standard library's
             self._tell_pool()
-        elif self.is_interrupted_by_cancel:
+        elif self.is_interrupted_by_cancel and not self.cancelled():
             pool = self._pool
             if pool is not None:
                 pool.interrupt(self, GRACE)
-        return is_cancelled
+        return self.cancelled()
+
+    def _cancel(self) -> bool:
+        if self._state != PENDING:
+            return False
+        self._state = CANCELLED
+        self._wake_waiters()  # others hear of it when the pool comes across it
+        self._notify()
+        return True
+
+    def set_running_or_notify_cancel(self) -> bool:
+        """Make a pending future run, or tell who waits that it was cancelled; for the pool, and for tests.
+
+        Returns:
+            Whether it runs.
+
+        Raises:
+            RuntimeError: it runs already, or is done.
+        """
+        return self._holding_condition(self._start)
+
+    def _start(self) -> bool:
+        if self._state == PENDING:
+            self._state = RUNNING
+            return True
+        if self._state != CANCELLED:
+            raise RuntimeError(f"{self!r} was started already")
+        self._state = CANCELLED_AND_NOTIFIED
+        for waiter in self._waiters:
+            waiter.add_cancelled(self)
+        return False
 
     def interrupt(self, timeout: float = GRACE) -> bool:
         """Stop the task, also while it runs, and keep its worker.
@@ -165,12 +196,14 @@ class TaskFuture[T](Future[T]):
 
     def call_off(self) -> None:
         """Cancel a running future whose task no worker has got; for the pool."""
-        with self._condition:
-            if self._state == RUNNING:
-                self._state = PENDING
+        self._holding_condition(self._make_pending)
         self.cancel()
         if self.cancelled():
             self.set_running_or_notify_cancel()
+
+    def _make_pending(self) -> None:
+        if self._state == RUNNING:
+            self._state = PENDING
 
     def set_result(self, result: T) -> None:
         """Finish with a result; for the pool, and for tests.
@@ -207,31 +240,33 @@ class TaskFuture[T](Future[T]):
         Raises:
             InvalidStateError: the future is done.
         """
-        held: list[bool] = []
-        condition: Any = self._condition
-        waiters: Any = self._waiters
-        try:
-            held.extend(map(condition.acquire, (True,), (_PATIENCE,)))
-            if is_quiet and (self.has_callbacks or self._state != RUNNING):
-                return False
-            if self._state not in (PENDING, RUNNING):
-                raise InvalidStateError(f"{self._state}: {self!r}")
-            self.__dict__[outcome] = value
-            self._state = FINISHED
-            self._tell_all(waiters)
-            if held[0]:
-                condition.notify_all()
-        finally:
-            if held and held[0]:
-                condition.release()
+        if not self._holding_condition(partial(self._finish, outcome, value, is_quiet)):
+            return False
         if not is_quiet:
             self._invoke_callbacks()  # type: ignore[attr-defined]  # the standard library's
         return True
 
-    def _tell_all(self, waiters: "list[Any]") -> None:
-        """Tell the waiters that have not been told. Called with the condition held, by `finish` and after it."""
-        while self._told < len(waiters):
-            waiter = waiters[self._told]
+    def _finish(self, outcome: str, value: object, is_quiet: bool) -> bool:
+        if is_quiet and (self.has_callbacks or self._state != RUNNING):
+            return False
+        if self._state not in (PENDING, RUNNING):
+            raise InvalidStateError(f"{self._state}: {self!r}")
+        self.__dict__[outcome] = value
+        self._state = FINISHED
+        self._tell_all()
+        self._notify()
+        return True
+
+    def _notify(self) -> None:
+        """Wake who waits on the condition itself, which the standard library's own `result` would do."""
+        condition: Any = self._condition
+        if condition._is_owned():
+            condition.notify_all()
+
+    def _tell_all(self) -> None:
+        """Tell the waiters that have not been told. Called with the condition held."""
+        while self._told < len(self._waiters):
+            waiter = self._waiters[self._told]
             if self._exception is None:
                 waiter.add_result(self)
             else:
@@ -240,33 +275,44 @@ class TaskFuture[T](Future[T]):
 
     def tell_rest(self) -> None:
         """Go on telling the waiters that this future is done, where an exception struck who did so."""
-        if "_condition" not in self.__dict__:
-            return
+        if "_condition" in self.__dict__:
+            self._holding_condition(self._tell_all)
+
+    def _wake_waiters(self) -> None:
+        """Wake who waits in `result`, without finishing. Called with the condition held."""
+        for waiter in self._waiters:
+            if isinstance(waiter, _Waiter):
+                waiter.add_result(self)
+
+    def _holding_condition[R](self, step: "Callable[[], R]") -> R:
+        """Take a step that needs the condition, or if somebody has left that locked, without it."""
         held: list[bool] = []
         condition: Any = self._condition
-        waiters: Any = self._waiters
         try:
-            held.extend(map(condition.acquire, (True,), (_PATIENCE,)))
-            self._tell_all(waiters)
-            if held[0]:
-                condition.notify_all()
+            held.extend(map(condition.acquire, (True,), (_PATIENCE,)))  # one C call: what strikes later finds it noted
+            return step()
         finally:
             if held and held[0]:
                 condition.release()
 
-    def _tell_waiters(self) -> None:
-        """Wake who waits in `result`, without finishing."""
-        held: list[bool] = []
-        condition: Any = self._condition
-        waiters: Any = self._waiters
-        try:
-            held.extend(map(condition.acquire, (True,), (_PATIENCE,)))
-            for waiter in waiters:
-                if isinstance(waiter, _Waiter):
-                    waiter.add_result(self)
-        finally:
-            if held and held[0]:
-                condition.release()
+    def let_go(self) -> None:
+        """Release the condition if an exception has left it locked by this thread, which is in no such code now.
+
+        It strikes in the standard library's `wait` and `as_completed`, while they take the conditions of all futures.
+        """
+        condition: Any = self.__dict__.get("_condition")
+        while condition is not None and condition._is_owned():
+            condition.release()
+
+    # Reading the state takes no lock.
+
+    def cancelled(self) -> bool:
+        """Return whether the task was cancelled."""
+        return self._state in (CANCELLED, CANCELLED_AND_NOTIFIED)
+
+    def running(self) -> bool:
+        """Return whether the task was given to the workers and has not ended."""
+        return self._state == RUNNING
 
     def done(self) -> bool:
         """Return whether the task has ended or was cancelled."""
@@ -287,9 +333,7 @@ class TaskFuture[T](Future[T]):
         """
         try:
             if self._state != FINISHED:
-                self._wait(timeout)
-                if self._state != FINISHED:
-                    return super().result(0)  # which raises, but for a race
+                self._wait_done(timeout)
             if self._exception is not None:
                 raise self._exception
             return self._result  # type: ignore[no-any-return]  # what the task returned
@@ -309,8 +353,15 @@ class TaskFuture[T](Future[T]):
         Blocks: until the task is done or the time is up.
         """
         if self._state != FINISHED:
-            self._wait(timeout)
-        return super().exception(0)
+            self._wait_done(timeout)
+        return self._exception
+
+    def _wait_done(self, timeout: float | None) -> None:
+        self._wait(timeout)
+        if self.cancelled():
+            raise CancelledError
+        if self._state != FINISHED:
+            raise TimeoutError
 
     def _wait(self, timeout: float | None) -> None:
         """Block until something has arrived or the time is up, and help the pool meanwhile if it can be helped.
@@ -342,17 +393,13 @@ class TaskFuture[T](Future[T]):
 
     def _change_waiters(self, how: str, waiter: "_Waiter") -> bool:
         """Append to the list of waiters, or remove from it, if nothing has arrived; return whether that was done."""
-        condition: Any = self._condition
-        held: list[bool] = []
-        try:
-            held.extend(map(condition.acquire, (True,)))  # one C call: what strikes afterwards finds it recorded
-            if self.has_arrived():
-                return False
-            getattr(self._waiters, how)(waiter)
-            return True
-        finally:
-            if held:
-                condition.release()
+        return self._holding_condition(partial(self._change_list, how, waiter))
+
+    def _change_list(self, how: str, waiter: "_Waiter") -> bool:
+        if self.has_arrived():
+            return False
+        getattr(self._waiters, how)(waiter)
+        return True
 
     @property
     def pool(self) -> "InterpreterPool | None":
@@ -412,7 +459,7 @@ class BatchFuture(TaskFuture[None]):
         self._last = part
         self.parts.append(part)
         if "_condition" in self.__dict__:
-            self._tell_waiters()
+            self._holding_condition(self._wake_waiters)
 
     def wait_for_part(self, timeout: float | None) -> None:
         """Block until a part is there, or there will be no more.

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import tasks
 
 if sys.platform == "win32":
     pytest.skip("there is no way to press Ctrl-C for a child here", allow_module_level=True)
@@ -124,9 +125,18 @@ executor.shutdown()
     assert (status, output, errors) == (0, "TaskInterrupted True 1\n", "")
 
 
-def test_keyboard_interrupt_of_a_task_stops_nobody_else(executor, gate):
-    import tasks
+def test_conditions_that_the_strike_left_locked_hold_nobody_up(executor, started):
+    """As the standard library's as_completed() leaves them when it is struck before its own `with` block has begun."""
+    futures = [executor.submit(tasks.spin, started) for _ in range(20)]
+    started.get(60), started.get(60)
+    for future in futures:
+        future._condition.acquire()
+    executor.__exit__(KeyboardInterrupt, None, None)
+    assert all(future.done() for future in futures)
+    assert not any(future._condition._is_owned() for future in futures)
 
+
+def test_keyboard_interrupt_of_a_task_stops_nobody_else(executor, gate):
     (other,) = gate.hold(executor)
     failed = executor.submit(tasks.fail, KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):

@@ -103,15 +103,19 @@ def test_result_that_does_not_come_in_time_raises_and_leaves_no_waiter():
     assert future._waiters == []
 
 
-def test_condition_that_is_locked_for_ever_does_not_keep_the_result_back(monkeypatch):
+def test_condition_that_is_locked_for_ever_holds_nobody_up(monkeypatch):
     """An exception of a signal handler that strikes in `with condition:` leaves it so."""
     monkeypatch.setattr(interp_pool._future, "_PATIENCE", 0.01)
-    future = running()
-    thread = threading.Thread(target=future._condition.acquire)
-    thread.start()
-    thread.join()
-    assert finish_quietly(future, 5)
-    assert future.result() == 5
+    finished, cancelled, started = running(), TaskFuture(), TaskFuture()
+    for future in (finished, cancelled, started):
+        thread = threading.Thread(target=future._condition.acquire)
+        thread.start()
+        thread.join()
+    assert finish_quietly(finished, 5)
+    assert finished.result() == 5
+    assert cancelled.cancel()
+    assert not start(cancelled)
+    assert start(started)
 
 
 def in_thread(function, *args):
