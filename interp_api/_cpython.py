@@ -16,7 +16,7 @@ from _interpreters import whence as interpreter_whence
 if sys.version_info >= (3, 14):
     from interp_api._cpython_314 import (
         CLOSING_LEAKS,
-        DATETIME_FIRST_IN_MAIN,
+        STATICS_FIRST_IN_MAIN,
         TRACEMALLOC_CRASHES,
         VIEWS_ARE_RELEASED,
         bind_main,
@@ -37,7 +37,7 @@ if sys.version_info >= (3, 14):
 else:
     from interp_api._cpython_313 import (
         CLOSING_LEAKS,
-        DATETIME_FIRST_IN_MAIN,
+        STATICS_FIRST_IN_MAIN,
         TRACEMALLOC_CRASHES,
         VIEWS_ARE_RELEASED,
         bind_main,
@@ -119,7 +119,7 @@ def current_interpreter() -> tuple[int, int]:
 __all__ = [
     "CLOSING_LEAKS",
     "CURRENT_ID",
-    "DATETIME_FIRST_IN_MAIN",
+    "STATICS_FIRST_IN_MAIN",
     "TRACEMALLOC_CRASHES",
     "UNBOUND_OP_ERROR",
     "UNBOUND_OP_REMOVE",

@@ -30,8 +30,9 @@ queue_release = _interpqueues.release
 VIEWS_ARE_RELEASED = False
 # gh-134604: an interpreter that ran while allocations were traced makes 3.13 abort at exit ("free(): invalid pointer").
 TRACEMALLOC_CRASHES = True
-# gh-136421, never fixed in 3.13: two subinterpreters that initialise datetime before main did corrupt the heap.
-DATETIME_FIRST_IN_MAIN = True
+# gh-136421, never fixed in 3.13: two subinterpreters that initialise datetime before main did corrupt the heap; and
+# two that use ctypes first read a table that the other one has not filled (_ctypes_get_fielddesc, "initialized").
+STATICS_FIRST_IN_MAIN = True
 # gh-110411: each create and close leaks 1.4 MB at least.
 CLOSING_LEAKS = True
 

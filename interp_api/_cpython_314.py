@@ -35,7 +35,7 @@ VIEWS_ARE_RELEASED = True
 # gh-134604: tracing allocations while a subinterpreter lives crashes 3.14; 3.15 was not seen to.
 TRACEMALLOC_CRASHES = sys.version_info < (3, 15)
 # gh-136421: datetime's static types may be initialised first by a subinterpreter since 3.14.
-DATETIME_FIRST_IN_MAIN = False
+STATICS_FIRST_IN_MAIN = False
 # gh-110411: each create and close leaks some 10 KB, which nobody needs to avoid.
 CLOSING_LEAKS = False
 

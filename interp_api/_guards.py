@@ -1,7 +1,7 @@
 """Guards against what the runtime does to a process with interpreters: one place for each.
 
-- 3.13: datetime's static types must be initialised by the main interpreter first, or two subinterpreters that import it
-  corrupt the heap (gh-136421).
+- 3.13: what datetime and ctypes keep in C must be initialised by the main interpreter first, or two subinterpreters
+  that use them at the same time corrupt the heap (gh-136421) or follow a null pointer.
 - Creating interpreters is serialised: 3.13 initialises static types without locks (gh-129817 and others).
 - 3.13, 3.14: an interpreter that runs while tracemalloc traces crashes the process, on 3.13 at exit (gh-134604).
 - A fork with a live interpreter kills the child (gh-139759): those of this package that are idle are closed before.
@@ -17,7 +17,7 @@ from _thread import allocate_lock
 
 from interp_api._cpython import (
     CURRENT_ID,
-    DATETIME_FIRST_IN_MAIN,
+    STATICS_FIRST_IN_MAIN,
     TRACEMALLOC_CRASHES,
     WHENCE_STDLIB,
     InterpreterError,
@@ -42,6 +42,7 @@ if TRACEMALLOC_CRASHES and main_interpreter()[0] == CURRENT_ID:  # a subinterpre
 creating = allocate_lock()
 """Held while an interpreter is being made: the runtime lists it before it can be entered without a crash."""
 
+_has_statics = False
 _created: set[int] = set()  # by this interpreter, and perhaps closed since
 
 
@@ -67,11 +68,22 @@ def create_guarded() -> tuple[int, Gate]:
     """
     check_tracing("create an interpreter")
     with creating:
-        if DATETIME_FIRST_IN_MAIN and main_interpreter()[0] == CURRENT_ID:
-            __import__("_datetime")  # before the first interpreter can
+        if STATICS_FIRST_IN_MAIN and not _has_statics and main_interpreter()[0] == CURRENT_ID:
+            _initialise_statics()  # before the first interpreter can
         id = interpreter_create()
         _created.add(id)
     return id, Gate(id, is_ours=True)
+
+
+def _initialise_statics() -> None:
+    global _has_statics
+    _has_statics = True
+    __import__("_datetime")
+    try:
+        simple: Any = __import__("_ctypes")._SimpleCData
+    except ImportError:
+        return  # Python was built without
+    type("_Long", (simple,), {"_type_": "L"})  # the first type fills the table
 
 
 def close_guarded(gate: Gate, id: int) -> None:

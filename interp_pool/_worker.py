@@ -24,6 +24,7 @@ from interp_pool._messages import (
     WORKER_LOST,
 )
 from interp_pool._warm import reserve
+from interp_pool._worker_control import turns as outer_turns
 from interp_pool._worker_main import tidy
 
 TYPE_CHECKING = False
@@ -36,6 +37,15 @@ if TYPE_CHECKING:
 _PACKAGE_PARENTS = [
     os.path.dirname(os.path.dirname(os.path.abspath(file))) for file in (str(interp_api.__file__), __file__)
 ]
+
+
+def _make_turns() -> SimpleQueue:
+    turns = SimpleQueue()
+    turns.put(None)
+    return turns
+
+
+_turns = outer_turns or _make_turns()  # of the whole process, for the control threads
 
 
 class Worker:
@@ -118,7 +128,7 @@ class Worker:
         most_tasks = options.max_tasks_per_child or 0
         filters, board = _warning_filters(), memoryview(self._board)
         setup = (self.number, self.thread.name, options.is_named, initializer, filters, most_tasks, board)
-        _enter(interpreter, self._path, "serve", setup, self._results, self._calls, self._control)
+        _enter(interpreter, self._path, "serve", setup, self._results, self._calls, self._control, _turns)
 
 
 def obtain(options: "PoolOptions") -> tuple[Interpreter, bool]:

@@ -42,16 +42,28 @@ if TYPE_CHECKING:
 _HASTE = 1e-4  # seconds this thread waits for a running task to give way, instead of 5 ms, once it has something to do
 
 
+turns: SimpleQueue | None = None
+"""Inside a worker: what pools within it hand on, see `Control._load_functions`."""
+
+
+def open_turns(id: int) -> SimpleQueue:
+    """Open the queue that the control threads of the whole process share."""
+    global turns
+    turns = SimpleQueue(id)
+    return turns
+
+
 class Control:
     """What the thread of the tasks and the control thread of one worker share."""
 
-    __slots__ = ("_board", "_hook", "_lock", "_queue", "_thread", "_thread_id", "struck")
+    __slots__ = ("_board", "_hook", "_lock", "_queue", "_thread", "_thread_id", "_turns", "struck")
 
-    def __init__(self, queue_id: int, board: "Any") -> None:
+    def __init__(self, queue_id: int, turns: SimpleQueue, board: "Any") -> None:
         """Start the control thread of the worker whose tasks run in this thread.
 
         Args:
             queue_id: SimpleQueue of the messages to it.
+            turns: has one item, for whoever loads `_thread_state`.
             board: where this thread puts the work id of its task.
         """
         self._board = board
@@ -59,6 +71,7 @@ class Control:
         """The work id of a task that was perhaps struck, until that is cleared up."""
         self._lock = _thread.RLock()  # for release_if_held in `clear_up`
         self._queue = SimpleQueue(queue_id)
+        self._turns = turns
         self._hook: Any = None  # the one before this object's, once that is in its place
         self._thread_id = _thread.get_ident()
         self._thread = _start_thread(self._serve)
@@ -101,9 +114,24 @@ class Control:
             finally:
                 sys.setswitchinterval(interval)
 
+    def _load_functions(self) -> None:
+        """Import `_thread_state`, one worker of the process at a time.
+
+        Each interpreter that imports `_ctypes` writes a table of the whole process anew, on CPython 3.14 and 3.15, and
+        an entry has no type meanwhile: another one then finds that it cannot define a class, or a null pointer.
+        """
+        if "interp_pool._thread_state" in sys.modules:
+            return
+        self._turns.get()
+        try:
+            import interp_pool._thread_state  # noqa: F401  # pyright: ignore[reportUnusedImport]  # for the callers
+        finally:
+            self._turns.put(None)
+
     def _interrupt(self, work_id: int) -> None:
         if self._board[0] != work_id:
             return
+        self._load_functions()
         from interp_pool._thread_state import raise_in_thread
 
         if self._hook is None:
@@ -122,6 +150,8 @@ class Control:
 
     def _tell_where(self, work_id: int, reply_id: int) -> None:
         from interp_api import QueueNotFoundError
+
+        self._load_functions()
         from interp_pool._thread_state import frame_of, oldest_thread
 
         frame = frame_of(oldest_thread())

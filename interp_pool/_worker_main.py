@@ -31,7 +31,7 @@ from interp_pool._messages import (
     WORKER_LOST,
     WORKER_READY,
 )
-from interp_pool._worker_control import Control
+from interp_pool._worker_control import Control, open_turns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ _LONGEST_TEXT = 16 * 1024  # characters; longer ones gain nothing
 _MAX_INT = (1 << 31) - 1
 
 
-def serve(setup_id: int, results_id: int, calls_id: int, control_id: int) -> None:
+def serve(setup_id: int, results_id: int, calls_id: int, control_id: int, turns_id: int) -> None:
     """Run tasks until an end arrives or the task limit is reached.
 
     Args:
@@ -61,6 +61,7 @@ def serve(setup_id: int, results_id: int, calls_id: int, control_id: int) -> Non
         results_id: SimpleQueue that takes result items.
         calls_id: SimpleQueue that all workers take call items from.
         control_id: SimpleQueue of this worker's control thread.
+        turns_id: SimpleQueue that all control threads of the process share.
     """
     global _is_fit
     results = SimpleQueue(results_id)
@@ -69,7 +70,7 @@ def serve(setup_id: int, results_id: int, calls_id: int, control_id: int) -> Non
         was_fit, _is_fit = _is_fit, False  # until the loop has ended well
         shared: Any = setup[6]
         board = shared.cast("q")
-        control = Control(control_id, board)
+        control = Control(control_id, open_turns(turns_id), board)
         try:
             is_fit = _serve_calls(SimpleQueue(calls_id), results, control, board, setup[0], setup[5])
         finally:

@@ -33,6 +33,29 @@ def test_workers_may_import_datetime_at_the_same_time(run_script):
     assert (ended.status, ended.out) == (0, f"{ON_313}\n"), ended
 
 
+@pytest.mark.skipif(not ON_313, reason="3.14 and later fill the table at each import, for some nanoseconds wrongly")
+def test_workers_may_import_ctypes_at_the_same_time(run_script):
+    """3.13 fills a table at its first use, and says so before it has."""
+    ended = run_script("""
+        import sys, threading
+        import interp_api
+
+        def work(interp):
+            barrier.wait()
+            interp.exec("import ctypes; ctypes.pythonapi.Py_GetVersion.restype = ctypes.c_char_p")
+            interp.close()
+
+        barrier = threading.Barrier(4)
+        threads = [threading.Thread(target=work, args=(interp_api.create(),)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        print("_ctypes" in sys.modules)
+    """)
+    assert (ended.status, ended.out) == (0, "True\n"), ended
+
+
 @pytest.mark.parametrize("first", ["create", "start"])
 @pytest.mark.parametrize("use", ["create()", "exec('import json, decimal')", "call(len, [])", "prepare_main(a=1)"])
 def test_tracing_allocations_is_refused_or_harmless(first, use, run_script):

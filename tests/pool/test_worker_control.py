@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 
 import pytest
 import tasks
 
 from interp_api import SimpleQueue, decode, encode_call
+from interp_api._cpython import queue_count
 from interp_pool import TaskInterrupted, _thread_state, _worker_control, _worker_main
 from interp_pool._failures import decode_failure
 from interp_pool._messages import CONTROL_INTERRUPT, DATA, TASK_FAILED, VALUE, WORKER_LEAVING
@@ -52,7 +54,8 @@ class Loop:
     """A worker's loop with its control thread in this interpreter."""
 
     def __init__(self, kind):
-        self.calls, self.results, self.messages = SimpleQueue(), SimpleQueue(), SimpleQueue()
+        self.calls, self.results, self.messages, self.turns = (SimpleQueue() for _ in range(4))
+        self.turns.put(None)
         self.board = kind([0, 0])
         self._made = threading.Event()
         self.thread = threading.Thread(target=self._run)
@@ -61,7 +64,7 @@ class Loop:
 
     def _run(self):
         self.board.owner = threading.get_ident()
-        self.control = _worker_control.Control(self.messages.id, self.board)
+        self.control = _worker_control.Control(self.messages.id, self.turns, self.board)
         self._made.set()
         try:
             self.is_fit = _worker_main._serve_calls(self.calls, self.results, self.control, self.board, 7, 0)
@@ -150,6 +153,23 @@ def test_interrupt_of_another_task_strikes_nobody(loop):
     loop.interrupt(2)
     loop.send(1, tasks.identity, 5)
     assert loop.result() == (1, 5)
+
+
+def test_control_threads_load_what_shares_a_table_one_at_a_time(loop, monkeypatch):
+    """Two interpreters that import `_ctypes` at once: once in 100 a segmentation fault on 3.13, a TypeError on 3.15."""
+    monkeypatch.delitem(sys.modules, "interp_pool._thread_state")
+    started = SimpleQueue()
+    loop.turns.get(60)
+    loop.send(1, tasks.spin, started)
+    started.get(60)
+    loop.interrupt(1)
+    while not queue_count(loop.turns._sleepers):
+        pass
+    assert loop.board[0] == 1
+    loop.turns.put(None)
+    work_id, error = loop.result()
+    assert (work_id, type(error)) == (1, TaskInterrupted)
+    assert loop.turns.qsize() == 1
 
 
 def test_exception_struck_outside_of_the_tasks_function_is_still_its_outcome(loop, monkeypatch):
