@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import random
+import select
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from time import perf_counter
 
 import pytest
 import tasks
@@ -81,9 +84,24 @@ def start(body, tmp_path, stdin=subprocess.DEVNULL, **options):
     return process
 
 
+def wait_until_asleep(pid):
+    """Block until the main thread of a process has slept for 10 ms without a break, where the system tells that.
+
+    A signal that comes when CPython has looked for signals and is about to sleep in C is seen after the sleep only.
+    """
+    looks, last = 0, ""
+    while looks < 10 and os.path.exists("/proc/self/status"):
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+        now = status[status.index("State:") :].split("\n", 1)[0] + status[status.index("voluntary_ctxt") :]
+        looks = looks + 1 if now == last and "S (sleeping)" in now else 0
+        last = now
+        select.select([], [], [], 0.001)
+
+
 def interrupt(process):
     """Press Ctrl-C once the script is ready; return its status, output and errors."""
     assert process.stdout.readline() == "ready\n", process.communicate(timeout=60)
+    wait_until_asleep(process.pid)
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=60)
     return process.returncode, output, errors
@@ -96,6 +114,33 @@ def test_ctrl_c_ends_the_program_with_one_traceback(tmp_path, place):
     assert output == ""
     assert errors.count("Traceback") == 1, errors
     assert errors.rstrip().endswith("KeyboardInterrupt"), errors
+
+
+@pytest.mark.stress
+def test_ctrl_c_at_any_moment(tmp_path, stress):
+    """Also where it strikes the standard library's code, or the script has not begun to wait. It is pressed again."""
+    choice = random.Random(1)
+    for _ in range(5 * stress):
+        place = choice.choice([*PLACES])
+        process = start(PLACES[place], tmp_path)
+        assert process.stdout.readline() == "ready\n"
+        end = perf_counter() + choice.uniform(0, 6e-4)
+        while perf_counter() < end:
+            pass
+        errors = press_until_it_ends(process)
+        assert process.returncode == -signal.SIGINT, (place, errors)
+        assert "KeyboardInterrupt" in errors, (place, errors)
+
+
+def press_until_it_ends(process):
+    """Press Ctrl-C every second, for a minute at most; return what the script has written to stderr."""
+    for _ in range(60):
+        process.send_signal(signal.SIGINT)
+        try:
+            return process.communicate(timeout=1)[1]
+        except subprocess.TimeoutExpired:
+            pass
+    return process.communicate(timeout=1)[1]
 
 
 def test_ctrl_c_while_the_exit_waits_for_tasks(tmp_path):
@@ -154,6 +199,7 @@ def test_ctrl_c_at_a_terminal(tmp_path):
     process = start(PLACES["in result"], tmp_path, stdin=slave, start_new_session=True, preexec_fn=_own_terminal)
     os.close(slave)
     assert process.stdout.readline() == "ready\n"
+    wait_until_asleep(process.pid)
     os.write(master, b"\x03")
     _, errors = process.communicate(timeout=60)
     os.close(master)
