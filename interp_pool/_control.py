@@ -106,6 +106,11 @@ class Controlling(Settling):
             raise
         return items
 
+    def name_tasks(self) -> list[str]:
+        """Return the names of the tasks that run, or were sent to run next, the oldest first."""
+        with self._lock:
+            return [item.name for item in self._in_flight.values()]
+
     def stop_at_once(self, ledger: "Ledger | None" = None) -> None:
         """Do what Ctrl-C asks for: cancel what waits, and have what runs stop. Never blocks.
 

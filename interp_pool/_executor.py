@@ -68,6 +68,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         min_workers: int = 0,
         max_backlog: int | None = None,
         when_full: "WhenFull" = "block",
+        exit_timeout: float | None = None,
         pool: InterpreterPool | None = None,
     ) -> None:
         """Make an executor; workers start when there is work for them.
@@ -87,6 +88,8 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
             max_backlog: most tasks that wait without having been sent to a worker, a few milliseconds of work ahead;
                 None means no limit. Batches of `map` do not count: there are few of them.
             when_full: whether `submit` then blocks until there is room, or raises QueueFull.
+            exit_timeout: seconds that the exit of the process waits for the executor's tasks; then it stops those that
+                run, and cancels the others. None means no limit, as in the standard library.
             pool: run the tasks in this pool instead of one of the executor's own; then none of the arguments above that
                 describe workers may be given, and shutting the executor down leaves the pool open.
 
@@ -108,10 +111,11 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
                 min_workers=min_workers,
                 max_backlog=max_backlog,
                 when_full=when_full,
+                exit_timeout=exit_timeout,
             )
         else:
             _check_pool(pool)
-            given = (max_workers, initializer, max_tasks_per_child, max_backlog)
+            given = (max_workers, initializer, max_tasks_per_child, max_backlog, exit_timeout)
             differing = thread_name_prefix or initargs or not reuse or idle_timeout != DEFAULT_IDLE_TIMEOUT
             if any(value is not None for value in given) or differing or min_workers or when_full != "block":
                 raise TypeError("pool cannot be combined with arguments that describe workers: give them to the pool")

@@ -1,8 +1,11 @@
-"""The end of a process that has workers whose task does not stop: bounded, and said.
+"""The end of a process whose tasks do not end: bounded where the program has said so, and never silent.
+
+Tasks that nobody has told to stop are waited for, as in the standard library: one that takes long and one that never
+ends look the same. The exit tells which they are, and stops them when the pool's `exit_timeout` is up.
 
 A thread cannot be ended from outside, and the runtime waits for all of them; 3.13 aborts when an interpreter is still
 in use then. So where a task was told to stop and has not, the process does what its exit would have done, flushes its
-output and ends. Tasks that nobody has told to stop are waited for, as in the standard library.
+output and ends.
 """
 
 import atexit
@@ -10,12 +13,22 @@ import os
 import signal
 import sys
 import threading
+from functools import partial
 from time import monotonic
 
 import interp_api
+from interp_pool._stopping import GRACE, Reason
+from interp_pool._timer import timer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from interp_pool._pool import InterpreterPool
 
 PATIENCE = 1.0  # seconds that the exit waits for abandoned workers; after Ctrl-C it does not
+NOTICE = 10.0  # seconds after which the exit says what it waits for
+_MOST_NAMES = 3
 
+_stopped: "list[str]" = []  # tasks, by the exit
 _stuck: "dict[threading.Thread, str]" = {}  # abandoned workers; the name of the task
 
 
@@ -35,6 +48,25 @@ def forget_stuck(thread: threading.Thread | None = None) -> None:
         _stuck.pop(thread, None)
 
 
+def limit_exit(pool: "InterpreterPool") -> None:
+    """Before the exit waits for a pool: see to it that it tells for whom, and stops them in time. Never blocks."""
+    if pool.is_closed:
+        return
+    if pool.exit_timeout is not None:
+        timer.call_at(monotonic() + pool.exit_timeout, partial(_stop_tasks, pool))
+    timer.call_at(monotonic() + NOTICE, partial(_name_tasks, pool))
+
+
+def _stop_tasks(pool: "InterpreterPool") -> None:
+    _stopped.extend(item.name for item in pool.stop_all(GRACE, Reason.EXIT))
+
+
+def _name_tasks(pool: "InterpreterPool") -> None:
+    names = pool.name_tasks()
+    if names:
+        _warn("the process waits, at its exit, for %s; Ctrl-C stops that", _list(names))
+
+
 def was_interrupted() -> bool:
     """Return whether the program ends because of Ctrl-C."""
     return isinstance(_last_error(), KeyboardInterrupt)
@@ -46,25 +78,22 @@ def end_without_the_stuck() -> None:
     Blocks: until the program's other threads have ended, and for PATIENCE. A pool within a worker must not end the
     process: there it blocks until the tasks have ended.
     """
-    if interp_api.get_current() != interp_api.get_main():
-        for thread in [*_stuck]:
-            thread.join()
-        return
+    is_nested = interp_api.get_current() != interp_api.get_main()
     until = monotonic() + (0.0 if was_interrupted() else PATIENCE)
     for thread in [*_stuck]:
-        thread.join(max(0.0, until - monotonic()))
+        thread.join(None if is_nested else max(0.0, until - monotonic()))
     names = [name for thread, name in [*_stuck.items()] if thread.is_alive()]
+    stopped = [name for name in _stopped if name not in names]
+    if stopped:
+        _warn("the exit has stopped %s: the exit timeout is up", _list(stopped))
     if not names:
         return
     for thread in threading.enumerate():
         if not thread.daemon and thread not in _stuck and thread is not threading.current_thread():
             thread.join()
-    from logging import getLogger
-
     is_by_signal = was_interrupted() and os.name == "posix"
     how = "by SIGINT" if is_by_signal else "with status 1"
-    what = f"{names[0]} does" if len(names) == 1 else f"{', '.join(names)} do"
-    getLogger("concurrent.futures").warning("the process ends, %s, although %s not stop", how, what)
+    _warn("the process ends, %s, although %s %s not stop", how, _list(names), "does" if len(names) == 1 else "do")
     atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]  # what would come next
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -75,6 +104,17 @@ def end_without_the_stuck() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
     os._exit(1)  # what the program has given to sys.exit() cannot be known; and work was left behind
+
+
+def _list(names: list[str]) -> str:
+    more = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _warn(text: str, *args: str) -> None:
+    from logging import getLogger
+
+    getLogger("concurrent.futures").warning(text, *args)
 
 
 def _last_error() -> BaseException | None:

@@ -11,7 +11,7 @@ import threading
 from weakref import WeakValueDictionary
 
 import interp_api
-from interp_pool._exit import end_without_the_stuck, forget_stuck, was_interrupted
+from interp_pool._exit import end_without_the_stuck, forget_stuck, limit_exit, was_interrupted
 from interp_pool._timer import timer
 from interp_pool._warm import close_idle, reserve
 
@@ -68,6 +68,7 @@ def _at_exit_again() -> None:
 def _finish_pools(*, is_interrupted: bool) -> None:
     for pool in all_pools():
         pool.shutdown(wait=False)
+        limit_exit(pool)
     if is_interrupted:
         _stop_all_pools()
     for pool in all_pools():

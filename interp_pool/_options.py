@@ -26,6 +26,7 @@ class PoolOptions:
     """The arguments of a pool, checked. `initializer` is the payload of (function, args, kwargs)."""
 
     __slots__ = (
+        "exit_timeout",
         "idle_timeout",
         "initializer",
         "is_named",
@@ -50,6 +51,7 @@ class PoolOptions:
         min_workers: int = 0,
         max_backlog: int | None = None,
         when_full: "WhenFull" = "block",
+        exit_timeout: float | None = None,
     ) -> None:
         """Check everything.
 
@@ -67,18 +69,14 @@ class PoolOptions:
             raise ValueError(f"when_full must be 'block' or 'raise', got {when_full!r}")
         if max_tasks_per_child is not None:
             check_count("max_tasks_per_child", max_tasks_per_child)
-        if idle_timeout is not None:
-            seconds = check_seconds("idle_timeout", idle_timeout)
-            if seconds < 0:
-                raise ValueError(f"idle_timeout must be a non-negative number of seconds or None, got {idle_timeout!r}")
-            idle_timeout = seconds
         check_str("thread_name_prefix", thread_name_prefix)
         check_flag("reuse", reuse)
         self.max_workers, self.min_workers = max_workers, min_workers
         self.max_backlog, self.when_full = max_backlog, when_full
         self.max_tasks_per_child = None if max_tasks_per_child is None else min(max_tasks_per_child, sys.maxsize)
         self.reuse = reuse
-        self.idle_timeout = idle_timeout
+        self.idle_timeout = _check_limit("idle_timeout", idle_timeout)
+        self.exit_timeout = _check_limit("exit_timeout", exit_timeout)
         self.is_named = bool(thread_name_prefix)  # by the user, who wants to see it inside the workers
         self.thread_name_prefix = thread_name_prefix or f"InterpreterPoolExecutor-{_pool_counter()}"
         self.initializer = _encode_initializer(initializer, initargs)
@@ -171,6 +169,15 @@ def check_seconds(name: str, value: object) -> float:
         seconds = float("inf") if value > 0 else float("-inf")
     if seconds != seconds:
         raise ValueError(f"{name} must be a number of seconds or None, got {value!r}")
+    return seconds
+
+
+def _check_limit(name: str, value: float | None) -> float | None:
+    if value is None:
+        return None
+    seconds = check_seconds(name, value)
+    if seconds < 0:
+        raise ValueError(f"{name} must be a non-negative number of seconds or None, got {value!r}")
     return seconds
 
 

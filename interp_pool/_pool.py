@@ -106,6 +106,7 @@ class InterpreterPool(Sizing):
         min_workers: int = 0,
         max_backlog: int | None = None,
         when_full: "WhenFull" = "block",
+        exit_timeout: float | None = None,
     ) -> None:
         """Make a pool; workers start when there is work for them.
 
@@ -123,6 +124,7 @@ class InterpreterPool(Sizing):
             max_backlog: most tasks that wait without having been sent to a worker, a few milliseconds of work ahead;
                 None: no limit. Batches of `map` do not count: there are few of them.
             when_full: whether `submit` then blocks until there is room, or raises QueueFull.
+            exit_timeout: seconds that the exit of the process waits for tasks; then it stops them. None: no limit.
 
         Raises:
             TypeError: an argument has the wrong type.
@@ -143,6 +145,7 @@ class InterpreterPool(Sizing):
                 min_workers,
                 max_backlog,
                 when_full,
+                exit_timeout,
             )
         )
         register(self)
@@ -174,6 +177,11 @@ class InterpreterPool(Sizing):
     def is_managed_here(self) -> bool:
         """Whether this thread settles the pool's futures, and must not wait for one: it runs a callback."""
         return self._manager is threading.current_thread()
+
+    @property
+    def exit_timeout(self) -> float | None:
+        """Seconds that the exit of the process waits for tasks, None for no limit."""
+        return self._options.exit_timeout
 
     @property
     def worker_threads(self) -> set[threading.Thread]:

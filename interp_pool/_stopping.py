@@ -23,6 +23,7 @@ class Reason(Enum):
     TIMEOUT = "its timeout has passed"
     DEADLINE = "its deadline has passed"
     TERMINATED = "its workers were terminated"
+    EXIT = "the process ends"
 
     @property
     def is_timeout(self) -> bool:

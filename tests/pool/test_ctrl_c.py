@@ -237,6 +237,40 @@ def test_exit_waits_for_a_task_that_nobody_stopped(tmp_path):
     assert (process.returncode, output, errors) == (0, "ready\n", "")
 
 
+def test_exit_timeout_stops_what_still_runs_and_says_so(tmp_path):
+    body = """
+executor = InterpreterPoolExecutor(1, exit_timeout=0.05)
+executor.submit(tasks.spin, started); started.get()
+executor.submit(abs, -1)
+executor.shutdown(wait=False)
+"""
+    process = start(body, tmp_path)
+    output, errors = process.communicate(timeout=60)
+    assert (process.returncode, output) == (0, "")
+    assert errors == "the exit has stopped task spin(), task abs(): the exit timeout is up\n"
+
+
+def test_exit_timeout_bounds_the_wait_for_a_stuck_task(tmp_path):
+    body = "executor = InterpreterPoolExecutor(1, exit_timeout=0.05); stick(); executor.shutdown(wait=False)"
+    process = start(body, tmp_path)
+    output, errors = process.communicate(timeout=60)
+    assert (process.returncode, output) == (1, "")
+    assert errors == "the process ends, with status 1, although task sleep() does not stop\n"
+
+
+def test_exit_tells_what_it_waits_for(tmp_path):
+    body = """
+import interp_pool._exit
+interp_pool._exit.NOTICE = 0.02
+executor.submit(tasks.spend, 0.3)
+executor.shutdown(wait=False)
+"""
+    process = start(body, tmp_path)
+    output, errors = process.communicate(timeout=60)
+    assert (process.returncode, output) == (0, "")
+    assert errors == "the process waits, at its exit, for task spend(); Ctrl-C stops that\n"
+
+
 def test_exit_after_an_error_with_an_abandoned_worker_keeps_its_status(tmp_path):
     process = start("stick().interrupt(0.01); 1 / 0", tmp_path)
     _, errors = process.communicate(timeout=60)

@@ -75,6 +75,7 @@ def test_pool_shutdown_ends_all_its_executors():
         {"max_tasks_per_child": 1},
         {"reuse": False},
         {"idle_timeout": 3.0},
+        {"exit_timeout": 3.0},
     ],
 )
 def test_pool_with_arguments_that_describe_workers_is_refused(arguments):
