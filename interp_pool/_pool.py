@@ -191,13 +191,8 @@ class InterpreterPool(Sizing):
 
     def __repr__(self) -> str:
         with self._lock:
-            busy, lent = self._count_busy(), sum(self._leases.values())
-            queued = len(self._backlog) + max(0, len(self._in_flight) - busy)
-            stuck = f", abandoned {len(self._abandoned)}" if self._abandoned else ""
-            return (
-                f"<{type(self).__name__} {self._state.name.lower()}: workers {len(self._workers)} of "
-                f"{self._max_workers}, busy {busy}, lent {lent}, queued {queued}{stuck}>"
-            )
+            state, most = self._state.name.lower(), self._max_workers
+        return f"<{type(self).__name__} {state}, at most {most} workers: {self.statistics().describe()}>"
 
     def __enter__(self) -> "Self":
         return self
@@ -573,8 +568,8 @@ class InterpreterPool(Sizing):
             return  # only this thread could see them end
         with self._changed:
             manager = self._manager
-            if manager is None or self.is_closed or self._in_flight or self._backlog:
-                return
+            if manager is None or self.is_closed or self._in_flight or self._backlog or self._abandoned:
+                return  # the runtime will kill the child; the parent goes on
             self._is_pausing = True
             self._set_window()
             self._stop_workers(self._active - self._ends)

@@ -71,7 +71,6 @@ class Sizing(Controlling):
             states = [worker.state for worker in self._workers.values()]
             ready = states.count(WorkerState.READY)
             busy = self._count_busy()
-            running = busy + sum(worker.task != 0 for worker in self._abandoned.values())
             starting = states.count(WorkerState.STARTING)
             return Statistics(
                 workers_starting=starting,
@@ -79,9 +78,10 @@ class Sizing(Controlling):
                 workers_busy=busy,
                 workers_leaving=len(states) - ready - starting,
                 workers_abandoned=len(self._abandoned),
+                workers_lent=sum(self._leases.values()),
                 tasks_waiting=len(self._backlog),
                 tasks_sent=max(0, len(self._in_flight) - busy),
-                tasks_running=running,
+                tasks_running=busy,
                 tasks_ended=self._last_work_id - len(self._in_flight),
                 interrupts=self._interrupts,
                 timeouts=self._timeouts,

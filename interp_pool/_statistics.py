@@ -17,12 +17,14 @@ class Statistics:
     """Workers that take no more tasks and are ending."""
     workers_abandoned: int
     """Workers whose task does not stop; others have their places."""
+    workers_lent: int
+    """Interpreters that are lent, each in a worker's place."""
     tasks_waiting: int
     """Tasks in the backlog."""
     tasks_sent: int
     """Tasks that were sent to the workers and that none has begun with; and those whose result is on its way."""
     tasks_running: int
-    """Tasks that a worker runs."""
+    """Tasks that a worker runs, but for those of abandoned workers, which have ended for everybody else."""
     tasks_ended: int
     """Tasks that were sent to the workers and have ended, in whatever way."""
     interrupts: int
@@ -41,3 +43,26 @@ class Statistics:
     """Bytes of pickled tasks, and of the memory they share."""
     bytes_received: int
     """Bytes of pickled results; a result that needs no pickling counts nothing."""
+
+    def describe(self) -> str:
+        """Return everything in a line; of what need not happen, what has."""
+        workers = self.workers_starting + self.workers_idle + self.workers_busy + self.workers_leaving
+        return f"workers {workers}, busy {self.workers_busy}, lent {self.workers_lent}" + "".join(
+            f", {what} {count}"
+            for what, count in (
+                ("starting", self.workers_starting),
+                ("leaving", self.workers_leaving),
+                ("abandoned", self.workers_abandoned),
+                ("queued", self.tasks_waiting + self.tasks_sent),
+                ("ended", self.tasks_ended),
+                ("interrupts", self.interrupts),
+                ("timeouts", self.timeouts),
+                ("abandonings", self.abandoned),
+                ("restarts", self.restarts),
+                ("messages sent", self.messages_sent),
+                ("messages received", self.messages_received),
+                ("bytes sent", self.bytes_sent),
+                ("bytes received", self.bytes_received),
+            )
+            if count or what == "queued"
+        )

@@ -382,6 +382,27 @@ def leave_thread(gate):
     return current_id()
 
 
+def start_threads_until_interrupted(started):
+    import threading
+
+    started.put(None)
+    while True:
+        thread = threading.Thread(target=threading.active_count)
+        thread.start()
+        thread.join()
+
+
+def leave_stuck_task(started, gate):
+    from interp_pool import InterpreterPoolExecutor
+
+    executor = InterpreterPoolExecutor(1)
+    stuck = executor.submit(hold, started, gate)
+    started.get(timeout=60)
+    stuck.interrupt(0.01)
+    executor.shutdown()
+    return "ended" if stuck.exception().has_stopped else "abandoned"
+
+
 def sum_in_nested_pool(items):
     from interp_pool import InterpreterPoolExecutor
 

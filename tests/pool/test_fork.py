@@ -185,3 +185,30 @@ ex.shutdown()
     )
     status, output, _ = scripts.run_text(tmp_path, script)  # a child that is killed says so on stderr
     assert (status, output) == (0, "16\n")
+
+
+def test_fork_after_an_abandoned_task_has_ended_at_last(tmp_path):
+    """While it runs, the runtime kills the child, as a RuntimeWarning says. The worker is noticed when it is back."""
+    script = (
+        HEAD
+        + """
+reader, writer = os.pipe()
+ex = InterpreterPoolExecutor(2)
+stuck = ex.submit(os.read, reader, 1)
+while " runs in " not in stuck.where():
+    pass
+assert not stuck.interrupt(0.01)
+print(ex.submit(pow, 2, 3).result())
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    fork(lambda: None)
+print([str(warning.message)[:36] for warning in caught if warning.category is RuntimeWarning])
+os.write(writer, b"x")
+while ex.statistics().workers_abandoned:
+    pass
+print("status", fork(lambda: refused(ex)))
+print(ex.submit(pow, 2, 3).result())
+"""
+    )
+    status, output, _ = scripts.run_text(tmp_path, script)  # on 3.13 the child that is killed says why
+    assert (status, output) == (0, f"8\n['fork() with 2 running interpreter(s)']\n{TOLD}status 0\n8\n")

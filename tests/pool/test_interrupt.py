@@ -304,3 +304,20 @@ def test_stopping_everything_spares_what_is_submitted_afterwards(single, started
         assert single.submit(tasks.identity, n).result(60) == n
         with pytest.raises((TaskInterrupted, CancelledError)):
             stopped.result(60)
+
+
+def test_where_walks_threads_that_come_and_go(single, started):
+    """It goes through the interpreter's list of threads, of which those of the task end at any moment."""
+    future = single.submit(tasks.start_threads_until_interrupted, started)
+    started.get(timeout=60)
+    for _ in range(100):
+        assert "start_threads_until_interrupted" in future.where()
+    assert future.interrupt(LONG)
+    assert single.submit(tasks.identity, 1).result(60) == 1
+
+
+def test_exit_of_a_worker_waits_for_the_stuck_task_of_a_pool_in_it(gate):
+    """Only the process can end without it, not an interpreter within."""
+    with InterpreterPoolExecutor(1, reuse=False) as executor:
+        assert executor.submit(tasks.leave_stuck_task, gate.started, gate.exits).result(60) == "abandoned"
+        gate.open()

@@ -129,6 +129,13 @@ def test_cancel_interrupts_with_that_option(single, started):
     assert isinstance(future.exception(60), TaskInterrupted)
 
 
+def test_map_that_is_given_up_is_interrupted_with_that_option(single, started):
+    with pytest.raises(TimeoutError):
+        next(single.options(interrupt_on_cancel=True).map(tasks.spin, [started] * 3, timeout=SHORT))
+    started.get(timeout=60)
+    assert single.submit(tasks.identity, 1).result(60) == 1
+
+
 def test_cancelled_asyncio_task_interrupts_the_workers(single, started):
     ended = create_queue()
 

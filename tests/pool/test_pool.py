@@ -17,15 +17,16 @@ from interp_pool._warm import reserve
 
 def test_repr_tells_workers_busy_lent_and_queued(gate):
     with InterpreterPool(3) as pool:
-        assert repr(pool) == "<InterpreterPool running: workers 0 of 3, busy 0, lent 0, queued 0>"
+        assert repr(pool) == "<InterpreterPool running, at most 3 workers: workers 0, busy 0, lent 0, queued 0>"
         executor = InterpreterPoolExecutor(pool=pool)
         gate.hold(executor, 2)
         with pool.lease():
             gate.submit(executor)
-            assert repr(pool) == "<InterpreterPool running: workers 2 of 3, busy 2, lent 1, queued 1>"
+            told = "<InterpreterPool running, at most 3 workers: workers 2, busy 2, lent 1, queued 1, "
+            assert repr(pool).startswith(told)
             pool.check_invariants()
         gate.open(3)
-    assert repr(pool) == "<InterpreterPool closed: workers 0 of 3, busy 0, lent 0, queued 0>"
+    assert repr(pool) == f"<InterpreterPool closed, at most 3 workers: {pool.statistics().describe()}>"
 
 
 def test_executors_on_one_pool_shut_down_each_for_itself(gate):

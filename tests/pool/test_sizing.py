@@ -46,6 +46,21 @@ def test_busy_worker_does_not_count_as_idle(gate):
         held.result(60)
 
 
+@pytest.mark.parametrize("seconds", [None, float("inf"), 1e300])
+def test_idle_timeout_that_never_comes_keeps_the_workers(seconds):
+    with InterpreterPoolExecutor(1, idle_timeout=seconds) as executor:
+        worker = executor.submit(tasks.current_id).result(60)
+        assert executor.submit(tasks.current_id).result(60) == worker
+
+
+def test_worker_that_leaves_a_thread_behind_is_replaced_at_once(gate):
+    """Its interpreter cannot be closed before that thread ends, and is nobody's place meanwhile."""
+    with InterpreterPoolExecutor(1, max_tasks_per_child=1) as executor:
+        first = executor.submit(tasks.leave_thread, gate.exits).result(60)
+        assert executor.submit(tasks.current_id).result(60) != first
+        gate.open()
+
+
 def test_resize_up_and_down(gate):
     with InterpreterPoolExecutor(1) as executor:
         futures = [gate.submit(executor) for _ in range(3)]
@@ -193,7 +208,7 @@ def test_wrong_limits_are_refused_at_once(options, error, text):
 
 def test_statistics_count_workers_and_tasks_by_state(gate):
     with InterpreterPoolExecutor(2) as executor:
-        assert executor.statistics() == Statistics(*[0] * 17)
+        assert executor.statistics() == Statistics(*[0] * 18)
         futures = gate.hold(executor, 2)
         waiting = [executor.submit(tasks.identity, b"x" * 1000) for _ in range(10)]
         now = executor.statistics()
@@ -209,6 +224,8 @@ def test_statistics_count_workers_and_tasks_by_state(gate):
         assert now.bytes_sent > 10_000
         assert now.tasks_waiting == now.tasks_sent == 0
         assert now.interrupts == now.timeouts == now.abandoned == now.restarts == 0
+        told = f"ended 12, messages sent 12, messages received 12, bytes sent {now.bytes_sent}>>"
+        assert repr(executor).endswith(told)
 
 
 def test_statistics_count_what_was_stopped_and_replaced(started, gate):
@@ -229,7 +246,9 @@ def test_statistics_count_what_was_stopped_and_replaced(started, gate):
         now = executor.statistics()
         assert (now.interrupts, now.timeouts, now.abandoned, now.workers_abandoned) == (2, 1, 1, 1)
         assert now.restarts == 1
-        assert "abandoned 1" in repr(executor)
+        assert (now.tasks_running, now.tasks_ended) == (0, 5)
+        told = "abandoned 1, queued 0, ended 5, interrupts 2, timeouts 1, abandonings 1, restarts 1, messages sent 5"
+        assert told in repr(executor)
         gate.open()
 
 
