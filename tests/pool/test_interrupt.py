@@ -316,8 +316,13 @@ def test_where_walks_threads_that_come_and_go(single, started):
     assert single.submit(tasks.identity, 1).result(60) == 1
 
 
-def test_exit_of_a_worker_waits_for_the_stuck_task_of_a_pool_in_it(gate):
+def test_exit_of_a_worker_waits_for_the_stuck_task_of_a_pool_in_it():
     """Only the process can end without it, not an interpreter within."""
-    with InterpreterPoolExecutor(1, reuse=False) as executor:
-        assert executor.submit(tasks.leave_stuck_task, gate.started, gate.exits).result(60) == "abandoned"
-        gate.open()
+    reader, writer = os.pipe()
+    with (
+        open(reader, "rb"),
+        open(writer, "wb", buffering=0) as gate,
+        InterpreterPoolExecutor(1, reuse=False) as executor,
+    ):
+        assert executor.submit(tasks.leave_stuck_task, reader).result(60) == "abandoned"
+        gate.write(b"x")
