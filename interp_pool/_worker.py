@@ -39,13 +39,17 @@ _PACKAGE_PARENTS = [
 ]
 
 
-def _make_turns() -> SimpleQueue:
-    turns = SimpleQueue()
-    turns.put(None)
+_shared: "dict[str, SimpleQueue]" = {}
+
+
+def shared_turns() -> SimpleQueue:
+    """Return the queue that all control threads of the process share, with one item; made at its first use."""
+    turns = outer_turns or _shared.get("turns")
+    if turns is None:
+        made = SimpleQueue()
+        made.put(None)
+        turns = _shared.setdefault("turns", made)
     return turns
-
-
-_turns = outer_turns or _make_turns()  # of the whole process, for the control threads
 
 
 class Worker:
@@ -128,7 +132,7 @@ class Worker:
         most_tasks = options.max_tasks_per_child or 0
         filters, board = _warning_filters(), memoryview(self._board)
         setup = (self.number, self.thread.name, options.is_named, initializer, filters, most_tasks, board)
-        _enter(interpreter, self._path, "serve", setup, self._results, self._calls, self._control, _turns)
+        _enter(interpreter, self._path, "serve", setup, self._results, self._calls, self._control, shared_turns())
 
 
 def obtain(options: "PoolOptions") -> tuple[Interpreter, bool]:

@@ -100,7 +100,10 @@ def _settle(before: Census) -> Census:
 
 @pytest.fixture(scope="session")
 def _one_time_descriptors() -> None:
-    """Let the runtime open what it opens with the first interpreter and never closes."""
+    """Let the runtime and the package open what they open with the first interpreter or pool, and never close."""
+    from interp_pool._worker import shared_turns
+
+    shared_turns()
     interpreter = _interpreters.create()
     _interpreters.destroy(interpreter)
 

@@ -382,6 +382,11 @@ def leave_thread(gate):
     return current_id()
 
 
+def spin_unless_none(started):
+    if started is not None:
+        spin(started)
+
+
 def start_threads_until_interrupted(started):
     import threading
 
