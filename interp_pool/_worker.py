@@ -24,7 +24,7 @@ from interp_pool._messages import (
     WORKER_LOST,
 )
 from interp_pool._warm import reserve
-from interp_pool._worker_control import turns as outer_turns
+from interp_pool._worker_control import shared_turns
 from interp_pool._worker_main import tidy
 
 TYPE_CHECKING = False
@@ -37,19 +37,6 @@ if TYPE_CHECKING:
 _PACKAGE_PARENTS = [
     os.path.dirname(os.path.dirname(os.path.abspath(file))) for file in (str(interp_api.__file__), __file__)
 ]
-
-
-_shared: "dict[str, SimpleQueue]" = {}
-
-
-def shared_turns() -> SimpleQueue:
-    """Return the queue that all control threads of the process share, with one item; made at its first use."""
-    turns = outer_turns or _shared.get("turns")
-    if turns is None:
-        made = SimpleQueue()
-        made.put(None)
-        turns = _shared.setdefault("turns", made)
-    return turns
 
 
 class Worker:

@@ -42,15 +42,22 @@ if TYPE_CHECKING:
 _HASTE = 1e-4  # seconds this thread waits for a running task to give way, instead of 5 ms, once it has something to do
 
 
-turns: SimpleQueue | None = None
-"""Inside a worker: what pools within it hand on, see `Control._load_functions`."""
+_shared: "dict[str, SimpleQueue]" = {}
 
 
 def open_turns(id: int) -> SimpleQueue:
-    """Open the queue that the control threads of the whole process share."""
-    global turns
-    turns = SimpleQueue(id)
+    """Inside a worker: open the queue that the control threads of the whole process share."""
+    turns = _shared["turns"] = SimpleQueue(id)
     return turns
+
+
+def shared_turns() -> SimpleQueue:
+    """Return that queue, to hand it to a worker. It has one item, see `Control._load_functions`."""
+    if "turns" not in _shared:
+        made = SimpleQueue()
+        made.put(None)
+        _shared.setdefault("turns", made)  # another thread may have been faster
+    return _shared["turns"]
 
 
 class Control:

@@ -101,7 +101,7 @@ def _settle(before: Census) -> Census:
 @pytest.fixture(scope="session")
 def _one_time_descriptors() -> None:
     """Let the runtime and the package open what they open with the first interpreter or pool, and never close."""
-    from interp_pool._worker import shared_turns
+    from interp_pool._worker_control import shared_turns
 
     shared_turns()
     interpreter = _interpreters.create()

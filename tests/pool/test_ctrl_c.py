@@ -84,6 +84,13 @@ def start(body, tmp_path, stdin=subprocess.DEVNULL, **options):
     return process
 
 
+def run_to_end(body, tmp_path):
+    """Return the status, output and errors of a script that nobody interrupts."""
+    process = start(body, tmp_path)
+    output, errors = process.communicate(timeout=60)
+    return process.returncode, output, errors
+
+
 def wait_until_asleep(pid):
     """Block until the main thread of a process has slept for 10 ms without a break, where the system tells that.
 
@@ -218,23 +225,21 @@ def _own_terminal():
 
 
 def test_exit_with_an_abandoned_worker_is_bounded_and_says_so(tmp_path):
-    process = start("""
+    status, output, errors = run_to_end("""
 stick(name="the stuck one").interrupt(0.01)
 import atexit
 atexit.register(print, "at exit")
 print("end")
 """, tmp_path)  # fmt: skip
-    output, errors = process.communicate(timeout=60)
-    assert process.returncode == 1
+    assert status == 1
     assert output == "end\nat exit\n"
     assert errors == "the process ends, with status 1, although task 'the stuck one' does not stop\n"
 
 
 def test_exit_waits_for_a_task_that_nobody_stopped(tmp_path):
     body = "executor.submit(tasks.spend, 0.3).add_done_callback(lambda f: ready()); executor.shutdown(False)"
-    process = start(body, tmp_path)
-    output, errors = process.communicate(timeout=60)
-    assert (process.returncode, output, errors) == (0, "ready\n", "")
+    status, output, errors = run_to_end(body, tmp_path)
+    assert (status, output, errors) == (0, "ready\n", "")
 
 
 def test_exit_timeout_stops_what_still_runs_and_says_so(tmp_path):
@@ -244,17 +249,15 @@ executor.submit(tasks.spin, started); started.get()
 executor.submit(abs, -1)
 executor.shutdown(wait=False)
 """
-    process = start(body, tmp_path)
-    output, errors = process.communicate(timeout=60)
-    assert (process.returncode, output) == (0, "")
+    status, output, errors = run_to_end(body, tmp_path)
+    assert (status, output) == (0, "")
     assert errors == "the exit has stopped task spin(), task abs(): the exit timeout is up\n"
 
 
 def test_exit_timeout_bounds_the_wait_for_a_stuck_task(tmp_path):
     body = "executor = InterpreterPoolExecutor(1, exit_timeout=0.05); stick(); executor.shutdown(wait=False)"
-    process = start(body, tmp_path)
-    output, errors = process.communicate(timeout=60)
-    assert (process.returncode, output) == (1, "")
+    status, output, errors = run_to_end(body, tmp_path)
+    assert (status, output) == (1, "")
     assert errors == "the process ends, with status 1, although task sleep() does not stop\n"
 
 
@@ -265,14 +268,12 @@ interp_pool._exit.NOTICE = 0.02
 executor.submit(tasks.spend, 0.3)
 executor.shutdown(wait=False)
 """
-    process = start(body, tmp_path)
-    output, errors = process.communicate(timeout=60)
-    assert (process.returncode, output) == (0, "")
+    status, output, errors = run_to_end(body, tmp_path)
+    assert (status, output) == (0, "")
     assert errors == "the process waits, at its exit, for task spend(); Ctrl-C stops that\n"
 
 
 def test_exit_after_an_error_with_an_abandoned_worker_keeps_its_status(tmp_path):
-    process = start("stick().interrupt(0.01); 1 / 0", tmp_path)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 1
+    status, _, errors = run_to_end("stick().interrupt(0.01); 1 / 0", tmp_path)
+    assert status == 1
     assert "ZeroDivisionError" in errors
