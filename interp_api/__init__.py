@@ -3,7 +3,7 @@
 The names are loaded when they are first used, so that a worker pays only for what it needs. Beyond the documented ones
 there are `list_all_queues`, and the building blocks of a pool: `SimpleQueue`; `encode`, `encode_call` and `decode` for
 what it carries; `adopt_main`, `forget_main` and `check_main_is_not_loading` for the parent's main module;
-`check_tracing`, `stop_tracing_at_exit`, `capture_exception` and `CLOSING_LEAKS` for what the runtime can and cannot do.
+`check_tracing`, `before_tracing`, `capture_exception` and `CLOSING_LEAKS` for what the runtime can and cannot do.
 """
 
 TYPE_CHECKING = False
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from interp_api._errors import QueueFullError as QueueFullError
     from interp_api._errors import QueueNotFoundError as QueueNotFoundError
     from interp_api._errors import ShutDown as ShutDown
-    from interp_api._guards import check_tracing as check_tracing
-    from interp_api._guards import stop_tracing_at_exit as stop_tracing_at_exit
     from interp_api._interpreter import Interpreter as Interpreter
     from interp_api._interpreter import create as create
     from interp_api._interpreter import get_current as get_current
@@ -37,6 +35,8 @@ if TYPE_CHECKING:
     from interp_api._queue import create_queue as create_queue
     from interp_api._queue import list_all_queues as list_all_queues
     from interp_api._simple_queue import SimpleQueue as SimpleQueue
+    from interp_api._tracing import before_tracing as before_tracing
+    from interp_api._tracing import check_tracing as check_tracing
     from interp_api._transfer import decode as decode
     from interp_api._transfer import encode as encode
     from interp_api._transfer import encode_call as encode_call
@@ -48,11 +48,11 @@ _MODULES = {
     "_cpython": "CLOSING_LEAKS capture_exception",
     "_errors": "ExecutionFailed InterpreterError InterpreterNotFoundError ItemInterpreterDestroyed NotShareableError "
     "QueueEmpty QueueEmptyError QueueError QueueFull QueueFullError QueueNotFoundError ShutDown",
-    "_guards": "check_tracing stop_tracing_at_exit",
     "_interpreter": "Interpreter create get_current get_main is_shareable list_all",
     "_main_module": "adopt_main check_main_is_not_loading forget_main",
     "_queue": "Queue create_queue list_all_queues",
     "_simple_queue": "SimpleQueue",
+    "_tracing": "before_tracing check_tracing",
     "_transfer": "decode encode encode_call",
     "_unbound": "UNBOUND UNBOUND_ERROR UNBOUND_REMOVE",
 }

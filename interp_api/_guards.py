@@ -3,11 +3,10 @@
 - 3.13: what datetime and ctypes keep in C must be initialised by the main interpreter first, or two subinterpreters
   that use them at the same time corrupt the heap (gh-136421) or follow a null pointer.
 - Creating interpreters is serialised: 3.13 initialises static types without locks (gh-129817 and others).
-- 3.13, 3.14: an interpreter that runs while tracemalloc traces crashes the process, on 3.13 at exit (gh-134604).
 - A fork with a live interpreter kills the child (gh-139759): those of this package that are idle are closed before.
 - An interpreter that is left at exit makes 3.13 hang if it has a thread, and 3.14+ warn (gh-128639, gh-141528).
 
-Closing against running is `_gate`'s; removed queue items are `_unbound`'s.
+Closing against running is `_gate`'s; removed queue items are `_unbound`'s; tracemalloc is `_tracing`'s.
 """
 
 import atexit
@@ -18,7 +17,6 @@ from _thread import allocate_lock
 from interp_api._cpython import (
     CURRENT_ID,
     STATICS_FIRST_IN_MAIN,
-    TRACEMALLOC_CRASHES,
     WHENCE_STDLIB,
     InterpreterError,
     interpreter_create,
@@ -28,16 +26,11 @@ from interp_api._cpython import (
     main_interpreter,
 )
 from interp_api._gate import Gate
+from interp_api._tracing import check_tracing, guard_start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-_tracer: "Any" = None
-if TRACEMALLOC_CRASHES and main_interpreter()[0] == CURRENT_ID:  # a subinterpreter cannot load it, and cannot know
-    import _tracemalloc
-
-    _tracer = _tracemalloc
 
 creating = allocate_lock()
 """Held while an interpreter is being made: the runtime lists it before it can be entered without a crash."""
@@ -46,28 +39,15 @@ _has_statics = False
 _created: set[int] = set()  # by this interpreter, and perhaps closed since
 
 
-def check_tracing(what: str) -> None:
-    """Refuse what would crash because tracemalloc traces.
-
-    Raises:
-        InterpreterError: on CPython 3.13 and 3.14, while tracing.
-    """
-    if _tracer is not None and _tracer.is_tracing():
-        version = ".".join(map(str, sys.version_info[:2]))
-        raise InterpreterError(
-            f"cannot {what} while tracemalloc is tracing: CPython {version} would crash (gh-134604); "
-            "call tracemalloc.stop() first"
-        )
-
-
 def create_guarded() -> tuple[int, Gate]:
     """Create an interpreter in the only way this package does; return its id and its gate.
 
     Raises:
         InterpreterError: the runtime could not, or tracemalloc is tracing.
     """
-    check_tracing("create an interpreter")
     with creating:
+        check_tracing("create an interpreter")
+        guard_start(creating)
         if STATICS_FIRST_IN_MAIN and not _has_statics and main_interpreter()[0] == CURRENT_ID:
             _initialise_statics()  # before the first interpreter can
         id = interpreter_create()
@@ -152,13 +132,6 @@ def _warn_of_fork(closed: int, left: int) -> None:
         )
 
 
-def stop_tracing_at_exit() -> None:
-    """At exit: stop tracemalloc, which would crash over what resident code in an interpreter did meanwhile."""
-    if _tracer is not None and _created:
-        _tracer.stop()
-
-
 atexit.register(_close_leftovers)
-atexit.register(stop_tracing_at_exit)  # runs before it
 if sys.platform != "win32" and main_interpreter()[0] == CURRENT_ID:
     os.register_at_fork(before=_before_fork)

@@ -37,9 +37,10 @@ from interp_api._errors import (
     NotShareableError,
 )
 from interp_api._gate import Gate
-from interp_api._guards import check_tracing, close_guarded, create_guarded, creating
+from interp_api._guards import close_guarded, create_guarded, creating
 from interp_api._queue import Queue
 from interp_api._remote import ARGUMENTS_FAILED, RESULT
+from interp_api._tracing import check_tracing
 from interp_api._transfer import decode, encode, encode_call, is_plain
 
 TYPE_CHECKING = False

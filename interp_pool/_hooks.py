@@ -53,7 +53,6 @@ def _at_exit() -> None:
     finally:
         _has_finished = True
         timer.end()
-        interp_api.stop_tracing_at_exit()
         reserve.end()
         end_without_the_stuck()
 
@@ -101,6 +100,7 @@ def _after_fork_in_child() -> None:
     reserve.after_fork_in_child()
 
 
+interp_api.before_tracing(close_idle)
 # The standard library's executors use the same hook: atexit's run too late, after the wait for the threads.
 atexit.register(_at_exit_again)
 threading._register_atexit(_at_exit)  # type: ignore[attr-defined]  # private, but theirs since 3.9

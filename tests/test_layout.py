@@ -26,6 +26,7 @@ ORDER = {
         "_token",
         "_tally",
         "_gate",
+        "_tracing",
         "_guards",
         "_main_module",
         "_large",

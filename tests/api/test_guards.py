@@ -56,57 +56,6 @@ def test_workers_may_import_ctypes_at_the_same_time(run_script):
     assert (ended.status, ended.out) == (0, "True\n"), ended
 
 
-@pytest.mark.parametrize("first", ["create", "start"])
-@pytest.mark.parametrize("use", ["create()", "exec('import json, decimal')", "call(len, [])", "prepare_main(a=1)"])
-def test_tracing_allocations_is_refused_or_harmless(first, use, run_script):
-    """gh-134604: 3.14 crashes at once, 3.13 at exit."""
-    ended = run_script(f"""
-        import sys, tracemalloc
-        import interp_api
-        interp = None
-        if {first!r} == "create":
-            interp = interp_api.create()
-        tracemalloc.start()
-        try:
-            interp = interp or interp_api.create()
-            {"interp_api" if use == "create()" else "interp"}.{use}
-        except interp_api.InterpreterError as exc:
-            text = str(exc)
-            tracemalloc.stop()
-            if interp:
-                interp.exec("import json")
-        else:
-            text = "done"
-        print(text)
-    """)
-    assert ended.status == 0, ended
-    if sys.version_info < (3, 15):
-        version = ".".join(map(str, sys.version_info[:2]))
-        assert f"while tracemalloc is tracing: CPython {version} would crash" in ended.out
-    else:
-        assert ended.out == "done\n"
-
-
-def test_tracing_allocations_under_a_running_pool_is_refused_and_survived(run_script):
-    """A resident worker is entered before the trace starts, so the pool asks at each task, and exit stops the trace."""
-    ended = run_script("""
-        import tracemalloc
-        from interp_pool import InterpreterPoolExecutor
-        import interp_api
-
-        if __name__ == "__main__":
-            with InterpreterPoolExecutor(1) as ex:
-                assert ex.submit(len, "").result() == 0
-                tracemalloc.start()
-                try:
-                    print(ex.submit(sorted, range(10_000)).result() == list(range(10_000)))
-                except interp_api.InterpreterError as exc:
-                    print("would crash" in str(exc))
-    """)
-    assert ended.status == 0, ended
-    assert ended.out == "True\n"
-
-
 @needs_fork
 def test_idle_interpreters_are_closed_before_a_fork(run_script):
     """gh-139759: the child of a process with interpreters is killed."""
