@@ -63,6 +63,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         *,
         mp_context: object = None,  # noqa: ARG002  # see below
         max_tasks_per_child: int | None = None,
+        max_leftover_threads: int | None = None,
         reuse: bool = True,
         idle_timeout: float | None = DEFAULT_IDLE_TIMEOUT,
         min_workers: int = 0,
@@ -80,6 +81,8 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
             initargs: its arguments.
             mp_context: accepted, and without effect, so that a call of ProcessPoolExecutor needs no change.
             max_tasks_per_child: a worker gets a new interpreter after so many tasks; None means never.
+            max_leftover_threads: a worker gets a new interpreter once its tasks have left more threads than so many
+                running in it; the old one is closed when these have ended. None means never.
             reuse: whether interpreters that other executors left warm are used, and left warm at the end.
             idle_timeout: seconds without a new task after which workers that have nothing to do end, and seconds their
                 interpreters, and those of the executor at its end, are kept for other executors then; None means for
@@ -106,6 +109,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
                 initializer=initializer,
                 initargs=initargs,
                 max_tasks_per_child=max_tasks_per_child,
+                max_leftover_threads=max_leftover_threads,
                 reuse=reuse,
                 idle_timeout=idle_timeout,
                 min_workers=min_workers,
@@ -115,7 +119,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
             )
         else:
             _check_pool(pool)
-            given = (max_workers, initializer, max_tasks_per_child, max_backlog, exit_timeout)
+            given = (max_workers, initializer, max_tasks_per_child, max_leftover_threads, max_backlog, exit_timeout)
             differing = thread_name_prefix or initargs or not reuse or idle_timeout != DEFAULT_IDLE_TIMEOUT
             if any(value is not None for value in given) or differing or min_workers or when_full != "block":
                 raise TypeError("pool cannot be combined with arguments that describe workers: give them to the pool")

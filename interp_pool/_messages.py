@@ -27,7 +27,7 @@ Both sides import this file, and it is all they share. A payload is what `interp
     RESULT_UNSENDABLE    work id     failure: what pickling the result raised        the task ran
     WORKER_READY         worker id   None                                            the initializer ran
     INITIALIZER_FAILED   worker id   failure                                         0
-    WORKER_LEAVING       worker id   whether it took an end (or reached its limit)   0
+    WORKER_LEAVING       worker id   whether it took an end (or reached a limit)   0
     WORKER_LOST          worker id   (work id or None, failure or text)              0
     WORKER_LEFT          worker id   None: its last result item is in the queue      0
     WORKER_ENDED         worker id   None                                            0
@@ -76,6 +76,6 @@ type Place = tuple[str, int, str]
 """File, line and function."""
 type Failure = tuple[Payload | None, tuple[str, ...], str, str, str, str, str, str | tuple[Place, ...]]
 type ResultItem = tuple[int, int, Any, float]
-type Setup = tuple[int, str, bool, Payload | None, Payload, int, memoryview | None]
+type Setup = tuple[int, str, bool, Payload | None, Payload, int, int | None, memoryview | None]
 """Worker id, thread name or "", whether the user chose it, payload of (initializer, initargs) or None, payload of the
-warning filters, task limit or 0, the board."""
+warning filters, task limit or 0, most threads that tasks may leave or None, the board."""

@@ -31,6 +31,7 @@ class PoolOptions:
         "initializer",
         "is_named",
         "max_backlog",
+        "max_leftover_threads",
         "max_tasks_per_child",
         "max_workers",
         "min_workers",
@@ -41,13 +42,14 @@ class PoolOptions:
 
     def __init__(
         self,
-        max_workers: int | None,
-        thread_name_prefix: str,
-        initializer: "Callable[..., object] | None",
-        initargs: tuple[object, ...],
-        max_tasks_per_child: int | None,
-        reuse: bool,
-        idle_timeout: float | None,
+        max_workers: int | None = None,
+        thread_name_prefix: str = "",
+        initializer: "Callable[..., object] | None" = None,
+        initargs: tuple[object, ...] = (),
+        max_tasks_per_child: int | None = None,
+        max_leftover_threads: int | None = None,
+        reuse: bool = True,
+        idle_timeout: float | None = DEFAULT_IDLE_TIMEOUT,
         min_workers: int = 0,
         max_backlog: int | None = None,
         when_full: "WhenFull" = "block",
@@ -69,11 +71,14 @@ class PoolOptions:
             raise ValueError(f"when_full must be 'block' or 'raise', got {when_full!r}")
         if max_tasks_per_child is not None:
             check_count("max_tasks_per_child", max_tasks_per_child)
+        if max_leftover_threads is not None:
+            check_count("max_leftover_threads", max_leftover_threads, least=0)
         check_str("thread_name_prefix", thread_name_prefix)
         check_flag("reuse", reuse)
         self.max_workers, self.min_workers = max_workers, min_workers
         self.max_backlog, self.when_full = max_backlog, when_full
         self.max_tasks_per_child = None if max_tasks_per_child is None else min(max_tasks_per_child, sys.maxsize)
+        self.max_leftover_threads = max_leftover_threads
         self.reuse = reuse
         self.idle_timeout = _check_limit("idle_timeout", idle_timeout)
         self.exit_timeout = _check_limit("exit_timeout", exit_timeout)
@@ -140,18 +145,19 @@ def check_sizes(max_workers: object, min_workers: object) -> None:
         raise ValueError(f"min_workers must be from 0 to max_workers, which is {most}, got {min_workers}")
 
 
-def check_count(name: str, value: object) -> None:
+def check_count(name: str, value: object, *, least: int = 1) -> None:
     """Check a number of things.
 
     Raises:
         TypeError: it is not an int.
-        ValueError: it is less than 1.
+        ValueError: it is less than the least there may be.
     """
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{name} must be an int, got {value!r}")
-    if value < 1:
-        # The first words are the standard library's.
-        raise ValueError(f"{name} must be greater than 0, got {value}")
+    if value < least:
+        # The words of the first are the standard library's.
+        bound = "greater than 0" if least == 1 else f"at least {least}"
+        raise ValueError(f"{name} must be {bound}, got {value}")
 
 
 def check_seconds(name: str, value: object) -> float:

@@ -101,6 +101,7 @@ class InterpreterPool(Sizing):
         initializer: "Callable[..., object] | None" = None,
         initargs: tuple[object, ...] = (),
         max_tasks_per_child: int | None = None,
+        max_leftover_threads: int | None = None,
         reuse: bool = True,
         idle_timeout: float | None = DEFAULT_IDLE_TIMEOUT,
         min_workers: int = 0,
@@ -116,6 +117,8 @@ class InterpreterPool(Sizing):
             initializer: called in each worker's interpreter before its first task.
             initargs: its arguments.
             max_tasks_per_child: a worker is replaced by one with a new interpreter after so many tasks; None: never.
+            max_leftover_threads: a worker is replaced likewise once its tasks have left more threads than so many
+                running in its interpreter, which is closed when these have ended; None: never.
             reuse: whether interpreters come from the process's warm reserve and go back there.
             idle_timeout: seconds without a new task after which workers that have nothing to do end, and seconds an
                 idle interpreter then stays in that reserve; None means for ever. CPython 3.13 keeps those in the
@@ -140,6 +143,7 @@ class InterpreterPool(Sizing):
                 initializer,
                 initargs,
                 max_tasks_per_child,
+                max_leftover_threads,
                 reuse,
                 idle_timeout,
                 min_workers,

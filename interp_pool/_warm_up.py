@@ -38,7 +38,7 @@ def warm_up(count: int | None = None, *, idle_timeout: float | None = DEFAULT_ID
     if count is None:
         count = os.process_cpu_count() or 1
     check_count("count", count)
-    options = PoolOptions(1, "", None, (), None, True, idle_timeout)
+    options = PoolOptions(idle_timeout=idle_timeout)
     thread = threading.Thread(target=_make, args=(min(count, MOST_IDLE), options), name="interp_pool warm-up")
     thread.start()
     if wait:

@@ -118,7 +118,8 @@ class Worker:
         initializer = None if is_initialized else options.initializer
         most_tasks = options.max_tasks_per_child or 0
         filters, board = _warning_filters(), memoryview(self._board)
-        setup = (self.number, self.thread.name, options.is_named, initializer, filters, most_tasks, board)
+        limits = most_tasks, options.max_leftover_threads
+        setup = (self.number, self.thread.name, options.is_named, initializer, filters, *limits, board)
         _enter(interpreter, self._path, "serve", setup, self._results, self._calls, self._control, shared_turns())
 
 
@@ -143,7 +144,7 @@ def prepare(interpreter: Interpreter, options: "PoolOptions", is_initialized: bo
     """
     initializer = None if is_initialized else options.initializer
     reply = SimpleQueue()
-    _enter(interpreter, sys.path, "prepare", (0, "", False, initializer, _warning_filters(), 0, None), reply)
+    _enter(interpreter, sys.path, "prepare", (0, "", False, initializer, _warning_filters(), 0, None, None), reply)
     item: ResultItem = reply.get_nowait()  # type: ignore[assignment]  # what _worker_main.prepare put
     if item[0] == INITIALIZER_FAILED:
         raise BrokenInterpreterPool("the initializer failed in a leased interpreter") from decode_failure(item[2])

@@ -4,6 +4,7 @@ Owns the resident loop, and what prepares an interpreter for it and cleans up be
 executors or futures, and must not import what costs milliseconds in every worker.
 """
 
+import _thread
 import _warnings
 import os
 import sys
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
     from interp_pool._messages import Failure, Payload, Setup
 
+_count_threads = _thread._count  # pyright: ignore[reportPrivateUsage]  # no other way to count them all
+
 _is_fit = True  # for others, once this worker has ended
 _name = ""  # for this thread, as soon as something has imported threading
 
@@ -54,7 +57,7 @@ _MAX_INT = (1 << 31) - 1
 
 
 def serve(setup_id: int, results_id: int, calls_id: int, control_id: int, turns_id: int) -> None:
-    """Run tasks until an end arrives or the task limit is reached.
+    """Run tasks until an end arrives or a limit is reached.
 
     Args:
         setup_id: SimpleQueue that has one Setup.
@@ -68,11 +71,11 @@ def serve(setup_id: int, results_id: int, calls_id: int, control_id: int, turns_
     setup: Setup = SimpleQueue(setup_id).get_nowait()  # type: ignore[assignment]  # what _worker put
     if _prepare(setup, results):
         was_fit, _is_fit = _is_fit, False  # until the loop has ended well
-        shared: Any = setup[6]
-        board = shared.cast("q")
+        worker_id, _, _, _, _, max_tasks, max_threads, shared = setup
+        board: Any = shared.cast("q")  # type: ignore[union-attr]  # a worker has one
         control = Control(control_id, open_turns(turns_id), board)
         try:
-            is_fit = _serve_calls(SimpleQueue(calls_id), results, control, board, setup[0], setup[5])
+            is_fit = _serve_calls(SimpleQueue(calls_id), results, control, board, worker_id, max_tasks, max_threads)
         finally:
             control.end()
         _is_fit = is_fit and was_fit
@@ -87,7 +90,7 @@ def prepare(setup_id: int, results_id: int) -> None:
 def _prepare(setup: "Setup", results: SimpleQueue) -> bool:
     """Follow the setup, put WORKER_READY or INITIALIZER_FAILED; return whether the interpreter can be used."""
     global _is_fit, _name
-    worker_id, _name, is_named, initializer, warning_filters, _, _ = setup
+    worker_id, _name, is_named, initializer, warning_filters, *_ = setup
     if is_named:
         import threading  # noqa: F401  # pyright: ignore[reportUnusedImport]  # it has names
     _name_thread()
@@ -109,9 +112,16 @@ def _prepare(setup: "Setup", results: SimpleQueue) -> bool:
 
 
 def _serve_calls(
-    calls: SimpleQueue, results: SimpleQueue, control: Control, board: "Any", worker_id: int, max_tasks: int
+    calls: SimpleQueue,
+    results: SimpleQueue,
+    control: Control,
+    board: "Any",
+    worker_id: int,
+    max_tasks: int,
+    max_threads: int | None,
 ) -> bool:
     """Return whether nothing but tasks failed."""
+    most_threads = None if max_threads is None else max_threads + 1  # with the control thread
     get, put = calls.get, results.put
     for _ in range(max_tasks or sys.maxsize):
         item: Any = get(spin=_SPIN)
@@ -142,6 +152,8 @@ def _serve_calls(
         put(outcome)
         # What the task was given, shared memory among it, must not stay while the worker waits.
         item = outcome = None
+        if most_threads is not None and _count_threads() > most_threads:
+            break
     put((WORKER_LEAVING, worker_id, False, 0.0))
     return True
 
@@ -320,7 +332,5 @@ def main_is_used() -> bool:
 
 def tidy() -> bool:
     """Clean up behind the tasks; return whether the interpreter can serve others."""
-    import _thread
-
     forget_main()
-    return _is_fit and _thread._count() == 0  # pyright: ignore[reportPrivateUsage]  # no other way to count them all
+    return _is_fit and _count_threads() == 0

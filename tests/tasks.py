@@ -382,6 +382,15 @@ def leave_thread(gate):
     return current_id()
 
 
+def join_thread():
+    import threading
+
+    thread = threading.Thread(target=int)
+    thread.start()
+    thread.join()
+    return current_id()
+
+
 def spin_unless_none(started):
     if started is not None:
         spin(started)

@@ -66,6 +66,8 @@ def test_default_max_workers_is_the_number_of_processors(monkeypatch):
         ({"thread_name_prefix": 5}, TypeError, "thread_name_prefix must be a str, got 5"),
         ({"max_tasks_per_child": 0}, ValueError, "max_tasks_per_child must be greater than 0, got 0"),
         ({"max_tasks_per_child": "x"}, TypeError, "max_tasks_per_child must be an int, got 'x'"),
+        ({"max_leftover_threads": -1}, ValueError, "max_leftover_threads must be at least 0, got -1"),
+        ({"max_leftover_threads": 1.5}, TypeError, "max_leftover_threads must be an int, got 1.5"),
         ({"exit_timeout": -1}, ValueError, "exit_timeout must be a non-negative number of seconds or None, got -1"),
         ({"idle_timeout": -1}, ValueError, "idle_timeout must be a non-negative number of seconds or None, got -1"),
         ({"idle_timeout": float("nan")}, ValueError, "idle_timeout must be a number of seconds or None, got nan"),

@@ -61,6 +61,27 @@ def test_worker_that_leaves_a_thread_behind_is_replaced_at_once(gate):
         gate.open()
 
 
+@pytest.mark.parametrize("most", [0, 1])
+def test_worker_whose_tasks_leave_too_many_threads_is_replaced(most, gate):
+    """Threads that were waited for do not count, and the others go on in the old interpreter."""
+    with InterpreterPoolExecutor(1, max_leftover_threads=most) as executor:
+        first = executor.submit(tasks.join_thread).result(60)
+        leaving = [executor.submit(tasks.leave_thread, gate.exits).result(60) for _ in range(most + 1)]
+        assert leaving == [first] * (most + 1)
+        second = executor.submit(tasks.join_thread).result(60)
+        assert second != first
+        assert executor.submit(tasks.current_id).result(60) == second
+        assert executor.statistics().restarts == 1
+        gate.open(most + 1)
+
+
+def test_worker_goes_on_beside_leftover_threads_without_a_limit(gate):
+    with InterpreterPoolExecutor(1) as executor:
+        first = executor.submit(tasks.leave_thread, gate.exits).result(60)
+        assert executor.submit(tasks.current_id).result(60) == first
+        gate.open()
+
+
 def test_resize_up_and_down(gate):
     with InterpreterPoolExecutor(1) as executor:
         futures = [gate.submit(executor) for _ in range(3)]
