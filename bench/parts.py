@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import interp_api
 from interp_api import SimpleQueue
 from interp_pool import InterpreterPoolExecutor
-from interp_pool._future import TaskFuture, finish_quietly, start_new
+from interp_pool._future import TaskFuture
+from interp_pool._lazy_future import finish_quietly, start_new
 from interp_pool._work import WorkItem
 from interp_pool._worker_main import _encode_result, _run
 

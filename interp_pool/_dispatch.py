@@ -15,8 +15,8 @@ from functools import partial
 from interp_api import SimpleQueue
 from interp_pool._backlog import PriorityBacklog
 from interp_pool._errors import BrokenInterpreterPool
-from interp_pool._future import start
 from interp_pool._hooks import is_exiting
+from interp_pool._lazy_future import start
 from interp_pool._lifecycle import Instruction, PoolEvent, PoolState, WorkerState, step_pool
 from interp_pool._messages import POOL_CALLED
 from interp_pool._reader import ResultReader
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 MOST_IN_FLIGHT = 250  # the runtime leaks payloads beyond 300 that their receiver released but their sender did not
 WORK_AHEAD = 0.006  # seconds of work per worker in the calls queue: one switch interval of 5 ms in which none is added
 
-_ACTIVE = (WorkerState.STARTING, WorkerState.READY)
+ACTIVE = (WorkerState.STARTING, WorkerState.READY)
 
 CALL_POOL = (POOL_CALLED, 0, None, 0.0)
 
@@ -202,7 +202,7 @@ class Dispatch:
             self._manager = None
             self._is_manager_called = False
             self._workers.clear()  # none was started
-        self._active = sum(worker.state in _ACTIVE for worker in self._workers.values())
+        self._active = sum(worker.state in ACTIVE for worker in self._workers.values())
         self._set_window()
         self._call_manager()  # to make good what else was not done
 

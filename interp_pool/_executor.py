@@ -11,7 +11,8 @@ from typing import overload
 
 import interp_api
 from interp_pool._errors import BrokenInterpreterPool, TaskPicklingError
-from interp_pool._future import TaskFuture, start_new
+from interp_pool._future import TaskFuture
+from interp_pool._lazy_future import start_new
 from interp_pool._ledger import Ledger
 from interp_pool._map import MapRun
 from interp_pool._messages import TIMED

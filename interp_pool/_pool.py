@@ -39,8 +39,8 @@ from interp_api import InterpreterError
 from interp_pool._control import HASTY_GRACE
 from interp_pool._dispatch import CALL_POOL, MOST_IN_FLIGHT
 from interp_pool._failures import decode_failure
-from interp_pool._future import start_new
 from interp_pool._hooks import is_exiting, register
+from interp_pool._lazy_future import start_new
 from interp_pool._ledger import release_if_held
 from interp_pool._lifecycle import (
     Instruction,

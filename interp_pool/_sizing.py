@@ -12,6 +12,7 @@ from time import monotonic
 
 from interp_api import QueueFull
 from interp_pool._control import Controlling
+from interp_pool._dispatch import ACTIVE
 from interp_pool._ledger import release_if_held
 from interp_pool._lifecycle import PoolState, WorkerState
 from interp_pool._options import check_sizes
@@ -68,15 +69,19 @@ class Sizing(Controlling):
         from interp_pool._statistics import Statistics
 
         with self._lock:
-            states = [worker.state for worker in self._workers.values()]
-            ready = states.count(WorkerState.READY)
-            busy = self._count_busy()
-            starting = states.count(WorkerState.STARTING)
+            # One that runs its first task is busy, whether or not the manager has heard that it is ready.
+            active = [worker for worker in self._workers.values() if worker.state in ACTIVE]
+            are_busy = [worker.task != 0 for worker in active]
+            busy = sum(are_busy)
+            starting = sum(
+                worker.state is WorkerState.STARTING and not is_busy
+                for worker, is_busy in zip(active, are_busy, strict=True)
+            )
             return Statistics(
                 workers_starting=starting,
-                workers_idle=ready - busy,
+                workers_idle=len(active) - starting - busy,
                 workers_busy=busy,
-                workers_leaving=len(states) - ready - starting,
+                workers_leaving=len(self._workers) - len(active),
                 workers_abandoned=len(self._abandoned),
                 workers_lent=sum(self._leases.values()),
                 tasks_waiting=len(self._backlog),
@@ -110,9 +115,6 @@ class Sizing(Controlling):
                 self._check_open()
         finally:
             self._room_wanted -= 1
-
-    def _count_busy(self) -> int:
-        return sum(worker.task != 0 for worker in self._workers.values() if worker.state is WorkerState.READY)
 
     def _watch_for_idleness(self) -> None:
         """Have the timer end workers that have nothing to do."""

@@ -13,7 +13,7 @@ import interp_api
 from interp_api import InterpreterError
 from interp_pool._errors import BrokenInterpreterPool, ResultPicklingError, TaskPicklingError, WorkerLostError
 from interp_pool._failures import decode_failure
-from interp_pool._future import cancel_unwatched, finish_quietly, start
+from interp_pool._lazy_future import cancel_unwatched, finish_quietly, start
 from interp_pool._messages import BATCH_DONE, BATCH_PART, DATA, RESULT, TASK_FAILED, TASK_UNREADABLE, VALUE
 
 TYPE_CHECKING = False

@@ -61,6 +61,7 @@ ORDER = {
         "_ledger",
         "_timer",
         "_stopping",
+        "_lazy_future",
         "_future",
         "_reader",
         "_work",

@@ -8,9 +8,10 @@ from concurrent.futures import ALL_COMPLETED, CancelledError, InvalidStateError,
 import pytest
 import tasks
 
-import interp_pool._future
+import interp_pool._lazy_future
 from interp_api._cpython import queue_count
-from interp_pool._future import TaskFuture, finish_quietly, start, start_new
+from interp_pool._future import TaskFuture
+from interp_pool._lazy_future import finish_quietly, start, start_new
 
 
 def running():
@@ -105,7 +106,7 @@ def test_result_that_does_not_come_in_time_raises_and_leaves_no_waiter():
 
 def test_condition_that_is_locked_for_ever_holds_nobody_up(monkeypatch):
     """An exception of a signal handler that strikes in `with condition:` leaves it so."""
-    monkeypatch.setattr(interp_pool._future, "_PATIENCE", 0.01)
+    monkeypatch.setattr(interp_pool._lazy_future, "PATIENCE", 0.01)
     finished, cancelled, started = running(), TaskFuture(), TaskFuture()
     for future in (finished, cancelled, started):
         thread = threading.Thread(target=future._condition.acquire)

@@ -10,6 +10,7 @@ import tasks
 
 from interp_api import QueueFull
 from interp_pool import BrokenInterpreterPool, InterpreterPool, InterpreterPoolExecutor, Statistics
+from interp_pool._lifecycle import WorkerState
 
 
 def wait_for(pool, condition):
@@ -247,6 +248,20 @@ def test_statistics_count_workers_and_tasks_by_state(gate):
         assert now.interrupts == now.timeouts == now.abandoned == now.restarts == 0
         told = f"ended 12, messages sent 12, messages received 12, bytes sent {now.bytes_sent}>>"
         assert repr(executor).endswith(told)
+
+
+def test_worker_that_runs_its_first_task_is_busy_before_the_manager_has_heard_of_it(gate):
+    with InterpreterPoolExecutor(1) as executor:
+        executor.submit(tasks.identity, 1).result(60)
+        (held,) = gate.hold(executor)
+        (worker,) = executor._pool._workers.values()
+        with executor._pool._lock:
+            worker.state = WorkerState.STARTING  # as it was a moment ago
+            now = executor.statistics()
+            worker.state = WorkerState.READY
+        assert (now.workers_starting, now.workers_busy, now.workers_idle, now.tasks_running) == (0, 1, 0, 1)
+        gate.open()
+        held.result(60)
 
 
 def test_statistics_count_what_was_stopped_and_replaced(started, gate):

@@ -67,7 +67,7 @@ class Loop:
         self.control = _worker_control.Control(self.messages.id, self.turns, self.board)
         self._made.set()
         try:
-            self.is_fit = _worker_main._serve_calls(self.calls, self.results, self.control, self.board, 7, 0)
+            self.is_fit = _worker_main._serve_calls(self.calls, self.results, self.control, self.board, 7, 0, None)
         finally:
             self.control.end()
 
