@@ -124,7 +124,7 @@ class SimpleQueue:
             ring_one(self._sleepers)  # the item may be there
             raise
 
-    def put_noting(self, item: object, placed: list[None]) -> None:
+    def put_recorded(self, item: object, placed: list[None]) -> None:
         """Append an item as `put` does, and record it in the list given, whatever exception strikes afterwards.
 
         Who calls this again for the same item must look there first.

@@ -30,7 +30,7 @@ from interp_pool._exit import forget_stuck, note_stuck
 from interp_pool._ledger import release_if_held
 from interp_pool._lifecycle import PoolState, WorkerEvent, WorkerState, step_worker
 from interp_pool._settling import Settling
-from interp_pool._stopping import GRACE, Care, Reason
+from interp_pool._stopping import GRACE, Reason, TaskControl
 from interp_pool._timer import timer
 from interp_pool._work import WorkItem, call_off, cancel, fail_stopped
 
@@ -197,19 +197,19 @@ class Controlling(Settling):
                 return worker
         return None
 
-    def _set_alarm(self, item: WorkItem, care: Care, when: float) -> None:
-        care.end()
-        care.alarm = timer.call_at(when, partial(self._on_alarm, item))
+    def _set_alarm(self, item: WorkItem, control: TaskControl, when: float) -> None:
+        control.end()
+        control.alarm = timer.call_at(when, partial(self._on_alarm, item))
 
     def _look_at(self, item: WorkItem) -> None:
         """Do what is due for a task with limits, and come back in time for what comes next."""
-        care = item.care
-        if care is None or item.is_ended:
+        control = item.control
+        if control is None or item.is_ended:
             return
-        if care.reason is not None:
-            self._go_on_stopping(item, care)
+        if control.reason is not None:
+            self._go_on_stopping(item, control)
             return
-        now, options = monotonic(), care.options
+        now, options = monotonic(), control.options
         if options.deadline is not None and now >= options.deadline:
             self._begin_to_stop([item], Reason.DEADLINE, now + GRACE)
             return
@@ -225,41 +225,41 @@ class Controlling(Settling):
                     return
             due = now + left if due is None else min(due, now + left)
         if due is not None:
-            self._set_alarm(item, care, due)
+            self._set_alarm(item, control, due)
 
     def _watch(self, item: WorkItem) -> None:
         """Have the timer look at a task with limits that was just taken, or sent to the workers."""
-        care = item.care
-        if care is None:
+        control = item.control
+        if control is None:
             return
-        options = care.options
+        options = control.options
         due = options.deadline
         if options.timeout is not None and item.work_id is not None:
             later = monotonic() + options.timeout
             due = later if due is None else min(due, later)
         if due is not None:
-            self._set_alarm(item, care, due)
+            self._set_alarm(item, control, due)
 
     def _begin_to_stop(self, items: list[WorkItem], reason: Reason, stop_by: float) -> None:
         recalled = self._recall({item.work_id for item in items if item.work_id is not None})  # P2
         for item in items:
-            care = item.care
-            if care is None:
-                care = item.care = Care()
-            if care.reason is None:
-                care.reason, care.stop_by = reason, min(stop_by, self._latest_end(care))
+            control = item.control
+            if control is None:
+                control = item.control = TaskControl()
+            if control.reason is None:
+                control.reason, control.stop_by = reason, min(stop_by, self._latest_end(control))
                 self._timeouts += reason.is_timeout
             else:
-                care.stop_by = min(care.stop_by, stop_by)
+                control.stop_by = min(control.stop_by, stop_by)
             if item.work_id in recalled:
                 self._in_flight.pop(item.work_id, None)
-                self._todo.append(self._end_unstarted(item, care.reason))
+                self._todo.append(self._end_unstarted(item, control.reason))
                 self._note_stopped(item)
             elif item.work_id is not None:
-                self._go_on_stopping(item, care)
+                self._go_on_stopping(item, control)
             elif item in self._backlog:  # otherwise the pool broke just now
                 self._backlog.remove(item)  # P1; from the front, which is quick, if all are meant
-                self._todo.append(self._end_unstarted(item, care.reason))
+                self._todo.append(self._end_unstarted(item, control.reason))
                 self._note_stopped(item)
         self._fill_the_gap()
 
@@ -270,9 +270,9 @@ class Controlling(Settling):
             self._top_up()
         self._finish_if_done()
 
-    def _latest_end(self, care: Care) -> float:
+    def _latest_end(self, control: TaskControl) -> float:
         """Return when the limits of a task that runs have it abandoned at the latest."""
-        options, latest = care.options, float("inf")
+        options, latest = control.options, float("inf")
         if options.deadline is not None:
             latest = options.deadline + GRACE
         if options.timeout is not None:
@@ -289,24 +289,24 @@ class Controlling(Settling):
         if item.count is not None:
             self._note_batch(item, 0, 0.0, is_fed=False)
 
-    def _go_on_stopping(self, item: WorkItem, care: Care) -> None:
+    def _go_on_stopping(self, item: WorkItem, control: TaskControl) -> None:
         work_id = item.work_id
         if item.is_ended or work_id is None or self._in_flight.get(work_id) is not item:
             return
         now = monotonic()
         worker = self._find_worker(work_id)
         if worker is None:
-            self._set_alarm(item, care, now + _SOON)  # P4
+            self._set_alarm(item, control, now + _SOON)  # P4
             return
-        if not care.was_asked:
-            care.was_asked = True
-            if care.reason is not None and not care.reason.is_timeout:
+        if not control.was_asked:
+            control.was_asked = True
+            if control.reason is not None and not control.reason.is_timeout:
                 self._interrupts += 1
             worker.interrupt(work_id)  # P3
-        if now < care.stop_by:
-            self._set_alarm(item, care, care.stop_by)
+        if now < control.stop_by:
+            self._set_alarm(item, control, control.stop_by)
         elif worker.state is not WorkerState.READY:  # but the manager has not heard of that yet
-            self._set_alarm(item, care, now + _NOT_SO_SOON)
+            self._set_alarm(item, control, now + _NOT_SO_SOON)
         else:
             self._abandon(worker, item)  # P5
 

@@ -63,7 +63,6 @@ class Dispatch:
         "_is_pausing",
         "_last_work_id",
         "_leases",
-        "_litter",
         "_lock",
         "_manager",
         "_max_workers",
@@ -77,6 +76,7 @@ class Dispatch:
         "_results",
         "_room_wanted",
         "_seconds_per_task",
+        "_settled",
         "_state",
         "_timeouts",
         "_todo",
@@ -107,7 +107,7 @@ class Dispatch:
         self._is_manager_called = False  # and will look at everything soon; guarded by self._lock
         self._todo: deque[Callable[[], object]] = deque()  # what the manager owes, in order; it alone takes out
         self._is_dealing = False  # the manager has items that are not settled yet; guarded by self._lock
-        self._litter: list[WorkItem] = []  # done; they may end objects of the user's, but not under the lock
+        self._settled: list[WorkItem] = []  # done; they may end objects of the user's, but not under the lock
         self._is_pausing = False  # for a fork; guarded by self._lock
         self._is_forgotten = False  # set without the lock, see forget()
         # What happened so far; guarded by self._lock.
@@ -180,20 +180,20 @@ class Dispatch:
         if work_id is None:
             self._last_work_id = item.work_id = work_id = self._last_work_id + 1
         self._in_flight[work_id] = item
-        self._calls.put_noting((-work_id, payload, item.flags) if item.flags else (work_id, payload), item.placed)
+        self._calls.put_recorded((-work_id, payload, item.flags) if item.flags else (work_id, payload), item.placed)
         if type(payload) is bytes:
             self._bytes_sent += len(payload)
             item.payload = b""  # the queue has it; a tuple may hold the only reference to shared memory
         else:
             self._bytes_sent += payload_size(payload)
-        if item.care is not None:
+        if item.control is not None:
             self._watch(item)
 
     def _withdraw(self, item: WorkItem) -> None:
         """Undo a submission that was interrupted, whatever it had done."""
         item.is_ended = True
-        if item.care is not None:
-            item.care.end()
+        if item.control is not None:
+            item.control.end()
         if item.work_id is not None:
             self._in_flight.pop(item.work_id, None)
         elif item in self._backlog:

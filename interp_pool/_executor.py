@@ -18,7 +18,7 @@ from interp_pool._map import MapRun
 from interp_pool._messages import TIMED
 from interp_pool._options import DEFAULT_IDLE_TIMEOUT, check_seconds
 from interp_pool._pool import InterpreterPool
-from interp_pool._stopping import GRACE, Care, Reason
+from interp_pool._stopping import GRACE, Reason, TaskControl
 from interp_pool._task_options import NO_OPTIONS, TaskOptions
 from interp_pool._view import ExecutorView
 from interp_pool._work import WorkItem, without_frames
@@ -192,10 +192,10 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         future: TaskFuture[T] = TaskFuture(self._pool)
         future.is_interrupted_by_cancel = options.interrupt_on_cancel
         flags = 0 if options.timeout is None else TIMED
-        item = WorkItem(future, fn, payload, self._ledger, flags, care=Care(options))
+        item = WorkItem(future, fn, payload, self._ledger, flags, control=TaskControl(options))
         if options.deadline is not None and options.deadline <= monotonic():
             self._check_open()
-            return _failed(Care(options, Reason.DEADLINE).error(item.name, "was not started"))
+            return _failed(TaskControl(options, Reason.DEADLINE).error(item.name, "was not started"))
         if self._ledger is None:
             self._pool.submit(item)
         else:

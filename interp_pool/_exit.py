@@ -23,12 +23,13 @@ from interp_pool._timer import timer
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from interp_pool._pool import InterpreterPool
+    from interp_pool._work import WorkItem
 
 PATIENCE = 1.0  # seconds that the exit waits for abandoned workers; after Ctrl-C it does not
 NOTICE = 10.0  # seconds after which the exit says what it waits for
 _MOST_NAMES = 3
 
-_stopped: "list[str]" = []  # tasks, by the exit
+_stopped: "list[WorkItem]" = []  # what the exit began to stop
 _stuck: "dict[threading.Thread, str]" = {}  # abandoned workers; the name of the task
 
 
@@ -50,7 +51,7 @@ def forget_stuck(thread: threading.Thread | None = None) -> None:
 
 def limit_exit(pool: "InterpreterPool") -> None:
     """Before the exit waits for a pool: see to it that it tells for whom, and stops them in time. Never blocks."""
-    if pool.is_closed:
+    if not pool.has_work:
         return
     if pool.exit_timeout is not None:
         timer.call_at(monotonic() + pool.exit_timeout, partial(_stop_tasks, pool))
@@ -58,7 +59,13 @@ def limit_exit(pool: "InterpreterPool") -> None:
 
 
 def _stop_tasks(pool: "InterpreterPool") -> None:
-    _stopped.extend(item.name for item in pool.stop_all(GRACE, Reason.EXIT))
+    _stopped.extend(pool.stop_all(GRACE, Reason.EXIT))
+
+
+def _was_stopped_by_exit(item: "WorkItem") -> bool:
+    """Return whether a task has ended so: it may have been stopped before, or have ended with a result just then."""
+    is_meant = item.control is not None and item.control.reason is Reason.EXIT
+    return is_meant and (item.future.cancelled() or item.future.exception(0) is not None)
 
 
 def _name_tasks(pool: "InterpreterPool") -> None:
@@ -83,7 +90,7 @@ def end_without_the_stuck() -> None:
     for thread in [*_stuck]:
         thread.join(None if is_nested else max(0.0, until - monotonic()))
     names = [name for thread, name in [*_stuck.items()] if thread.is_alive()]
-    stopped = [name for name in _stopped if name not in names]
+    stopped = [item.name for item in _stopped if item.name not in names and _was_stopped_by_exit(item)]
     if stopped:
         _warn("the exit has stopped %s: the exit timeout is up", _list(stopped))
     if not names:

@@ -28,7 +28,7 @@ from interp_pool._failures import decode_failure
 from interp_pool._future import BatchFuture
 from interp_pool._ledger import release_if_held
 from interp_pool._messages import BATCH, SINGLE, TIMED
-from interp_pool._stopping import Care
+from interp_pool._stopping import TaskControl
 from interp_pool._task_options import NO_OPTIONS
 from interp_pool._work import WorkItem, payload_size, task_error
 
@@ -211,10 +211,10 @@ class MapRun:
             return
         self._bytes = payload_size(payload) / len(items)
         futures.append(future)
-        care = None if self._options is None else Care(self._options)
+        control = None if self._options is None else TaskControl(self._options)
         if self._options is not None:
             future.is_interrupted_by_cancel = self._options.interrupt_on_cancel
-        item = WorkItem(future, self._fn, payload, self.ledger, self._flags, len(items), care)
+        item = WorkItem(future, self._fn, payload, self.ledger, self._flags, len(items), control)
         try:
             if self.ledger is not None:
                 self.ledger.add(item)

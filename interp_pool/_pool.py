@@ -183,6 +183,11 @@ class InterpreterPool(Sizing):
         return self._manager is threading.current_thread()
 
     @property
+    def has_work(self) -> bool:
+        """Whether tasks wait or run, or a run of `map` will submit more."""
+        return bool(self._in_flight or self._backlog or self._promises)
+
+    @property
     def exit_timeout(self) -> float | None:
         """Seconds that the exit of the process waits for tasks, None for no limit."""
         return self._options.exit_timeout
@@ -252,7 +257,7 @@ class InterpreterPool(Sizing):
                     self._wait_for_room()
                 try:
                     if self._backlog or len(self._in_flight) >= self._window:
-                        if item.care is not None:
+                        if item.control is not None:
                             self._watch_waiting(item)
                         self._backlog.append(item)
                     else:
@@ -461,7 +466,7 @@ class InterpreterPool(Sizing):
         self._carry_out()
         with self._lock:
             self._is_dealing = False
-        self._clear_litter()
+        self._drop_settled()
         return not is_ending
 
     def _pause_if_idle(self) -> bool:
@@ -500,7 +505,7 @@ class InterpreterPool(Sizing):
             if kind != BATCH_PART:
                 self._take_back(work_id)
             return
-        self._litter.append(item)
+        self._settled.append(item)
         if kind != BATCH_PART:
             del self._in_flight[work_id]
             self._note_duration(seconds)

@@ -77,7 +77,7 @@ class Settling(Dispatch):
                     self._call_manager()
                 is_left = bool(self._inbox)
                 entry = self._inbox[0] if is_left else None
-            self._clear_litter()
+            self._drop_settled()
             if own is not None:
                 own.help_on()
             if (
@@ -126,16 +126,16 @@ class Settling(Dispatch):
             self._seconds_per_task = seconds if average is None else average + 0.1 * (seconds - average)
             if item.count is not None:
                 self._note_batch(item, item.count, seconds, is_fed=own is not None and own.concerns(item.future))
-            self._litter.append(item)
+            self._settled.append(item)
             self._in_flight.pop(item.work_id, None)  # type: ignore[arg-type]  # it was sent
         if kind != VALUE:
             self._bytes_received += result_size(kind, body)
         self._inbox.popleft()
 
-    def _clear_litter(self) -> None:
+    def _drop_settled(self) -> None:
         """Let go of what is done, without the lock."""
-        litter, self._litter = self._litter, []
-        del litter
+        settled, self._settled = self._settled, []
+        del settled
 
     def _note_batch(self, item: WorkItem, items: int, seconds: float, *, is_fed: bool) -> None:
         """Tell the run of a batch that it is done, and what so many of its items took.

@@ -31,7 +31,7 @@ class Reason(Enum):
         return self in (Reason.TIMEOUT, Reason.DEADLINE)
 
 
-class Care:
+class TaskControl:
     """What a pool remembers of a task with options, or of one that is being stopped. Guarded by the pool's lock."""
 
     __slots__ = ("alarm", "options", "reason", "stop_by", "was_asked")

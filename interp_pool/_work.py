@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from interp_pool._future import TaskFuture
     from interp_pool._ledger import Ledger
     from interp_pool._messages import Failure, Payload
-    from interp_pool._stopping import Care
+    from interp_pool._stopping import TaskControl
 
 
 def describe(cause: "BaseException | str") -> str:
@@ -49,7 +49,7 @@ class WorkItem:
     """One task on its way: the future to settle, and the payload, which also keeps shared memory alive."""
 
     __slots__ = (
-        "care",
+        "control",
         "count",
         "flags",
         "function",
@@ -71,7 +71,7 @@ class WorkItem:
         ledger: "Ledger | None" = None,
         flags: int = 0,
         count: int | None = None,
-        care: "Care | None" = None,
+        control: "TaskControl | None" = None,
     ) -> None:
         self.future = future
         self.function = function  # for its name
@@ -79,7 +79,7 @@ class WorkItem:
         self.ledger = ledger
         self.flags = flags  # of its call item
         self.count = count  # of items, if it is a batch of map: then the future is a BatchFuture
-        self.care = care  # None for a task without options that nobody stops
+        self.control = control  # None for a task without options that nobody stops
         self.work_id: int | None = None  # once it is about to leave the backlog
         self.placed: list[None] = []  # not empty once it is in the calls queue
         self.is_deferred = False  # something of it waits for the manager's thread
@@ -89,8 +89,8 @@ class WorkItem:
     @property
     def name(self) -> str:
         """What to call the task in messages."""
-        if self.care is not None and self.care.options.name is not None:
-            return f"task {self.care.options.name!r}"
+        if self.control is not None and self.control.options.name is not None:
+            return f"task {self.control.options.name!r}"
         function: Any = self.function
         name = getattr(function, "__qualname__", None) or type(function).__name__
         return f"task {name}()" if self.count is None else f"map of {name}()"
@@ -98,14 +98,14 @@ class WorkItem:
     @property
     def priority(self) -> int:
         """Higher goes first."""
-        return 0 if self.care is None else self.care.options.priority
+        return 0 if self.control is None else self.control.options.priority
 
     def end(self) -> None:
         """Called once the future is settled, whichever way."""
         self.is_ended = True
         self.future.forget_pool()
-        if self.care is not None:
-            self.care.end()
+        if self.control is not None:
+            self.control.end()
         if self.ledger is not None:
             self.ledger.end(self)
 
@@ -133,8 +133,8 @@ def settle_quietly(item: WorkItem, kind: int, body: "Any") -> bool:
     if not finish_quietly(item.future, body):
         return False
     item.is_ended = True
-    if item.care is not None:
-        item.care.end()
+    if item.control is not None:
+        item.control.end()
     if item.ledger is not None:
         item.ledger.end(item)
     return True
@@ -219,11 +219,11 @@ def cancel(item: WorkItem) -> None:
 
 def fail_stopped(item: WorkItem, what: str) -> None:
     """End the future of a task that was stopped otherwise than by an exception in it."""
-    assert item.care is not None
+    assert item.control is not None
     if item.future.done() or not start(item.future):
         item.end()
         return
-    _fail(item, item.care.error(item.name, what))
+    _fail(item, item.control.error(item.name, what))
 
 
 def call_off(item: WorkItem) -> None:
@@ -252,8 +252,8 @@ def fail_lost(item: WorkItem, failure: "Failure | str") -> None:
 
 
 def _fail(item: WorkItem, error: BaseException) -> None:
-    if item.care is not None:
-        error = item.care.explain(item.name, error)
+    if item.control is not None:
+        error = item.control.explain(item.name, error)
     item.future.forget_pool()
     try:
         item.future.set_exception(error)

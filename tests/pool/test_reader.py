@@ -200,13 +200,13 @@ def test_each_task_takes_one_message_each_way(executor):
     pool = executor._pool
     wait([executor.submit(tasks.identity, n) for n in range(20)])  # the workers are there
     sent: list[object] = []
-    put = pool._calls.put_noting
+    put = pool._calls.put_recorded
 
     class Calls:
         def __getattr__(self, name):
             return getattr(calls, name)
 
-        def put_noting(self, item, placed):
+        def put_recorded(self, item, placed):
             sent.append(item)
             put(item, placed)
 
