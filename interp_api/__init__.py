@@ -9,6 +9,7 @@ what it carries; `adopt_main`, `forget_main` and `check_main_is_not_loading` for
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from interp_api._cpython import CLOSING_LEAKS as CLOSING_LEAKS
+    from interp_api._cpython import QueueNotFoundError as QueueNotFoundError
     from interp_api._cpython import capture_exception as capture_exception
     from interp_api._errors import ExecutionFailed as ExecutionFailed
     from interp_api._errors import InterpreterError as InterpreterError
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from interp_api._errors import QueueError as QueueError
     from interp_api._errors import QueueFull as QueueFull
     from interp_api._errors import QueueFullError as QueueFullError
-    from interp_api._errors import QueueNotFoundError as QueueNotFoundError
     from interp_api._errors import ShutDown as ShutDown
     from interp_api._interpreter import Interpreter as Interpreter
     from interp_api._interpreter import create as create
@@ -45,9 +45,9 @@ if TYPE_CHECKING:
     from interp_api._unbound import UNBOUND_REMOVE as UNBOUND_REMOVE
 
 _MODULES = {
-    "_cpython": "CLOSING_LEAKS capture_exception",
+    "_cpython": "CLOSING_LEAKS QueueNotFoundError capture_exception",
     "_errors": "ExecutionFailed InterpreterError InterpreterNotFoundError ItemInterpreterDestroyed NotShareableError "
-    "QueueEmpty QueueEmptyError QueueError QueueFull QueueFullError QueueNotFoundError ShutDown",
+    "QueueEmpty QueueEmptyError QueueError QueueFull QueueFullError ShutDown",
     "_interpreter": "Interpreter create get_current get_main is_shareable list_all",
     "_main_module": "adopt_main check_main_is_not_loading forget_main",
     "_queue": "Queue create_queue list_all_queues",

@@ -86,9 +86,12 @@ def queue_list() -> list[int]:
 
 def queue_ref(qid: int) -> object:
     """Return an object that keeps the queue alive here and, sent in a tuple, in transit."""
-    stdlib = sys.modules.get(_STDLIB_QUEUES)
     # Only the class registered last can be sent, and the stdlib's takes over when it is imported.
-    return _QueueRef(qid) if stdlib is None else stdlib.Queue(qid)
+    if _STDLIB_QUEUES in sys.modules:
+        from concurrent.interpreters._queues import Queue  # which waits, if another thread has only begun to
+
+        return Queue(qid)
+    return _QueueRef(qid)
 
 
 def check_script(code: object) -> None:

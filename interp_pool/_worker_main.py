@@ -286,8 +286,9 @@ def _without_own_frame(exc: BaseException) -> BaseException:
 def _name_thread() -> None:
     """Name this thread where that can be seen; importing threading for it would cost a quarter of a MiB."""
     global _name
-    threading: Any = sys.modules.get("threading")
-    if threading is not None and _name:
+    if _name and "threading" in sys.modules:
+        import threading  # which waits, if another thread has only begun to
+
         threading.current_thread().name, _name = _name, ""
 
 

@@ -6,6 +6,7 @@ import named_by_threading
 import scripts
 import tasks
 
+import interp_api
 from interp_pool import InterpreterPoolExecutor
 
 COSTLY = {"concurrent.futures", "logging", "dataclasses", "traceback", "typing", "pickle", "asyncio", "re"}
@@ -46,6 +47,70 @@ def test_worker_thread_has_its_name_as_soon_as_a_module_needs_it():
         name = executor.submit(named_by_threading.get_name).result(60)
         (thread,) = executor._threads
     assert name == thread.name
+
+
+IMPORT_AND_NAME = """
+import _frozen_importlib, _thread, importlib.util, sys
+from importlib.abc import Loader
+from interp_pool import _worker_main
+
+assert "threading" not in sys.modules
+entered, resume, ended = [_thread.allocate_lock() for _ in range(3)]
+for lock in (entered, resume, ended):
+    lock.acquire()
+own = importlib.util.find_spec("threading").loader
+
+class Paused(Loader):
+    def exec_module(self, module):
+        entered.release()
+        resume.acquire()
+        own.exec_module(module)
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        return importlib.util.spec_from_loader(name, Paused()) if name == "threading" else None
+
+def name_thread():
+    _worker_main._name = "worker"
+    try:
+        _worker_main._name_thread()
+        outcome.append(sys.modules["threading"].current_thread().name)
+    except BaseException as exc:
+        outcome.append(exc)
+    ended.release()
+
+outcome = []
+sys.meta_path.insert(0, Finder())
+_thread.start_new_thread(__import__, ("threading",))
+entered.acquire()
+me = _thread.start_new_thread(name_thread, ())
+while not (outcome or _frozen_importlib._blocking_on.get(me)):
+    pass
+resume.release()
+ended.acquire()
+assert outcome == ["worker"], outcome
+"""
+
+
+def test_worker_names_its_thread_while_another_thread_imports_threading():
+    """Without waiting for that, the task failed: the module had begun and had no functions yet."""
+    interpreter = interp_api.create()
+    try:
+        interpreter.exec(IMPORT_AND_NAME)
+    finally:
+        interpreter.close()
+
+
+def test_looking_where_a_task_is_and_stopping_it_loads_next_to_nothing():
+    with InterpreterPoolExecutor(1, reuse=False) as executor:
+        future = executor.submit(tasks.spend, 60)
+        while not executor.statistics().tasks_running:
+            pass
+        assert "in spend" in future.where()
+        future.interrupt(60)
+        loaded = set(executor.submit(tasks.modules).result(60))
+    assert "interp_pool._thread_state" in loaded
+    assert not loaded & {"concurrent", "ctypes", "queue", "threading"}
 
 
 def test_failed_task_costs_what_it_needs_and_no_executor():
