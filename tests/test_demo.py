@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import types
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -601,8 +602,14 @@ class TestInterrupts:
         assert told == [ZeroDivisionError]
 
     @pytest.mark.skipif(sys.platform == "win32", reason="no signal masks on this platform")
-    def test_deferred_interrupt_arrives_when_the_block_ends(self) -> None:
+    @pytest.mark.parametrize("is_alone", [True, False])
+    def test_deferred_interrupt_arrives_when_the_block_ends(self, is_alone: bool) -> None:
+        """Another thread, which has no mask, takes the signal if there is one."""
         steps: list[str] = []
+        end = threading.Event()
+        thread = threading.Thread(target=end.wait)
+        if not is_alone:
+            thread.start()
 
         def run() -> None:
             with interrupts_deferred():
@@ -611,6 +618,9 @@ class TestInterrupts:
 
         with pytest.raises(KeyboardInterrupt):
             run()
+        end.set()
+        if not is_alone:
+            thread.join()
         assert steps == ["in the block"]
 
 

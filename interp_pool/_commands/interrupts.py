@@ -23,16 +23,22 @@ def interrupts_deferred() -> Generator[None]:
     """Hold Ctrl-C back until the block ends, for this process and for the processes it starts meanwhile.
 
     A child is born with the mask, so an interrupt that reaches it before it has chosen to ignore interrupts cannot
-    make it print a traceback. Windows has no such mask.
+    make it print a traceback. Other threads have no mask, and take the signal then: so it is noted as well. Windows has
+    no such mask. Called in the main thread.
     """
     if sys.platform == "win32":
         yield
     else:
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        noted: list[int] = []
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        handler = signal.signal(signal.SIGINT, lambda number, _frame: noted.append(number))
         try:
             yield
         finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            signal.signal(signal.SIGINT, handler)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            if noted:
+                signal.raise_signal(signal.SIGINT)
 
 
 class KeptInterrupts:
