@@ -129,6 +129,8 @@ def _run(contender: Contender, paths: Sequence[str], reference: list[FileMeasure
     except BrokenPipeError:  # ours, from the progress output: no one is reading any more
         raise
     except Exception as exc:
+        if isinstance(exc.__context__, KeyboardInterrupt):  # it struck in the code of a lock
+            raise exc.__context__ from None
         text = str(exc).partition("\n")[0]
         return Run(contender.name, time.perf_counter() - start, error=f"{type(exc).__name__}: {text}")
     seconds = time.perf_counter() - start
@@ -136,9 +138,11 @@ def _run(contender: Contender, paths: Sequence[str], reference: list[FileMeasure
 
 
 def _map(contender: Contender, paths: Sequence[str], progress: Progress) -> list[FileMeasure]:
+    # Struck while it starts or ends, an executor with processes prints tracebacks of its own.
+    quiet = interrupts_deferred if contender.has_processes else nullcontext
     executor = contender.start()
     try:
-        with interrupts_deferred() if contender.has_processes else nullcontext():
+        with quiet():
             if contender.chunksize is None:
                 results = executor.map(measure_file, paths)
             else:
@@ -146,9 +150,11 @@ def _map(contender: Contender, paths: Sequence[str], progress: Progress) -> list
         measures = list(progress.track(results, len(paths), contender.name))
     except BaseException:
         # Not `with`: its exit would first finish every queued file, and Ctrl-C would seem to do nothing.
-        executor.shutdown(cancel_futures=True)
+        with quiet():
+            executor.shutdown(cancel_futures=True)
         raise
-    executor.shutdown()
+    with quiet():
+        executor.shutdown()
     return measures
 
 
