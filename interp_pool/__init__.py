@@ -6,10 +6,12 @@ The names are loaded when they are first used: a worker imports this package too
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from interp_pool._errors import BrokenInterpreterPool as BrokenInterpreterPool
+    from interp_pool._errors import QueueFull as QueueFull
     from interp_pool._errors import ResultPicklingError as ResultPicklingError
     from interp_pool._errors import TaskPicklingError as TaskPicklingError
     from interp_pool._errors import WorkerLostError as WorkerLostError
     from interp_pool._executor import InterpreterPoolExecutor as InterpreterPoolExecutor
+    from interp_pool._future import TaskFuture as TaskFuture
     from interp_pool._interrupted import TaskInterrupted as TaskInterrupted
     from interp_pool._pool import InterpreterPool as InterpreterPool
     from interp_pool._statistics import Statistics as Statistics
@@ -17,8 +19,9 @@ if TYPE_CHECKING:
     from interp_pool._warm_up import warm_up as warm_up
 
 _MODULES = {
-    "_errors": "BrokenInterpreterPool ResultPicklingError TaskPicklingError WorkerLostError",
+    "_errors": "BrokenInterpreterPool QueueFull ResultPicklingError TaskPicklingError WorkerLostError",
     "_executor": "InterpreterPoolExecutor",
+    "_future": "TaskFuture",
     "_interrupted": "TaskInterrupted",
     "_pool": "InterpreterPool",
     "_statistics": "Statistics",

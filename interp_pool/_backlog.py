@@ -33,6 +33,7 @@ class PriorityBacklog[Item: "HasPriority"]:
     def __init__(self, items: "deque[Item]") -> None:
         self._levels: dict[int, deque[Item]] = {}
         self._order: list[int] = []  # the priorities there are, the lowest first
+        self._count = 0
         self._turn = 0
         self._rotation = 0  # which of the lower priorities has the next turn that is theirs
         self._next: int | None = None  # the priority of the item at [0], once somebody has looked
@@ -46,9 +47,10 @@ class PriorityBacklog[Item: "HasPriority"]:
             level = self._levels[item.priority] = deque()
             insort(self._order, item.priority)
         level.append(item)
+        self._count += 1
 
     def __len__(self) -> int:
-        return sum(map(len, self._levels.values()))
+        return self._count
 
     def __iter__(self) -> "Iterator[Item]":
         """Iterate over all items, the highest priority first."""
@@ -91,12 +93,14 @@ class PriorityBacklog[Item: "HasPriority"]:
     def clear(self) -> None:
         """Remove everything."""
         self._levels.clear()
+        self._count = 0
         self._order.clear()
         self._next = None
 
     def _take_out(self, item: Item) -> None:
         level = self._levels[item.priority]
         level.remove(item)
+        self._count -= 1
         if not level:
             del self._levels[item.priority]
             self._order.remove(item.priority)

@@ -60,7 +60,7 @@ class Controlling(Settling):
 
         Args:
             future: one of this pool's.
-            grace: seconds until its worker is abandoned; what an earlier call said counts.
+            grace: seconds until its worker is abandoned, unless an earlier call said fewer.
 
         Returns:
             Whether the task has not ended yet; if it has not started, it is cancelled.
@@ -138,7 +138,7 @@ class Controlling(Settling):
                 return "waits in the backlog", []
             worker = self._find_worker(item.work_id)
             if worker is None:
-                return "is about to start, or has just ended", []
+                return "is next, once a worker is free, or has just ended", []
             reply = SimpleQueue()
             worker.ask_where(item.work_id, reply)
         try:
@@ -216,10 +216,11 @@ class Controlling(Settling):
         due = options.deadline
         if options.timeout is not None and item.work_id is not None:
             worker = self._find_worker(item.work_id)
-            if worker is None:
+            seconds = None if worker is None else worker.seconds_running
+            if seconds is None:
                 left = max(options.timeout, _NOT_SO_SOON)
             else:
-                left = options.timeout - worker.seconds_running
+                left = options.timeout - seconds
                 if left <= 0:
                     self._begin_to_stop([item], Reason.TIMEOUT, now + GRACE)
                     return
@@ -252,6 +253,7 @@ class Controlling(Settling):
             else:
                 control.stop_by = min(control.stop_by, stop_by)
             if item.work_id in recalled:
+                self._recalled += 1
                 self._in_flight.pop(item.work_id, None)
                 self._todo.append(self._end_unstarted(item, control.reason))
                 self._note_stopped(item)
@@ -356,6 +358,7 @@ class Controlling(Settling):
         forget_stuck(worker.thread)
         self._workers[worker.number] = worker
         self._active += 1
+        self._vacancies = max(0, self._vacancies - 1)
         if self._state in (PoolState.STOPPING, PoolState.BROKEN):
             self._stop_workers(1)
         else:

@@ -72,6 +72,7 @@ class Dispatch:
         "_parts",
         "_promises",
         "_reader",
+        "_recalled",
         "_restarts",
         "_results",
         "_room_wanted",
@@ -113,6 +114,7 @@ class Dispatch:
         # What happened so far; guarded by self._lock.
         self._last_work_id: int = 0
         self._parts: int = 0  # messages with results of a task that goes on
+        self._recalled: int = 0  # tasks that were sent, and taken back before a worker had them
         self._bytes_sent: int = 0
         self._bytes_received: int = 0
         self._interrupts: int = 0

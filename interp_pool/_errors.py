@@ -3,7 +3,7 @@
 import sys
 from pickle import PicklingError
 
-from interp_api import NotShareableError
+from interp_api import NotShareableError, QueueFull
 
 if sys.version_info >= (3, 14):
     from concurrent.futures.interpreter import BrokenInterpreterPool
@@ -26,4 +26,4 @@ class WorkerLostError(RuntimeError):
     """The worker failed outside of the task's own code while it ran the task; whether the task took effect is open."""
 
 
-__all__ = ["BrokenInterpreterPool", "ResultPicklingError", "TaskPicklingError", "WorkerLostError"]
+__all__ = ["BrokenInterpreterPool", "QueueFull", "ResultPicklingError", "TaskPicklingError", "WorkerLostError"]

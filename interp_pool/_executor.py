@@ -5,7 +5,7 @@ Owns the arguments, their checks and what the futures mean to the caller; everyt
 
 import threading
 import weakref
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 from typing import overload
 
@@ -153,7 +153,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
     def _shutdown(self) -> bool:  # type: ignore[override]  # see above
         return self._pool.is_shut_down if self._ledger is None else self._ledger.is_closed
 
-    def submit[**P, T](self, fn: "Callable[P, T]", /, *args: "P.args", **kwargs: "P.kwargs") -> "Future[T]":
+    def submit[**P, T](self, fn: "Callable[P, T]", /, *args: "P.args", **kwargs: "P.kwargs") -> "TaskFuture[T]":
         """Schedule `fn(*args, **kwargs)` in a worker.
 
         The task is pickled now, in this thread: what happens to the arguments later does not matter, save for
@@ -183,7 +183,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
 
     def submit_with[T](
         self, options: TaskOptions, fn: "Callable[..., T]", args: "tuple[Any, ...]", kwargs: "dict[str, Any]"
-    ) -> "Future[T]":
+    ) -> "TaskFuture[T]":
         """Do what `submit` does for a task with options; for the view that has them."""
         try:
             payload = interp_api.encode_call(fn, args, kwargs)
@@ -193,7 +193,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         future.is_interrupted_by_cancel = options.interrupt_on_cancel
         flags = 0 if options.timeout is None else TIMED
         item = WorkItem(future, fn, payload, self._ledger, flags, control=TaskControl(options))
-        if options.deadline is not None and options.deadline <= monotonic():
+        if options.is_too_late():
             self._check_open()
             return _failed(TaskControl(options, Reason.DEADLINE).error(item.name, "was not started"))
         if self._ledger is None:
@@ -215,7 +215,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
 
     def _refuse(
         self, fn: "Callable[..., Any]", args: "tuple[Any, ...]", kwargs: "dict[str, Any]", exc: Exception
-    ) -> "Future[Any]":
+    ) -> "TaskFuture[Any]":
         """Return the future of a task that cannot be pickled."""
         self._check_open()
         return _failed(_pickling_error(fn, args, kwargs, without_frames(exc)))
@@ -223,13 +223,13 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
     def options(self, **options: "Unpack[Options]") -> ExecutorView:
         """Return an executor that runs tasks here, each with these options.
 
-        It is an Executor itself: `executor.options(timeout=1).submit(...)`, or in place of the executor wherever one is
-        expected.
+        It is an Executor itself: `executor.options(timeout=1).submit(...)`, or `loop.run_in_executor(view, ...)`.
+        (`loop.set_default_executor` wants the executor, which is a ThreadPoolExecutor for it.)
 
         Args:
             options: any of these.
 
-                timeout: seconds a task may run, counted from when a worker begins with it. Then it is interrupted, and
+                timeout: seconds a task may run, counted from when a worker has loaded it. Then it is interrupted, and
                     its future gets a TimeoutError; 0.25 s later at the latest, also if the task does not stop: see
                     `interrupt` of the future.
                 deadline: a time on the clock of `time.monotonic()`. A task that is not done then gets a TimeoutError:
@@ -372,6 +372,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
             self._pool.shutdown(wait, cancel_futures=cancel_futures)
         elif not self._pool.is_forked:
             self._ledger.close()
+            self._pool.tell_submitters()
             if cancel_futures:
                 self._pool.cancel_backlog(self._ledger)
             self._pool.call_off_stand_in()
@@ -393,8 +394,8 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         What waits is cancelled. Running tasks are interrupted, and their futures get TaskInterrupted. A worker whose
         task is in C code cannot be ended: it goes on until that returns, without anybody waiting for it.
 
-        Never blocks; `shutdown()` afterwards does, a quarter of a second at most. On a shared pool only this executor's
-        tasks are stopped.
+        Never blocks; `shutdown()` afterwards does, a quarter of a second for such tasks. On a shared pool only this
+        executor's tasks are stopped.
         """
         self._stop_for_good(GRACE)
 
@@ -438,7 +439,7 @@ def _check_size(name: str, value: object) -> None:
         raise ValueError(f"{name} must be None or > 0, got {value}")
 
 
-def _failed(error: BaseException) -> "Future[Any]":
+def _failed(error: BaseException) -> "TaskFuture[Any]":
     future: TaskFuture[Any] = TaskFuture()
     start_new(future)
     future.set_exception(error)

@@ -63,9 +63,13 @@ def _stop_tasks(pool: "InterpreterPool") -> None:
 
 
 def _was_stopped_by_exit(item: "WorkItem") -> bool:
-    """Return whether a task has ended so: it may have been stopped before, or have ended with a result just then."""
-    is_meant = item.control is not None and item.control.reason is Reason.EXIT
-    return is_meant and (item.future.cancelled() or item.future.exception(0) is not None)
+    """Return whether a task has ended so: it may have been stopped before, have ended just then, or not have ended."""
+    if item.control is None or item.control.reason is not Reason.EXIT:
+        return False
+    if item.future.cancelled():
+        return True
+    error = item.future.exception(0)
+    return error is not None and getattr(error, "has_stopped", True)
 
 
 def _name_tasks(pool: "InterpreterPool") -> None:
@@ -90,7 +94,7 @@ def end_without_the_stuck() -> None:
     for thread in [*_stuck]:
         thread.join(None if is_nested else max(0.0, until - monotonic()))
     names = [name for thread, name in [*_stuck.items()] if thread.is_alive()]
-    stopped = [item.name for item in _stopped if item.name not in names and _was_stopped_by_exit(item)]
+    stopped = [item.name for item in _stopped if _was_stopped_by_exit(item)]
     if stopped:
         _warn("the exit has stopped %s: the exit timeout is up", _list(stopped))
     if not names:

@@ -39,7 +39,7 @@ class TaskFuture[T](LazyFuture[T]):
         """Cancel the task if no worker has been given it; return whether it is cancelled.
 
         With the option `interrupt_on_cancel` a task that a worker has been given is interrupted, as by
-        `interrupt(timeout=0)`; the future is not cancelled then, but ends soon.
+        `interrupt(timeout=0)`: its future ends soon, and as cancelled after all if no worker had begun with it.
         """
         if super().cancel():
             return True

@@ -5,7 +5,8 @@ class TaskInterrupted(BaseException):
     """The task was stopped while it ran: by `interrupt()`, a timeout, Ctrl-C or `terminate_workers()`.
 
     Raised inside the task, at the next line of Python it comes to. It is no `Exception`, so that `except Exception` in
-    the task does not swallow it; `finally` blocks run.
+    the task does not swallow it; `finally` blocks run. (CPython 3.13 leaves them out when an exception from outside
+    comes up in a `while` loop whose condition is not a constant, Ctrl-C as well: gh-130279.)
     """
 
     has_stopped = True

@@ -257,7 +257,7 @@ class LazyFuture[T](Future[T]):
 
     @property
     def pool(self) -> "InterpreterPool | None":
-        """The pool that brings the result, None once that is there."""
+        """The pool that brings the result, None once the pool has done with it."""
         return self._pool
 
     def forget_pool(self) -> None:
@@ -327,4 +327,7 @@ def finish_quietly(future: "LazyFuture[Any]", result: object) -> bool:
     except BaseException:
         release_if_held(_switch)
         raise
-    return future.finish("_result", result, is_quiet=True)
+    if not future.finish("_result", result, is_quiet=True):
+        return False
+    future.forget_pool()
+    return True

@@ -28,7 +28,7 @@ from interp_pool._failures import decode_failure
 from interp_pool._future import BatchFuture
 from interp_pool._ledger import release_if_held
 from interp_pool._messages import BATCH, SINGLE, TIMED
-from interp_pool._stopping import TaskControl
+from interp_pool._stopping import Reason, TaskControl
 from interp_pool._task_options import NO_OPTIONS
 from interp_pool._work import WorkItem, payload_size, task_error
 
@@ -211,10 +211,14 @@ class MapRun:
             return
         self._bytes = payload_size(payload) / len(items)
         futures.append(future)
-        control = None if self._options is None else TaskControl(self._options)
-        if self._options is not None:
-            future.is_interrupted_by_cancel = self._options.interrupt_on_cancel
+        options = self._options
+        control = None if options is None else TaskControl(options)
+        if options is not None:
+            future.is_interrupted_by_cancel = options.interrupt_on_cancel
         item = WorkItem(future, self._fn, payload, self.ledger, self._flags, len(items), control)
+        if options is not None and options.is_too_late():
+            future.fail(TaskControl(options, Reason.DEADLINE).error(item.name, "was not started"))
+            return
         try:
             if self.ledger is not None:
                 self.ledger.add(item)

@@ -14,7 +14,7 @@ Both sides import this file, and it is all they share. A payload is what `interp
     from the workers          (kind, number, body, seconds)
     on a worker's board       two integers of 8 bytes that the worker writes and the pool reads at any time: the work
                               id of the task it runs, negative once that has ended; when the last timed task began, in
-                              ns on the monotonic clock
+                              ns on the monotonic clock, 0 until it is unpickled
 
     kind                 number      body                                            seconds
     BATCH_PART           work id     payload of (results, failures by position)      0

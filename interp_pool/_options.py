@@ -160,21 +160,26 @@ def check_count(name: str, value: object, *, least: int = 1) -> None:
         raise ValueError(f"{name} must be {bound}, got {value}")
 
 
-def check_seconds(name: str, value: object) -> float:
+def check_seconds(name: str, value: object, *, or_none: str = " or None") -> float:
     """Check a duration or a time, and return it as a float.
+
+    Args:
+        name: of the argument.
+        value: what was given.
+        or_none: for the words of the error.
 
     Raises:
         TypeError: it is not a number.
         ValueError: it is nan.
     """
     if not isinstance(value, int | float):
-        raise TypeError(f"{name} must be a number of seconds or None, got {value!r}")
+        raise TypeError(f"{name} must be a number of seconds{or_none}, got {value!r}")
     try:
         seconds = float(value)
     except OverflowError:
         seconds = float("inf") if value > 0 else float("-inf")
     if seconds != seconds:
-        raise ValueError(f"{name} must be a number of seconds or None, got {value!r}")
+        raise ValueError(f"{name} must be a number of seconds{or_none}, got {value!r}")
     return seconds
 
 
@@ -194,7 +199,7 @@ def check_timeout(value: object) -> float:
         TypeError: it is not a number.
         ValueError: it is negative or nan.
     """
-    seconds = check_seconds("timeout", value)
+    seconds = check_seconds("timeout", value, or_none="")
     if seconds < 0:
         raise ValueError(f"timeout must be a non-negative number of seconds, got {value!r}")
     return min(seconds, threading.TIMEOUT_MAX / 2)

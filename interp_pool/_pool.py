@@ -254,7 +254,7 @@ class InterpreterPool(Sizing):
                     self._check_open()
                 interp_api.check_tracing("run a task")
                 if self._has_limit and item.count is None and not is_nested:
-                    self._wait_for_room()
+                    self._wait_for_room(item.ledger)
                 try:
                     if self._backlog or len(self._in_flight) >= self._window:
                         if item.control is not None:
@@ -451,6 +451,8 @@ class InterpreterPool(Sizing):
                     self._note_worker(kind, number, body)
                 elif self._is_forgotten:
                     self._do(step_pool(self._state, PoolEvent.SHUTDOWN_ASKED))
+            if self._room_wanted and self._drop_cancelled():
+                self._changed.notify_all()
             if self._state in (PoolState.RUNNING, PoolState.DRAINING):
                 self._want_workers()
                 self._top_up()

@@ -13,6 +13,7 @@ from time import monotonic
 from interp_api import QueueFull
 from interp_pool._control import Controlling
 from interp_pool._dispatch import ACTIVE
+from interp_pool._lazy_future import start
 from interp_pool._ledger import release_if_held
 from interp_pool._lifecycle import PoolState, WorkerState
 from interp_pool._options import check_sizes
@@ -20,6 +21,7 @@ from interp_pool._timer import timer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from interp_pool._ledger import Ledger
     from interp_pool._options import PoolOptions
     from interp_pool._statistics import Statistics
     from interp_pool._timer import Call
@@ -64,6 +66,15 @@ class Sizing(Controlling):
             release_if_held(self._lock)
             raise
 
+    def tell_submitters(self) -> None:
+        """Have those who wait for room in the backlog look whether their executor still takes tasks."""
+        try:
+            with self._changed:
+                self._changed.notify_all()
+        except BaseException:
+            release_if_held(self._changed)
+            raise
+
     def statistics(self) -> "Statistics":
         """Return a snapshot of the pool's counts."""
         from interp_pool._statistics import Statistics
@@ -93,14 +104,14 @@ class Sizing(Controlling):
                 abandoned=self._abandonings,
                 restarts=self._restarts,
                 messages_sent=self._last_work_id,
-                messages_received=self._last_work_id - len(self._in_flight) + self._parts,
+                messages_received=self._last_work_id - len(self._in_flight) - self._recalled + self._parts,
                 bytes_sent=self._bytes_sent,
                 bytes_received=self._bytes_received,
             )
 
     # Everything below is called with self._lock held, but for _end_idle.
 
-    def _wait_for_room(self) -> None:
+    def _wait_for_room(self, ledger: "Ledger | None") -> None:
         """Before a submission to a pool with a limited backlog: wait until there is room, or refuse.
 
         A thread that settles futures does not wait: it would wait for itself.
@@ -109,12 +120,25 @@ class Sizing(Controlling):
         self._room_wanted += 1
         try:
             while limit is not None and len(self._backlog) >= limit and self._manager is not current_thread():
+                if self._drop_cancelled():
+                    continue
                 if self._options.when_full == "raise":
                     raise QueueFull(f"{limit} tasks wait already, which is max_backlog")
                 self._changed.wait()
                 self._check_open()
+                if ledger is not None and ledger.is_closed:
+                    raise RuntimeError("cannot schedule new futures after shutdown")
         finally:
             self._room_wanted -= 1
+
+    def _drop_cancelled(self) -> bool:
+        """Take what was cancelled out of the backlog; return whether there was any."""
+        cancelled = [item for item in self._backlog if item.future.cancelled()]
+        for item in cancelled:
+            start(item.future)  # which tells those who wait that it never will
+            item.end()
+            self._backlog.remove(item)
+        return bool(cancelled)
 
     def _watch_for_idleness(self) -> None:
         """Have the timer end workers that have nothing to do."""

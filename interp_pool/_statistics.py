@@ -20,7 +20,7 @@ class Statistics:
     workers_lent: int
     """Interpreters that are lent, each in a worker's place."""
     tasks_waiting: int
-    """Tasks in the backlog."""
+    """Tasks in the backlog, cancelled ones until their turn has come."""
     tasks_sent: int
     """Tasks that were sent to the workers and that none has begun with; and those whose result is on its way."""
     tasks_running: int
@@ -28,9 +28,11 @@ class Statistics:
     tasks_ended: int
     """Tasks that were sent to the workers and have ended, in whatever way."""
     interrupts: int
-    """Tasks that were interrupted while they ran, by `interrupt()`, Ctrl-C or `terminate_workers()`."""
+    """Tasks that were told to stop while they ran, by `interrupt()`, Ctrl-C or `terminate_workers()`; some may have
+    ended with a result just then."""
     timeouts: int
-    """Tasks that were stopped or not started because their timeout or deadline had passed."""
+    """Tasks that were told to stop, or taken out of the queue, because their timeout or deadline had passed; some may
+    have ended with a result just then."""
     abandoned: int
     """How often a worker was abandoned."""
     restarts: int

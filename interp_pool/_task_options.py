@@ -1,5 +1,7 @@
 """What can be asked of one task: its limits, its rank and its name; the checks of these."""
 
+from time import monotonic
+
 from interp_pool._options import check_flag, check_seconds, check_str
 
 TYPE_CHECKING = False
@@ -40,6 +42,10 @@ class TaskOptions:
         check_flag("interrupt_on_cancel", interrupt_on_cancel)
         self.timeout, self.deadline = timeout, deadline
         self.priority, self.name, self.interrupt_on_cancel = priority, name, interrupt_on_cancel
+
+    def is_too_late(self) -> bool:
+        """Return whether a task with this deadline need not be started."""
+        return self.deadline is not None and self.deadline <= monotonic()
 
     def replace(self, changes: "dict[str, Any]") -> "TaskOptions":
         """Return options with some of them changed.

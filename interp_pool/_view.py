@@ -3,7 +3,7 @@
 Owns how options reach tasks. It is an Executor, so it goes wherever one is expected.
 """
 
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from typing import Any, Unpack
 
     from interp_pool._executor import InterpreterPoolExecutor, Options
+    from interp_pool._future import TaskFuture
     from interp_pool._task_options import TaskOptions
 
 
@@ -28,7 +29,7 @@ class ExecutorView(Executor):
         """Return a view with some of the options changed. See `InterpreterPoolExecutor.options`."""
         return ExecutorView(self._executor, self._options.replace(dict(changes)))
 
-    def submit[**P, T](self, fn: "Callable[P, T]", /, *args: "P.args", **kwargs: "P.kwargs") -> "Future[T]":
+    def submit[**P, T](self, fn: "Callable[P, T]", /, *args: "P.args", **kwargs: "P.kwargs") -> "TaskFuture[T]":
         """Schedule `fn(*args, **kwargs)` with these options. See `InterpreterPoolExecutor.submit`."""
         return self._executor.submit_with(self._options, fn, args, kwargs)
 

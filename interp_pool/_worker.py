@@ -71,9 +71,10 @@ class Worker:
         return max(0, self._cells[0])
 
     @property
-    def seconds_running(self) -> float:
-        """How long ago the last timed task began."""
-        return (monotonic_ns() - self._cells[1]) / 1e9
+    def seconds_running(self) -> float | None:
+        """How long ago the last timed task began; None if it is still being unpickled."""
+        began = self._cells[1]
+        return (monotonic_ns() - began) / 1e9 if began else None
 
     def interrupt(self, work_id: int) -> None:
         """Have a task stopped, if it still runs. Never blocks."""

@@ -161,10 +161,13 @@ def _serve_calls(
 def _run_flagged(
     work_id: int, payload: "Payload", flags: int, board: "Any", put: "Callable[[object], None]"
 ) -> tuple[int, int, object, float]:
-    if flags & TIMED:
-        board[1] = monotonic_ns()  # before its work id can be seen
+    clock = board if flags & TIMED else None
+    if clock is not None:
+        clock[1] = 0  # before its work id can be seen: it has not begun, what it needs may have to be imported
     board[0] = work_id  # L1
-    return _run_batch(work_id, payload, flags, put) if flags & BATCH else _run(work_id, payload)
+    if flags & BATCH:
+        return _run_batch(work_id, payload, flags, put, clock)
+    return _run(work_id, payload, clock)
 
 
 def _describe_loss(exc: BaseException) -> "Failure | str":
@@ -174,14 +177,16 @@ def _describe_loss(exc: BaseException) -> "Failure | str":
         return f"the worker can describe no exception any more, a task has damaged its modules or builtins: {own}"
 
 
-def _run(work_id: int, payload: "Payload") -> tuple[int, int, object, float]:
-    """Run one task; return its result item."""
+def _run(work_id: int, payload: "Payload", clock: "Any" = None) -> tuple[int, int, object, float]:
+    """Run one task; return its result item. When it begins is noted on the clock, a board, if there is one."""
     try:
         function, args, kwargs = _unpickled(payload)
     except TaskInterrupted:
         raise
     except BaseException as exc:
         return TASK_UNREADABLE, work_id, encode_failure(exc), 0.0
+    if clock is not None:
+        clock[1] = monotonic_ns()
     started = perf_counter()
     try:
         result = function(*args, **kwargs)
@@ -210,7 +215,7 @@ def _encode_result(result: "Any", work_id: int) -> "tuple[int, int, object]":
 
 
 def _run_batch(
-    work_id: int, payload: "Payload", flags: int, put: "Callable[[object], None]"
+    work_id: int, payload: "Payload", flags: int, put: "Callable[[object], None]", clock: "Any"
 ) -> tuple[int, int, object, float]:
     """Run one message of `map`, all items of it; return the last result item, put others before if it takes long."""
     try:
@@ -219,6 +224,8 @@ def _run_batch(
         raise
     except BaseException as exc:
         return TASK_UNREADABLE, work_id, encode_failure(exc), 0.0
+    if clock is not None:
+        clock[1] = monotonic_ns()
     results: list[object] = []
     failures: dict[int, tuple[int, Failure]] = {}
     apply: Any = map if flags & SINGLE else starmap

@@ -165,6 +165,16 @@ def spend(seconds):
         pass
 
 
+class SlowToLoad:
+    """What it stands for takes some time to be unpickled."""
+
+    def __init__(self, seconds, item):
+        self.call = seconds, item
+
+    def __reduce__(self):
+        return spend_and_return, self.call
+
+
 def spend_and_return(seconds, item):
     spend(seconds)
     return item

@@ -261,6 +261,22 @@ def test_exit_timeout_bounds_the_wait_for_a_stuck_task(tmp_path):
     assert errors == "the process ends, with status 1, although task sleep() does not stop\n"
 
 
+def test_exit_timeout_tells_apart_what_has_stopped_and_what_has_not(tmp_path):
+    """Also where both have the same name."""
+    body = """
+executor = InterpreterPoolExecutor(2, exit_timeout=0.05)
+stick(name="one of two")
+executor.options(name="one of two").submit(tasks.spin, started); started.get()
+executor.shutdown(wait=False)
+"""
+    status, output, errors = run_to_end(body, tmp_path)
+    assert (status, output) == (1, "")
+    assert errors == (
+        "the exit has stopped task 'one of two': the exit timeout is up\n"
+        "the process ends, with status 1, although task 'one of two' does not stop\n"
+    )
+
+
 def test_exit_tells_what_it_waits_for(tmp_path):
     body = """
 import interp_pool._exit

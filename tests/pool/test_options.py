@@ -39,6 +39,13 @@ def test_timeout_does_not_count_the_start_of_the_worker():
         assert executor.options(timeout=SHORT).submit(tasks.identity, 1).result(60) == 1
 
 
+def test_timeout_does_not_count_what_is_imported_for_the_task(single):
+    """It would be cut short in each task anew."""
+    future = single.options(timeout=SHORT).submit(tasks.identity, tasks.SlowToLoad(4 * SHORT, 5))
+    assert future.result(60) == 5
+    assert list(single.options(timeout=SHORT).map(tasks.identity, [tasks.SlowToLoad(4 * SHORT, 6)])) == [6]
+
+
 def test_timeout_of_a_task_that_does_not_stop_ends_its_future(single, gate):
     future = single.options(timeout=SHORT).submit(tasks.hold, gate.started, gate.exits)
     with pytest.raises(TimeoutError, match="its timeout"):
@@ -84,6 +91,13 @@ def test_deadline_in_the_past_starts_nothing(single):
         single.options(deadline=PAST).submit(tasks.put_name, ran, 1).result(60)
     single.submit(tasks.identity, 1).result(60)
     assert ran.qsize() == 0
+
+
+def test_map_whose_deadline_is_in_the_past_starts_nothing(single):
+    results = single.options(deadline=PAST).map(tasks.identity, range(20))
+    with pytest.raises(TimeoutError, match=r"map of identity\(\) was not started: it was not done by its deadline"):
+        next(results)
+    assert single.statistics().messages_sent == 0
 
 
 def test_priority_orders_what_waits(single, gate):

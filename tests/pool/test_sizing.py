@@ -8,8 +8,7 @@ import threading
 import pytest
 import tasks
 
-from interp_api import QueueFull
-from interp_pool import BrokenInterpreterPool, InterpreterPool, InterpreterPoolExecutor, Statistics
+from interp_pool import BrokenInterpreterPool, InterpreterPool, InterpreterPoolExecutor, QueueFull, Statistics
 from interp_pool._lifecycle import WorkerState
 
 
@@ -203,6 +202,57 @@ def test_submit_that_waits_for_room_ends_with_the_pool(gate):
     thread.join()
 
 
+def test_cancelled_task_makes_room_at_once(gate):
+    with InterpreterPoolExecutor(1, max_backlog=2, when_full="raise") as executor:
+        fill(executor, gate)
+        futures = [executor.submit(tasks.identity, n) for n in range(2)]
+        assert all(future.cancel() for future in futures)
+        last = [executor.submit(tasks.identity, n) for n in range(2)]
+        with pytest.raises(QueueFull):
+            executor.submit(tasks.identity, 3)
+        gate.open()
+        assert [future.result(60) for future in last] == [0, 1]
+
+
+def test_cancelled_task_makes_room_for_who_waits(gate):
+    with InterpreterPoolExecutor(1, max_backlog=1) as executor:
+        fill(executor, gate)
+        waiting = executor.submit(tasks.identity, 0)
+        submitted = queue.SimpleQueue()
+        thread = threading.Thread(target=lambda: submitted.put(executor.submit(tasks.identity, 1)))
+        thread.start()
+        wait_for(executor._pool, lambda: executor._pool._room_wanted)
+        assert waiting.cancel()
+        future = submitted.get(timeout=60)
+        gate.open()
+        assert future.result(60) == 1
+        thread.join()
+
+
+def test_submit_that_waits_for_room_ends_with_its_executor_on_a_shared_pool(gate):
+    with InterpreterPool(1, max_backlog=1) as pool:
+        other = InterpreterPoolExecutor(pool=pool)
+        fill(other, gate)
+        waiting = other.submit(tasks.identity, 0)
+        executor = InterpreterPoolExecutor(pool=pool)
+        raised = queue.SimpleQueue()
+
+        def submit():
+            try:
+                executor.submit(tasks.identity, 1)
+            except RuntimeError as exc:
+                raised.put(exc)
+
+        thread = threading.Thread(target=submit)
+        thread.start()
+        wait_for(pool, lambda: pool._room_wanted)
+        executor.shutdown(wait=False)
+        assert "after shutdown" in str(raised.get(timeout=60))
+        gate.open()
+        assert waiting.result(60) == 0
+        thread.join()
+
+
 def test_submit_in_a_callback_does_not_wait_for_room(gate):
     with InterpreterPoolExecutor(1, max_backlog=1) as executor:
         (held,) = gate.hold(executor)
@@ -288,6 +338,31 @@ def test_statistics_count_what_was_stopped_and_replaced(started, gate):
         gate.open()
 
 
+def test_statistics_after_an_abandoned_worker_is_back(gate):
+    """It was replaced once, and the place it has again is not another one."""
+    with InterpreterPoolExecutor(1) as executor:
+        held = gate.submit(executor)
+        gate.started.get(timeout=60)
+        assert not held.interrupt(0.01)
+        assert executor.submit(tasks.identity, 1).result(60) == 1
+        gate.open()
+        wait_for(executor._pool, lambda: not executor._pool._abandoned)
+        executor.resize(3)
+        gate.hold(executor, 3)
+        assert executor.statistics().restarts == 1
+        gate.open(3)
+
+
+def test_statistics_count_no_message_for_a_task_that_was_taken_back(gate):
+    with InterpreterPoolExecutor(1) as executor:
+        (held,) = gate.hold(executor)
+        assert executor.submit(tasks.identity, 1).interrupt(60)
+        gate.open()
+        held.result(60)
+        now = executor.statistics()
+        assert (now.messages_sent, now.messages_received, now.tasks_ended) == (2, 1, 2)
+
+
 def test_statistics_of_results_count_their_bytes():
     with InterpreterPoolExecutor(1) as executor:
         assert executor.submit(tasks.identity, [b"x" * 5000]).result(60)
@@ -361,7 +436,7 @@ def test_where_of_tasks_that_do_not_run(gate):
         gate.hold(executor)
         futures = [executor.submit(tasks.identity, n) for n in range(20)]
         assert futures[-1].where() == "The task waits in the backlog."
-        assert futures[0].where() == "The task is about to start, or has just ended."
+        assert futures[0].where() == "The task is next, once a worker is free, or has just ended."
         assert "hold" in gate_task(executor).where()
         gate.open()
 
