@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from interp_pool._worker import Worker
 
 HASTY_GRACE = 0.08  # seconds, in place of GRACE when the user waits for the prompt
-_NOT_SO_SOON = 5e-3  # seconds until another look at a task that has not begun
+NOT_SO_SOON = 5e-3  # seconds until another look at a task that has not begun
 _SOON = 1e-3  # seconds until another look at a task that is on its way into a worker or out of it
 
 
@@ -105,11 +105,6 @@ class Controlling(Settling):
             release_if_held(self._lock)
             raise
         return items
-
-    def name_tasks(self) -> list[str]:
-        """Return the names of the tasks that run, or were sent to run next, the oldest first."""
-        with self._lock:
-            return [item.name for item in self._in_flight.values()]
 
     def stop_at_once(self, ledger: "Ledger | None" = None) -> None:
         """Do what Ctrl-C asks for: cancel what waits, and have what runs stop. Never blocks.
@@ -218,7 +213,7 @@ class Controlling(Settling):
             worker = self._find_worker(item.work_id)
             seconds = None if worker is None else worker.seconds_running
             if seconds is None:
-                left = max(options.timeout, _NOT_SO_SOON)
+                left = max(options.timeout, NOT_SO_SOON)
             else:
                 left = options.timeout - seconds
                 if left <= 0:
@@ -308,7 +303,7 @@ class Controlling(Settling):
         if now < control.stop_by:
             self._set_alarm(item, control, control.stop_by)
         elif worker.state is not WorkerState.READY:  # but the manager has not heard of that yet
-            self._set_alarm(item, control, now + _NOT_SO_SOON)
+            self._set_alarm(item, control, now + NOT_SO_SOON)
         else:
             self._abandon(worker, item)  # P5
 

@@ -385,6 +385,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
 
     def __exit__(self, exc_type: type[BaseException] | None, *exc_info: object) -> None:
         if exc_type is not None and issubclass(exc_type, KeyboardInterrupt):
+            self.shutdown(wait=False)
             self._pool.stop_at_once(self._ledger)
         self.shutdown()
 

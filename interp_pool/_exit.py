@@ -51,7 +51,7 @@ def forget_stuck(thread: threading.Thread | None = None) -> None:
 
 def limit_exit(pool: "InterpreterPool") -> None:
     """Before the exit waits for a pool: see to it that it tells for whom, and stops them in time. Never blocks."""
-    if not pool.has_work:
+    if pool.is_closed:
         return
     if pool.exit_timeout is not None:
         timer.call_at(monotonic() + pool.exit_timeout, partial(_stop_tasks, pool))
@@ -73,7 +73,7 @@ def _was_stopped_by_exit(item: "WorkItem") -> bool:
 
 
 def _name_tasks(pool: "InterpreterPool") -> None:
-    names = pool.name_tasks()
+    names = pool.name_what_runs()
     if names:
         _warn("the process waits, at its exit, for %s; Ctrl-C stops that", _list(names))
 

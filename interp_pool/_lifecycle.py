@@ -45,7 +45,7 @@ class WorkerState(Enum):
     READY = auto()
     """Takes call items."""
     ABANDONED = auto()
-    """Runs a task that does not stop; another worker has its place."""
+    """Runs something that does not stop; another worker has its place, or the pool is ending without it."""
     LEAVING = auto()
     """Takes nothing any more; its loop is ending."""
     LEFT = auto()
@@ -131,6 +131,7 @@ WORKER_TABLE: dict[tuple[WorkerState, WorkerEvent], tuple[WorkerState, tuple[Ins
     (_W.STARTING, _WE.WORKER_READY): (_W.READY, ()),
     (_W.STARTING, _WE.INITIALIZER_FAILED): (_W.LEAVING, (_I.COUNT_OUT, _I.BREAK_POOL)),
     (_W.STARTING, _WE.WORKER_LOST): (_W.LEAVING, (_I.COUNT_OUT, _I.BREAK_POOL)),  # another would fail as well
+    (_W.STARTING, _WE.WORKER_ABANDONED): (_W.ABANDONED, (_I.COUNT_OUT,)),
     (_W.READY, _WE.WORKER_ABANDONED): (_W.ABANDONED, (_I.COUNT_OUT,)),
     (_W.ABANDONED, _WE.WORKER_RETURNED): (_W.READY, (_I.COUNT_IN,)),
     (_W.READY, _WE.WORKER_LEAVING): (_W.LEAVING, (_I.COUNT_OUT,)),
@@ -138,6 +139,7 @@ WORKER_TABLE: dict[tuple[WorkerState, WorkerEvent], tuple[WorkerState, tuple[Ins
     (_W.LEAVING, _WE.WORKER_LOST): (_W.LEAVING, ()),
     (_W.LEAVING, _WE.WORKER_LEFT): (_W.LEFT, (_I.LET_GO,)),
     (_W.LEFT, _WE.WORKER_LOST): (_W.LEFT, ()),  # its interpreter could not be closed
+    (_W.LEFT, _WE.WORKER_ABANDONED): (_W.ABANDONED, ()),
     (_W.LEFT, _WE.WORKER_ENDED): (_W.DEAD, (_I.FORGET_WORKER,)),
 }
 

@@ -54,6 +54,9 @@ TIMED, BATCH, SINGLE = 1, 2, 4  # flags of a call item
 
 CONTROL_INTERRUPT, CONTROL_WHERE = range(2)
 
+INITIALIZING = 1 << 62
+"""On a board, in place of a work id: the worker runs the initializer."""
+
 (
     BATCH_PART,
     BATCH_DONE,

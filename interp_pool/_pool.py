@@ -33,6 +33,7 @@ Lock order: `_lock`, then a ledger's. Under them no user code runs: no pickling,
 import threading
 from contextlib import contextmanager
 from functools import partial
+from time import monotonic
 
 import interp_api
 from interp_api import InterpreterError
@@ -183,11 +184,6 @@ class InterpreterPool(Sizing):
         return self._manager is threading.current_thread()
 
     @property
-    def has_work(self) -> bool:
-        """Whether tasks wait or run, or a run of `map` will submit more."""
-        return bool(self._in_flight or self._backlog or self._promises)
-
-    @property
     def exit_timeout(self) -> float | None:
         """Seconds that the exit of the process waits for tasks, None for no limit."""
         return self._options.exit_timeout
@@ -208,6 +204,7 @@ class InterpreterPool(Sizing):
 
     def __exit__(self, exc_type: type[BaseException] | None, *exc_info: object) -> None:
         if exc_type is not None and issubclass(exc_type, KeyboardInterrupt):
+            self.shutdown(wait=False)
             self.stop_at_once()
         self.shutdown()
 
@@ -461,7 +458,7 @@ class InterpreterPool(Sizing):
             self._finish_if_done()
             is_ending = self.is_closed or self._pause_if_idle()
             if is_ending:
-                self._stop_watching_for_idleness()
+                self._call_off_timers()
         # A result may point into its worker's memory: nothing of it may outlive the settling.
         del taken, messages
         body = None
@@ -493,7 +490,7 @@ class InterpreterPool(Sizing):
         with self._lock:
             self._broken = cause
             self._do(step_pool(self._state, PoolEvent.MANAGER_FAILED))
-            self._stop_watching_for_idleness()
+            self._call_off_timers()
         _log("the manager thread of a pool failed:", cause)
         self._carry_out()
 
@@ -534,7 +531,9 @@ class InterpreterPool(Sizing):
     def _note_worker(self, kind: int, number: int, body: "Any") -> None:
         if kind == WORKER_LOST and body[0] in self._abandoned:
             self._take_back(body[0])
-        worker = self._workers[number]
+        worker = self._workers.get(number)
+        if worker is None:
+            return  # left behind
         worker.state, instructions = step_worker(worker.state, _WORKER_EVENTS[kind])
         for instruction in instructions:
             if instruction is Instruction.COUNT_OUT:
@@ -544,13 +543,16 @@ class InterpreterPool(Sizing):
                 else:
                     self._vacancies += 1
             elif instruction is Instruction.LET_GO:
+                worker.left_at = monotonic()
                 self._todo.append(worker.let_go)
             elif instruction is Instruction.FORGET_WORKER:
                 del self._workers[number]
                 self._todo.append(worker.thread.join)
                 self._changed.notify_all()
             elif instruction is Instruction.BREAK_POOL:
-                if kind == INITIALIZER_FAILED:
+                if worker.told_at is not None:
+                    self._break(body)
+                elif kind == INITIALIZER_FAILED:
                     self._break(body, "Exception in initializer:")  # the standard library's words
                 else:
                     self._break(InterpreterError(f"a worker could not start: {body[1]}"), "A worker could not start:")
@@ -561,9 +563,10 @@ class InterpreterPool(Sizing):
                         self._note_batch(item, 0, 0.0, is_fed=False)
                     self._todo.append(partial(fail_lost, item, body[1]))
 
-    def _break(self, cause: BaseException, what: str) -> None:
+    def _break(self, cause: BaseException, what: str = "") -> None:
         self._broken = cause
-        self._todo.append(partial(_log, what, cause))
+        if what:
+            self._todo.append(partial(_log, what, cause))
         self._do(step_pool(self._state, PoolEvent.INITIALIZER_FAILED))
 
     # Around a fork.

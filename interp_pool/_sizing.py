@@ -11,8 +11,8 @@ from threading import current_thread
 from time import monotonic
 
 from interp_api import QueueFull
-from interp_pool._control import Controlling
 from interp_pool._dispatch import ACTIVE
+from interp_pool._ending import Ending
 from interp_pool._lazy_future import start
 from interp_pool._ledger import release_if_held
 from interp_pool._lifecycle import PoolState, WorkerState
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 _SHORTEST = 0.01  # seconds between two looks for idle workers
 
 
-class Sizing(Controlling):
-    """Controlling, and the sizing of the pool."""
+class Sizing(Ending):
+    """Ending, and the sizing of the pool."""
 
     __slots__ = ("_idle_call", "_last_seen")
 
@@ -148,7 +148,8 @@ class Sizing(Controlling):
             self._last_seen = self._last_work_id
             self._idle_call = timer.call_at(monotonic() + max(seconds, _SHORTEST), self._end_idle)
 
-    def _stop_watching_for_idleness(self) -> None:
+    def _call_off_timers(self) -> None:
+        super()._call_off_timers()
         if self._idle_call is not None:
             self._idle_call.call_off()
             self._idle_call = None

@@ -19,6 +19,7 @@ from interp_pool._messages import (
     CONTROL_INTERRUPT,
     CONTROL_WHERE,
     INITIALIZER_FAILED,
+    INITIALIZING,
     WORKER_ENDED,
     WORKER_LEFT,
     WORKER_LOST,
@@ -42,8 +43,8 @@ _PACKAGE_PARENTS = [
 class Worker:
     """One worker of a pool.
 
-    `state`, `is_started` and `is_dirty` belong to the pool; the rest is set once. What the board tells may be outdated
-    when it is read.
+    `state`, `is_started`, `is_dirty`, `told_at` and `left_at` belong to the pool; the rest is set once. What the board
+    tells may be outdated when it is read.
     """
 
     def __init__(self, number: int, options: "PoolOptions", calls: SimpleQueue, results: SimpleQueue) -> None:
@@ -51,6 +52,8 @@ class Worker:
         self.state = WorkerState.STARTING
         self.is_started = False
         self.is_dirty = False  # its interpreter is not to be used again
+        self.told_at: float | None = None  # when its initializer was told to stop, on the monotonic clock
+        self.left_at = 0.0  # when it was in state LEFT
         self._board = bytearray(16)
         self._cells = memoryview(self._board).cast("q")
         self._control = SimpleQueue()
@@ -68,7 +71,13 @@ class Worker:
     @property
     def task(self) -> int:
         """The work id of the task that runs, 0 if there is none."""
-        return max(0, self._cells[0])
+        work_id = self._cells[0]
+        return work_id if 0 < work_id < INITIALIZING else 0
+
+    @property
+    def is_initializing(self) -> bool:
+        """Whether it runs the initializer."""
+        return self._cells[0] == INITIALIZING
 
     @property
     def seconds_running(self) -> float | None:

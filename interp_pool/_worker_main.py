@@ -21,6 +21,7 @@ from interp_pool._messages import (
     BATCH_PART,
     DATA,
     INITIALIZER_FAILED,
+    INITIALIZING,
     RESULT,
     RESULT_UNSENDABLE,
     SINGLE,
@@ -69,25 +70,26 @@ def serve(setup_id: int, results_id: int, calls_id: int, control_id: int, turns_
     global _is_fit
     results = SimpleQueue(results_id)
     setup: Setup = SimpleQueue(setup_id).get_nowait()  # type: ignore[assignment]  # what _worker put
-    if _prepare(setup, results):
+    worker_id, _, _, _, _, max_tasks, max_threads, shared = setup
+    board: Any = shared.cast("q")  # type: ignore[union-attr]  # a worker has one
+    control = Control(control_id, open_turns(turns_id), board)
+    try:
+        if not _prepare(setup, results, board, control):
+            return
         was_fit, _is_fit = _is_fit, False  # until the loop has ended well
-        worker_id, _, _, _, _, max_tasks, max_threads, shared = setup
-        board: Any = shared.cast("q")  # type: ignore[union-attr]  # a worker has one
-        control = Control(control_id, open_turns(turns_id), board)
-        try:
-            is_fit = _serve_calls(SimpleQueue(calls_id), results, control, board, worker_id, max_tasks, max_threads)
-        finally:
-            control.end()
+        is_fit = _serve_calls(SimpleQueue(calls_id), results, control, board, worker_id, max_tasks, max_threads)
         _is_fit = is_fit and was_fit
+    finally:
+        control.end()
 
 
 def prepare(setup_id: int, results_id: int) -> None:
     """Make the interpreter as ready as a worker is, for somebody else to use."""
     setup: Setup = SimpleQueue(setup_id).get_nowait()  # type: ignore[assignment]  # what _worker put
-    _prepare(setup, SimpleQueue(results_id))
+    _prepare(setup, SimpleQueue(results_id), [0], None)
 
 
-def _prepare(setup: "Setup", results: SimpleQueue) -> bool:
+def _prepare(setup: "Setup", results: SimpleQueue, board: "Any", control: Control | None) -> bool:
     """Follow the setup, put WORKER_READY or INITIALIZER_FAILED; return whether the interpreter can be used."""
     global _is_fit, _name
     worker_id, _name, is_named, initializer, warning_filters, *_ = setup
@@ -97,18 +99,36 @@ def _prepare(setup: "Setup", results: SimpleQueue) -> bool:
     _set_warning_filters(warning_filters)
     started = perf_counter()
     if initializer is not None:
-        try:
-            function, args, kwargs = _unpickled(initializer)
-            function(*args, **kwargs)
-        except BaseException as exc:
+        failure = _initialize(initializer, board, control)
+        if failure is not None:
             _is_fit = False
-            results.put((INITIALIZER_FAILED, worker_id, encode_failure(_without_own_frame(exc)), 0.0))
+            results.put((INITIALIZER_FAILED, worker_id, encode_failure(_without_own_frame(failure)), 0.0))
             return False
-        del function, args, kwargs
         # What it put there is lost when the interpreter is tidied up: the next one must run it anew.
         _is_fit = not main_is_used()
     results.put((WORKER_READY, worker_id, None, perf_counter() - started))
     return True
+
+
+def _initialize(initializer: "Payload", board: "Any", control: Control | None) -> BaseException | None:
+    """Run the initializer; return what it raised. Until L3 it can be struck like a task."""
+    failure: BaseException | None = None
+    try:
+        board[0] = INITIALIZING  # L1
+        try:
+            function, args, kwargs = _unpickled(initializer)
+            function(*args, **kwargs)
+        except BaseException as exc:
+            failure = exc
+        board[0] = -INITIALIZING  # L3
+        if control is not None and control.struck:
+            control.clear_up()  # L4
+    except BaseException as exc:
+        board[0] = -INITIALIZING  # L3, unless it was already
+        if control is not None and control.struck:
+            control.clear_up()  # L4
+        failure = exc
+    return failure
 
 
 def _serve_calls(

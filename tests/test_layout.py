@@ -71,6 +71,7 @@ ORDER = {
         "_dispatch",
         "_settling",
         "_control",
+        "_ending",
         "_statistics",
         "_sizing",
         "_pool",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import pytest
+import tasks
 
 from interp_api import QueueEmpty, create_queue
 from interp_pool import InterpreterPoolExecutor
@@ -14,7 +15,7 @@ class Gate:
     """Holds tasks in the middle."""
 
     def __init__(self):
-        self.started, self.exits = create_queue(), create_queue()
+        self.started, self.exits = create_queue(), tasks.Door()
 
     def hold(self, executor, count=1):
         """Submit tasks that wait; return their futures once all of them run."""
@@ -25,8 +26,6 @@ class Gate:
 
     def submit(self, executor):
         """Submit a task that waits; return its future at once."""
-        import tasks
-
         return executor.submit(tasks.hold, self.started, self.exits)
 
     def open(self, count=1):
@@ -62,8 +61,10 @@ def logged():
 
 @pytest.fixture
 def gate(request):
-    yield Gate()
-    del request.node.funcargs["gate"]  # its queues end before the leak check looks
+    gate = Gate()
+    yield gate
+    gate.exits.close()
+    del gate, request.node.funcargs["gate"]  # its queue ends before the leak check looks
 
 
 @pytest.fixture

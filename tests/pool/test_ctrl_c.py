@@ -55,6 +55,8 @@ PLACES = {
     "in wait": "with executor: futures = hold(); ready(); concurrent.futures.wait(futures)",
     "in as_completed": "with executor: f = hold(); ready(); list(concurrent.futures.as_completed(f))",
     "on a shared pool": "ex = InterpreterPoolExecutor(pool=InterpreterPool(2)); f = hold(ex); ready(); ex.shutdown()",
+    "while a worker is initialized": "with InterpreterPoolExecutor(1, initializer=tasks.spin, initargs=[started]) as e:"
+    "  f = e.submit(abs, 1); started.get(); ready(); f.result()",
     "elsewhere": "hold(); ready(); threading.Event().wait()",
 }
 
@@ -259,6 +261,38 @@ def test_exit_timeout_bounds_the_wait_for_a_stuck_task(tmp_path):
     status, output, errors = run_to_end(body, tmp_path)
     assert (status, output) == (1, "")
     assert errors == "the process ends, with status 1, although task sleep() does not stop\n"
+
+
+LEFT = "executor.submit(tasks.leave_thread, started).result()"
+IN_ITS_WAY = "a thread that a task has left in InterpreterPoolExecutor-"
+
+
+def test_ctrl_c_does_not_wait_for_threads_that_tasks_have_left(tmp_path):
+    status, output, errors = interrupt(start(f"with executor: {LEFT}; ready(); threading.Event().wait()", tmp_path))
+    assert (status, output) == (-signal.SIGINT, "")
+    assert errors.splitlines()[-2] == "KeyboardInterrupt"
+    assert errors.splitlines()[-1].startswith(f"the process ends, by SIGINT, although {IN_ITS_WAY}")
+
+
+def test_exit_timeout_bounds_the_wait_for_threads_that_tasks_have_left(tmp_path):
+    body = f"executor = InterpreterPoolExecutor(1, exit_timeout=0.05); {LEFT}"
+    status, output, errors = run_to_end(body, tmp_path)
+    assert (status, output) == (1, "")
+    assert errors.startswith(f"the process ends, with status 1, although {IN_ITS_WAY}")
+    assert errors.count("\n") == 1
+
+
+def test_exit_tells_of_threads_that_tasks_have_left(tmp_path):
+    body = f"""
+import interp_pool._exit
+interp_pool._exit.NOTICE = 0.02
+import logging
+logging.getLogger("concurrent.futures").addFilter(lambda record: not started.put(None))
+{LEFT}
+"""
+    status, output, errors = run_to_end(body, tmp_path)
+    assert (status, output) == (0, "")
+    assert errors.startswith(f"the process waits, at its exit, for {IN_ITS_WAY}")
 
 
 def test_exit_timeout_tells_apart_what_has_stopped_and_what_has_not(tmp_path):

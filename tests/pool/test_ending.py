@@ -1,0 +1,78 @@
+"""A pool that is shut down and told to stop ends soon, whatever its workers do besides tasks."""
+
+from __future__ import annotations
+
+import pytest
+import tasks
+
+from interp_pool import BrokenInterpreterPool, InterpreterPoolExecutor
+
+
+def test_initializer_is_interrupted(started, logged):
+    executor = InterpreterPoolExecutor(1, initializer=tasks.spin, initargs=(started,))
+    future = executor.submit(tasks.identity, 1)
+    started.get(timeout=60)
+    executor.terminate_workers()
+    executor.shutdown()
+    assert future.cancelled()
+    assert executor._pool.is_closed
+    assert not logged
+
+
+def test_initializer_that_does_not_stop_is_left_behind(gate):
+    executor = InterpreterPoolExecutor(1, initializer=tasks.hold, initargs=(gate.started, gate.exits))
+    future = executor.submit(tasks.identity, 1)
+    gate.started.get(timeout=60)
+    (thread,) = executor._threads
+    executor.terminate_workers()
+    executor.shutdown()
+    assert future.cancelled()
+    assert thread.is_alive()
+    gate.open()
+    thread.join()
+
+
+def test_thread_that_a_task_has_left_is_left_behind(gate):
+    executor = InterpreterPoolExecutor(1)
+    executor.submit(tasks.leave_thread, gate.exits).result(60)
+    (thread,) = executor._threads
+    executor.terminate_workers()
+    executor.shutdown()
+    assert thread.is_alive()
+    gate.open()
+    thread.join()
+
+
+def test_one_left_behind_does_not_keep_the_others_from_ending(gate):
+    executor = InterpreterPoolExecutor(3)
+    executor.submit(tasks.leave_thread, gate.exits).result(60)
+    held = gate.hold(executor, 3)
+    threads = executor._threads
+    executor.kill_workers()
+    executor.shutdown()
+    assert all(future.done() for future in held)
+    gate.open(4)
+    for thread in threads:
+        thread.join()
+
+
+def test_initializer_goes_on_in_a_pool_that_is_not_shut_down(gate):
+    with InterpreterPoolExecutor(1, initializer=tasks.hold, initargs=(gate.started, gate.exits)) as executor:
+        future = executor.submit(tasks.identity, 1)
+        gate.started.get(timeout=60)
+        executor._pool.stop_at_once()
+        with pytest.raises(BaseException):  # noqa: B017, PT011  # it is cancelled
+            future.result(60)
+        gate.open()
+        assert executor.submit(tasks.identity, 2).result(60) == 2
+
+
+def test_initializer_that_fails_while_it_is_told_to_stop_breaks_the_pool_quietly(started, logged):
+    executor = InterpreterPoolExecutor(1, initializer=tasks.fail_when_interrupted, initargs=(started,))
+    executor.submit(tasks.identity, 1)
+    started.get(timeout=60)
+    executor.kill_workers()
+    executor.shutdown()
+    with pytest.raises((BrokenInterpreterPool, RuntimeError)):
+        executor.submit(tasks.identity, 1)
+    assert not logged
