@@ -63,7 +63,7 @@ def shared_turns() -> SimpleQueue:
 class Control:
     """What the thread of the tasks and the control thread of one worker share."""
 
-    __slots__ = ("_board", "_hook", "_lock", "_queue", "_thread", "_thread_id", "_turns", "struck")
+    __slots__ = ("_board", "_hook", "_lock", "_queue", "_thread", "_thread_id", "_turns", "has_struck", "struck")
 
     def __init__(self, queue_id: int, turns: SimpleQueue, board: "Any") -> None:
         """Start the control thread of the worker whose tasks run in this thread.
@@ -76,6 +76,8 @@ class Control:
         self._board = board
         self.struck = 0
         """The work id of a task that was perhaps struck, until that is cleared up."""
+        self.has_struck = False
+        """Whether any was."""
         self._lock = _thread.RLock()  # for release_if_held in `clear_up`
         self._queue = SimpleQueue(queue_id)
         self._turns = turns
@@ -146,6 +148,7 @@ class Control:
         with self._lock:
             self.struck = work_id  # C1
             if self._board[0] == work_id:  # C2
+                self.has_struck = True
                 raise_in_thread(self._thread_id, TaskInterrupted)
 
     def _note_unraisable(self, unraisable: "Any") -> None:

@@ -12,7 +12,7 @@ from copyreg import _extension_registry  # type: ignore[attr-defined]  # private
 from itertools import islice, starmap
 from time import monotonic_ns, perf_counter
 
-from interp_api import SimpleQueue, adopt_main, decode, encode, forget_main
+from interp_api import CLOSING_LEAKS, SimpleQueue, adopt_main, decode, encode, forget_main
 from interp_pool._failures import encode_failure
 from interp_pool._interrupted import TaskInterrupted
 from interp_pool._messages import (
@@ -78,7 +78,8 @@ def serve(setup_id: int, results_id: int, calls_id: int, control_id: int, turns_
             return
         was_fit, _is_fit = _is_fit, False  # until the loop has ended well
         is_fit = _serve_calls(SimpleQueue(calls_id), results, control, board, worker_id, max_tasks, max_threads)
-        _is_fit = is_fit and was_fit
+        # An exception from outside can leave a lock locked (CPython 3.14), or what a task was about half done.
+        _is_fit = is_fit and was_fit and (CLOSING_LEAKS or not control.has_struck)
     finally:
         control.end()
 

@@ -83,6 +83,15 @@ def test_interpreter_with_foreign_thread_is_closed_and_not_kept(gate, monkeypatc
     assert len(reserve) == 0
 
 
+def test_interpreter_with_an_interrupted_task_is_not_kept_unless_closing_leaks(started):
+    with InterpreterPoolExecutor(1) as executor:
+        future = executor.submit(tasks.spin, started)
+        started.get(timeout=60)
+        assert future.interrupt(60)
+        assert executor.submit(tasks.identity, 1).result(60) == 1  # in the pool it goes on
+    assert len(reserve) == interp_api.CLOSING_LEAKS
+
+
 @pytest.mark.parametrize(
     "options",
     [{"initializer": tasks.fail_to_initialize, "initargs": ("x",)}, {"initializer": tasks.exit_in_initializer}],
