@@ -84,7 +84,11 @@ class Controlling(Settling):
         return item is not None
 
     def stop_all(
-        self, grace: float, reason: Reason = Reason.INTERRUPT, ledger: "Ledger | None" = None
+        self,
+        grace: float,
+        reason: Reason = Reason.INTERRUPT,
+        ledger: "Ledger | None" = None,
+        patience: float = 0.0,
     ) -> list[WorkItem]:
         """Begin to cancel what waits, and to stop what runs; return that. Never blocks.
 
@@ -92,6 +96,7 @@ class Controlling(Settling):
             grace: seconds until the workers of tasks that do not stop are abandoned.
             reason: for the words of the errors.
             ledger: of the executor whose tasks are meant; None for all.
+            patience: seconds more for those that had no chance to stop, on a busy machine.
         """
         try:
             with self._lock:
@@ -100,7 +105,7 @@ class Controlling(Settling):
                 if ledger is not None:
                     items = [item for item in items if item.ledger is ledger]
                 if items or runs:
-                    timer.call_at(0.0, partial(self._stop_all, runs, items, reason, monotonic() + grace))
+                    timer.call_at(0.0, partial(self._stop_all, runs, items, reason, monotonic() + grace, patience))
         except BaseException:
             release_if_held(self._lock)
             raise
@@ -114,7 +119,7 @@ class Controlling(Settling):
         Args:
             ledger: of the executor whose tasks are meant; None for all.
         """
-        for item in self.stop_all(HASTY_GRACE, ledger=ledger):
+        for item in self.stop_all(HASTY_GRACE, ledger=ledger, patience=GRACE):
             item.future.let_go()
 
     def where(self, future: "TaskFuture[Any]", timeout: float) -> "tuple[str, list[Place]]":
@@ -162,15 +167,17 @@ class Controlling(Settling):
 
     # The timer's part: called without the lock, in the timer's thread, which no signal handler strikes.
 
-    def _stop(self, items: list[WorkItem], reason: Reason, stop_by: float) -> None:
+    def _stop(self, items: list[WorkItem], reason: Reason, stop_by: float, patience: float = 0.0) -> None:
         with self._lock:
-            self._begin_to_stop(items, reason, stop_by)
+            self._begin_to_stop(items, reason, stop_by, patience)
         self._carry_out_soon()
 
-    def _stop_all(self, runs: "list[MapRun]", items: list[WorkItem], reason: Reason, stop_by: float) -> None:
+    def _stop_all(
+        self, runs: "list[MapRun]", items: list[WorkItem], reason: Reason, stop_by: float, patience: float
+    ) -> None:
         for run in runs:
             run.drop()  # before its batches are told, whose consumers would send more
-        self._stop(items, reason, stop_by)
+        self._stop(items, reason, stop_by, patience)
 
     def _on_alarm(self, item: WorkItem) -> None:
         with self._lock:
@@ -236,7 +243,7 @@ class Controlling(Settling):
         if due is not None:
             self._set_alarm(item, control, due)
 
-    def _begin_to_stop(self, items: list[WorkItem], reason: Reason, stop_by: float) -> None:
+    def _begin_to_stop(self, items: list[WorkItem], reason: Reason, stop_by: float, patience: float = 0.0) -> None:
         recalled = self._recall({item.work_id for item in items if item.work_id is not None})  # P2
         for item in items:
             control = item.control
@@ -247,6 +254,7 @@ class Controlling(Settling):
                 self._timeouts += reason.is_timeout
             else:
                 control.stop_by = min(control.stop_by, stop_by)
+            control.patience = patience
             if item.work_id in recalled:
                 self._recalled += 1
                 self._in_flight.pop(item.work_id, None)
@@ -295,14 +303,17 @@ class Controlling(Settling):
         if worker is None:
             self._set_alarm(item, control, now + _SOON)  # P4
             return
-        if not control.was_asked:
-            control.was_asked = True
+        if control.asked_at is None:
+            control.asked_at, control.cpu_seconds = now, worker.cpu_seconds
             if control.reason is not None and not control.reason.is_timeout:
                 self._interrupts += 1
             worker.interrupt(work_id)  # P3
+        is_busy_machine = now < control.stop_by + control.patience and not worker.has_ignored(
+            control.asked_at, control.cpu_seconds
+        )
         if now < control.stop_by:
             self._set_alarm(item, control, control.stop_by)
-        elif worker.state is not WorkerState.READY:  # but the manager has not heard of that yet
+        elif is_busy_machine or worker.state is not WorkerState.READY:  # but the manager has not heard of that yet
             self._set_alarm(item, control, now + NOT_SO_SOON)
         else:
             self._abandon(worker, item)  # P5

@@ -10,7 +10,7 @@ from time import monotonic
 
 from interp_pool._control import HASTY_GRACE, NOT_SO_SOON, Controlling
 from interp_pool._exit import note_stuck
-from interp_pool._lifecycle import PoolState, WorkerEvent, WorkerState, step_worker
+from interp_pool._lifecycle import Instruction, PoolState, WorkerEvent, WorkerState, step_worker
 from interp_pool._messages import INITIALIZING
 from interp_pool._stopping import GRACE, Reason
 from interp_pool._timer import timer
@@ -35,12 +35,16 @@ class Ending(Controlling):
         self._next_look: Call | None = None
 
     def stop_all(
-        self, grace: float, reason: Reason = Reason.INTERRUPT, ledger: "Ledger | None" = None
+        self,
+        grace: float,
+        reason: Reason = Reason.INTERRUPT,
+        ledger: "Ledger | None" = None,
+        patience: float = 0.0,
     ) -> "list[WorkItem]":
         """Do what `Controlling.stop_all` does; a pool that is shut down then ends soon after its last task."""
         if ledger is None and not self._has_closed():
             timer.call_at(0.0, partial(self._hurry, monotonic() + grace))
-        return super().stop_all(grace, reason, ledger)
+        return super().stop_all(grace, reason, ledger, patience)
 
     def name_what_runs(self) -> list[str]:
         """Return the names of the tasks that run, or were sent to run next, and of what else the pool waits for."""
@@ -88,8 +92,8 @@ class Ending(Controlling):
     def _leave_behind(self, worker: "Worker") -> None:
         """Do without a worker that keeps the pool from ending."""
         note_stuck(worker.thread, _name_obstacle(worker))
-        self._active -= worker.state is WorkerState.STARTING
-        worker.state, _ = step_worker(worker.state, WorkerEvent.WORKER_ABANDONED)
+        worker.state, instructions = step_worker(worker.state, WorkerEvent.WORKER_LEFT_BEHIND)
+        self._active -= Instruction.COUNT_OUT in instructions
         worker.is_dirty = True
         del self._workers[worker.number]
         self._calls.put(None)  # for one that may still come to take tasks

@@ -45,11 +45,13 @@ class WorkerState(Enum):
     READY = auto()
     """Takes call items."""
     ABANDONED = auto()
-    """Runs something that does not stop; another worker has its place, or the pool is ending without it."""
+    """Runs a task that does not stop; another worker has its place."""
     LEAVING = auto()
     """Takes nothing any more; its loop is ending."""
     LEFT = auto()
     """Everything it sent has been taken; its interpreter is being given back."""
+    LEFT_BEHIND = auto()
+    """Keeps a pool that was told to stop from ending, which does so without it."""
     DEAD = auto()
     """Its thread has nothing left to do."""
 
@@ -62,6 +64,7 @@ class WorkerEvent(Enum):
     WORKER_ABANDONED = auto()
     WORKER_RETURNED = auto()
     """The task of an abandoned worker has ended."""
+    WORKER_LEFT_BEHIND = auto()
     WORKER_LEAVING = auto()
     WORKER_LOST = auto()
     WORKER_LEFT = auto()
@@ -131,7 +134,7 @@ WORKER_TABLE: dict[tuple[WorkerState, WorkerEvent], tuple[WorkerState, tuple[Ins
     (_W.STARTING, _WE.WORKER_READY): (_W.READY, ()),
     (_W.STARTING, _WE.INITIALIZER_FAILED): (_W.LEAVING, (_I.COUNT_OUT, _I.BREAK_POOL)),
     (_W.STARTING, _WE.WORKER_LOST): (_W.LEAVING, (_I.COUNT_OUT, _I.BREAK_POOL)),  # another would fail as well
-    (_W.STARTING, _WE.WORKER_ABANDONED): (_W.ABANDONED, (_I.COUNT_OUT,)),
+    (_W.STARTING, _WE.WORKER_LEFT_BEHIND): (_W.LEFT_BEHIND, (_I.COUNT_OUT,)),
     (_W.READY, _WE.WORKER_ABANDONED): (_W.ABANDONED, (_I.COUNT_OUT,)),
     (_W.ABANDONED, _WE.WORKER_RETURNED): (_W.READY, (_I.COUNT_IN,)),
     (_W.READY, _WE.WORKER_LEAVING): (_W.LEAVING, (_I.COUNT_OUT,)),
@@ -139,7 +142,7 @@ WORKER_TABLE: dict[tuple[WorkerState, WorkerEvent], tuple[WorkerState, tuple[Ins
     (_W.LEAVING, _WE.WORKER_LOST): (_W.LEAVING, ()),
     (_W.LEAVING, _WE.WORKER_LEFT): (_W.LEFT, (_I.LET_GO,)),
     (_W.LEFT, _WE.WORKER_LOST): (_W.LEFT, ()),  # its interpreter could not be closed
-    (_W.LEFT, _WE.WORKER_ABANDONED): (_W.ABANDONED, ()),
+    (_W.LEFT, _WE.WORKER_LEFT_BEHIND): (_W.LEFT_BEHIND, ()),
     (_W.LEFT, _WE.WORKER_ENDED): (_W.DEAD, (_I.FORGET_WORKER,)),
 }
 

@@ -12,9 +12,9 @@ Both sides import this file, and it is all they share. A payload is what `interp
                               (CONTROL_WHERE, work id, id of a SimpleQueue): put there where it is, as a tuple of
                               (file, line, function), outermost first, or None if it does not run
     from the workers          (kind, number, body, seconds)
-    on a worker's board       two integers of 8 bytes that the worker writes and the pool reads at any time: the work
-                              id of the task it runs, negative once that has ended; when the last timed task began, in
-                              ns on the monotonic clock, 0 until it is unpickled
+    on a worker's board       three integers of 8 bytes that the worker writes and the pool reads at any time: the work
+                              id of the task it runs, negative once that has ended; when the last timed task began, 0
+                              until it is unpickled; when a task was last struck. Times are in ns on the monotonic clock
 
     kind                 number      body                                            seconds
     BATCH_PART           work id     payload of (results, failures by position)      0

@@ -34,14 +34,16 @@ class Reason(Enum):
 class TaskControl:
     """What a pool remembers of a task with options, or of one that is being stopped. Guarded by the pool's lock."""
 
-    __slots__ = ("alarm", "options", "reason", "stop_by", "was_asked")
+    __slots__ = ("alarm", "asked_at", "cpu_seconds", "options", "patience", "reason", "stop_by")
 
     def __init__(self, options: TaskOptions = NO_OPTIONS, reason: Reason | None = None) -> None:
         self.options = options
         self.alarm: Call | None = None  # the next look at it
         self.reason = reason  # once it is being stopped
         self.stop_by = 0.0  # on the monotonic clock: then its worker is abandoned
-        self.was_asked = False  # the worker that runs it was asked to stop it
+        self.patience = 0.0  # seconds more that it has if it had no chance to stop, on a busy machine
+        self.asked_at: float | None = None  # when the worker that runs it was asked to stop it
+        self.cpu_seconds = 0.0  # of that worker's thread, then
 
     def end(self) -> None:
         """Look at the task no more: it has ended."""
@@ -53,7 +55,7 @@ class TaskControl:
 
         Also where the task has answered the interrupt with an error of its own, which is then the cause.
         """
-        if not self.was_asked or self.reason is None or not self.reason.is_timeout:
+        if self.asked_at is None or self.reason is None or not self.reason.is_timeout:
             return error
         timed_out = self._time_out(name, "was stopped")
         timed_out.__cause__ = error

@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 import warnings
-from time import monotonic_ns
+from time import monotonic, monotonic_ns
 
 import interp_api
 from interp_api import ExecutionFailed, Interpreter, InterpreterNotFoundError, SimpleQueue
@@ -35,6 +35,19 @@ if TYPE_CHECKING:
     from interp_pool._messages import Payload, ResultItem, Setup
     from interp_pool._options import PoolOptions
 
+_ENOUGH = 0.04  # seconds in which a task of pure Python stops: so long after it was struck, or of its thread's own time
+
+if sys.platform == "linux":
+    from time import clock_gettime, pthread_getcpuclockid
+
+    def _cpu_seconds(ident: int) -> float:
+        return clock_gettime(pthread_getcpuclockid(ident))
+else:
+
+    def _cpu_seconds(ident: int) -> float:  # noqa: ARG001  # nobody can tell here
+        return float("inf")
+
+
 _PACKAGE_PARENTS = [
     os.path.dirname(os.path.dirname(os.path.abspath(file))) for file in (str(interp_api.__file__), __file__)
 ]
@@ -54,7 +67,7 @@ class Worker:
         self.is_dirty = False  # its interpreter is not to be used again
         self.told_at: float | None = None  # when its initializer was told to stop, on the monotonic clock
         self.left_at = 0.0  # when it was in state LEFT
-        self._board = bytearray(16)
+        self._board = bytearray(24)
         self._cells = memoryview(self._board).cast("q")
         self._control = SimpleQueue()
         self._options = options
@@ -84,6 +97,24 @@ class Worker:
         """How long ago the last timed task began; None if it is still being unpickled."""
         began = self._cells[1]
         return (monotonic_ns() - began) / 1e9 if began else None
+
+    @property
+    def cpu_seconds(self) -> float:
+        """How much of a processor's time its thread, which must run, has had; infinite where nobody can tell."""
+        assert self.thread.ident is not None
+        return _cpu_seconds(self.thread.ident)
+
+    def has_ignored(self, asked_at: float, cpu_seconds: float) -> bool:
+        """Return whether its task has not stopped although it had the time to: on a busy machine it may not have had.
+
+        Args:
+            asked_at: when it was told to, on the monotonic clock.
+            cpu_seconds: of its thread, then.
+        """
+        struck_at = self._cells[2] / 1e9
+        if struck_at >= asked_at:
+            return monotonic() - struck_at >= _ENOUGH
+        return not self.cpu_seconds - cpu_seconds < _ENOUGH  # inf - inf is nan
 
     def interrupt(self, work_id: int) -> None:
         """Have a task stopped, if it still runs. Never blocks."""

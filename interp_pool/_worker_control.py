@@ -30,6 +30,7 @@ one exception comes after it, and the outcome is put when nothing can strike any
 
 import _thread
 import sys
+from time import monotonic_ns
 
 from interp_api import SimpleQueue
 from interp_pool._interrupted import TaskInterrupted
@@ -150,6 +151,7 @@ class Control:
             if self._board[0] == work_id:  # C2
                 self.has_struck = True
                 raise_in_thread(self._thread_id, TaskInterrupted)
+                self._board[2] = monotonic_ns()
 
     def _note_unraisable(self, unraisable: "Any") -> None:
         """The worker's `sys.unraisablehook`: an interrupt that was raised where nothing can be must be raised again."""

@@ -165,34 +165,6 @@ def spend(seconds):
         pass
 
 
-class Door:
-    """What is put goes to whoever gets, in any interpreter. Who waits is in C code, from the first moment on.
-
-    A queue's `get` is not: it may have to import what it waits with.
-    """
-
-    def __init__(self):
-        import os
-
-        self.reader, self.writer = os.pipe()
-
-    def get(self, timeout=None):
-        import os
-
-        os.read(self.reader, 1)
-
-    def put(self, item):
-        import os
-
-        os.write(self.writer, b".")
-
-    def close(self):
-        import os
-
-        os.close(self.reader)
-        os.close(self.writer)
-
-
 class SlowToLoad:
     """What it stands for takes some time to be unpickled."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+from functools import partial
 
 import pytest
 import tasks
@@ -15,7 +17,7 @@ class Gate:
     """Holds tasks in the middle."""
 
     def __init__(self):
-        self.started, self.exits = create_queue(), tasks.Door()
+        self.started, self.exits = create_queue(), create_queue()
 
     def hold(self, executor, count=1):
         """Submit tasks that wait; return their futures once all of them run."""
@@ -32,6 +34,39 @@ class Gate:
         """Let tasks go on."""
         for _ in range(count):
             self.exits.put(None)
+
+
+class Stuck:
+    """Tasks in C code, until they may go on."""
+
+    def __init__(self):
+        self._said, self._say = os.pipe()
+        self._wait, self._go = os.pipe()
+
+    def hold(self, executor):
+        """Submit a task that blocks in C; return its future once it does."""
+        return self.submit(executor, partial(os.read, self._wait, 1))
+
+    def submit(self, executor, function):
+        """Submit a task that calls a C function; return its future once it is about to, without a line of Python."""
+        future = executor.submit(tasks.call_in_c, *self.arguments(function))
+        self.wait()
+        return future
+
+    def arguments(self, function=None):
+        """Return those of `tasks.call_in_c` for a task that says when it calls that function, or blocks in C."""
+        return partial(os.write, self._say, b"x"), function or partial(os.read, self._wait, 1)
+
+    def wait(self):
+        """Wait until one says so."""
+        os.read(self._said, 1)
+
+    def release(self, count=1):
+        os.write(self._go, b"x" * count)
+
+    def close(self):
+        for descriptor in (self._said, self._say, self._wait, self._go):
+            os.close(descriptor)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -61,10 +96,15 @@ def logged():
 
 @pytest.fixture
 def gate(request):
-    gate = Gate()
-    yield gate
-    gate.exits.close()
-    del gate, request.node.funcargs["gate"]  # its queue ends before the leak check looks
+    yield Gate()
+    del request.node.funcargs["gate"]  # its queues end before the leak check looks
+
+
+@pytest.fixture
+def stuck():
+    stuck = Stuck()
+    yield stuck
+    stuck.close()
 
 
 @pytest.fixture

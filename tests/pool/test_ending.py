@@ -19,16 +19,16 @@ def test_initializer_is_interrupted(started, logged):
     assert not logged
 
 
-def test_initializer_that_does_not_stop_is_left_behind(gate):
-    executor = InterpreterPoolExecutor(1, initializer=tasks.hold, initargs=(gate.started, gate.exits))
+def test_initializer_that_does_not_stop_is_left_behind(stuck):
+    executor = InterpreterPoolExecutor(1, initializer=tasks.call_in_c, initargs=stuck.arguments())
     future = executor.submit(tasks.identity, 1)
-    gate.started.get(timeout=60)
+    stuck.wait()
     (thread,) = executor._threads
     executor.terminate_workers()
     executor.shutdown()
     assert future.cancelled()
     assert thread.is_alive()
-    gate.open()
+    stuck.release()
     thread.join()
 
 

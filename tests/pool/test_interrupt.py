@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import queue
 import random
+import sys
 import threading
 from concurrent.futures import CancelledError, Future
 from functools import partial
+from time import monotonic
 
 import pytest
 import tasks
 
 from interp_api import create_queue
-from interp_pool import InterpreterPool, InterpreterPoolExecutor, TaskInterrupted
+from interp_pool import InterpreterPool, InterpreterPoolExecutor, TaskInterrupted, _worker
 
 SHORT = 0.02  # seconds for tasks that do not stop; those that do get a minute
 LONG = 60.0
@@ -160,38 +162,6 @@ def test_interrupt_of_another_pools_future_is_refused(single, gate):
 # A task that does not stop.
 
 
-class Stuck:
-    """Tasks in C code, until they may go on."""
-
-    def __init__(self):
-        self._said, self._say = os.pipe()
-        self._wait, self._go = os.pipe()
-
-    def hold(self, executor):
-        """Submit a task that blocks in C; return its future once it does."""
-        return self.submit(executor, partial(os.read, self._wait, 1))
-
-    def submit(self, executor, function):
-        """Submit a task that calls a C function; return its future once it is about to, without a line of Python."""
-        future = executor.submit(tasks.call_in_c, partial(os.write, self._say, b"x"), function)
-        os.read(self._said, 1)
-        return future
-
-    def release(self, count=1):
-        os.write(self._go, b"x" * count)
-
-    def close(self):
-        for descriptor in (self._said, self._say, self._wait, self._go):
-            os.close(descriptor)
-
-
-@pytest.fixture
-def stuck():
-    stuck = Stuck()
-    yield stuck
-    stuck.close()
-
-
 def test_task_in_c_code_is_reported_and_its_worker_replaced_until_it_is_back(single, stuck):
     future = stuck.hold(single)
     assert not future.interrupt(SHORT)
@@ -285,6 +255,29 @@ def test_interrupts_at_random_moments_hit_nothing_else(seed):
         executor._pool.check_invariants()
         assert [executor.submit(tasks.identity, n).result(60) for n in range(50)] == [*range(50)]
         assert not executor._pool._abandoned
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="nobody tells a thread's processor time here")
+def test_task_has_not_ignored_the_interrupt_before_it_had_the_time_to_stop(single, stuck, started):
+    """On a busy machine; which is why Ctrl-C then waits longer until it does without a worker."""
+    held = stuck.hold(single)
+    (worker,) = single._pool._workers.values()
+    asked_at, cpu_seconds = monotonic(), worker.cpu_seconds
+    assert not worker.has_ignored(asked_at, cpu_seconds)  # it has neither been struck nor run
+    worker.interrupt(worker.task)
+    while not worker.has_ignored(asked_at, cpu_seconds):
+        assert held.running()
+    assert monotonic() - asked_at >= _worker._ENOUGH  # it was struck so long ago
+    stuck.release()
+    assert isinstance(held.exception(60), TaskInterrupted)
+
+    spinning = single.submit(tasks.spin, started)
+    started.get(timeout=60)
+    asked_at, cpu_seconds = monotonic(), worker.cpu_seconds
+    while not worker.has_ignored(asked_at, cpu_seconds):
+        assert worker.cpu_seconds - cpu_seconds < 60  # it runs on, and has not been struck
+    assert worker.cpu_seconds - cpu_seconds >= _worker._ENOUGH
+    assert spinning.interrupt(LONG)
 
 
 def test_interrupt_of_map_comes_in_its_place(started):

@@ -99,6 +99,8 @@ class PoolOfWorkers(RuleBasedStateMachine):
         if event is WorkerEvent.WORKER_ABANDONED:
             self.abandoned.add(number)
             assert self.workers.pop(number) is WorkerState.ABANDONED
+        elif event is WorkerEvent.WORKER_LEFT_BEHIND:
+            assert self.workers.pop(number) is WorkerState.LEFT_BEHIND
         self.look()
 
     def look(self):

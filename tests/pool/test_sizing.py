@@ -338,14 +338,12 @@ def test_statistics_count_what_was_stopped_and_replaced(started, gate):
         gate.open()
 
 
-def test_statistics_after_an_abandoned_worker_is_back(gate):
+def test_statistics_after_an_abandoned_worker_is_back(gate, stuck):
     """It was replaced once, and the place it has again is not another one."""
     with InterpreterPoolExecutor(1) as executor:
-        held = gate.submit(executor)
-        gate.started.get(timeout=60)
-        assert not held.interrupt(0.01)
+        assert not stuck.hold(executor).interrupt(0.01)
         assert executor.submit(tasks.identity, 1).result(60) == 1
-        gate.open()
+        stuck.release()
         wait_for(executor._pool, lambda: not executor._pool._abandoned)
         executor.resize(3)
         gate.hold(executor, 3)

@@ -20,8 +20,9 @@ def timer():
 def test_calls_come_in_the_order_of_their_times(timer):
     called = queue.SimpleQueue()
     start = monotonic()
-    for delay in (0.03, 0.01, 0.02, -5.0):
-        timer.call_at(start + delay, lambda delay=delay: called.put((delay, monotonic())))
+    with timer._changed:  # it calls nothing before all are there
+        for delay in (0.03, 0.01, 0.02, -5.0):
+            timer.call_at(start + delay, lambda delay=delay: called.put((delay, monotonic())))
     order = [called.get(timeout=60) for _ in range(4)]
     assert [delay for delay, _ in order] == [-5.0, 0.01, 0.02, 0.03]
     assert all(when >= start + delay for delay, when in order)
@@ -30,10 +31,11 @@ def test_calls_come_in_the_order_of_their_times(timer):
 def test_call_that_was_called_off_does_not_come(timer):
     called = queue.SimpleQueue()
     now = monotonic()
-    calls = [timer.call_at(now + 0.01, lambda n=n: called.put(n)) for n in range(5)]
-    calls[0].call_off()
-    calls[3].call_off()
-    timer.call_at(now + 0.02, lambda: called.put("end"))
+    with timer._changed:  # it calls nothing before all are there
+        calls = [timer.call_at(now + 0.01, lambda n=n: called.put(n)) for n in range(5)]
+        calls[0].call_off()
+        calls[3].call_off()
+        timer.call_at(now + 0.02, lambda: called.put("end"))
     assert [*iter(lambda: called.get(timeout=60), "end")] == [1, 2, 4]
 
 

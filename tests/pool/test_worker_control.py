@@ -56,7 +56,7 @@ class Loop:
     def __init__(self, kind):
         self.calls, self.results, self.messages, self.turns = (SimpleQueue() for _ in range(4))
         self.turns.put(None)
-        self.board = kind([0, 0])
+        self.board = kind([0, 0, 0])
         self._made = threading.Event()
         self.thread = threading.Thread(target=self._run)
         self.thread.start()
