@@ -96,7 +96,8 @@ class Dispatch:
         self._backlog: deque[WorkItem] | PriorityBacklog[WorkItem] = deque()  # guarded by self._lock
         self._in_flight: dict[int, WorkItem] = {}  # guarded by self._lock
         self._workers: dict[int, Worker] = {}  # guarded by self._lock
-        self._abandoned: dict[int, Worker] = {}  # by the task that does not stop; guarded by self._lock
+        # By the task that does not stop, or a negative number if it is something else. Guarded by self._lock.
+        self._abandoned: dict[int, Worker] = {}
         self._active: int = 0  # workers that take call items or soon will; guarded by self._lock
         # Each takes a worker's place; whether it was given. Guarded by self._lock.
         self._leases: dict[object, bool] = {}
@@ -284,17 +285,9 @@ class Dispatch:
                 self._todo.extend(worker.thread.join for worker in self._workers.values() if worker.is_started)
                 self._workers.clear()
                 self._active = 0
-                self._let_abandoned_end()
             elif instruction is Instruction.END_MANAGER:
-                self._let_abandoned_end()  # the manager sees the state
+                pass  # it sees the state
         self._changed.notify_all()
-
-    def _let_abandoned_end(self) -> None:
-        """Let each abandoned worker end as soon as its task does; what it sends then nobody takes."""
-        for worker in self._abandoned.values():
-            self._calls.put(None)
-            worker.let_go()
-        self._abandoned.clear()
 
     def _fail_tasks(self) -> None:
         assert self._broken is not None

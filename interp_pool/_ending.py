@@ -96,8 +96,7 @@ class Ending(Controlling):
         self._active -= Instruction.COUNT_OUT in instructions
         worker.is_dirty = True
         del self._workers[worker.number]
-        self._calls.put(None)  # for one that may still come to take tasks
-        worker.let_go()
+        self._abandoned[-1 - worker.number] = worker
         self._call_manager()  # it may have been the last
 
 

@@ -91,7 +91,7 @@ class Instruction(Enum):
     FORGET_WORKER = auto()
     """The worker's thread is ending: wait for that, and forget it."""
     END_MANAGER = auto()
-    """The manager thread ends, and those who wait for the shutdown go on; abandoned workers end on their own."""
+    """The manager thread ends, and those who wait for the shutdown go on; abandoned workers may end on their own."""
     RELEASE_WORKERS = auto()
     """Let go of every worker and forget it: nobody reads their messages any more."""
 

@@ -429,6 +429,18 @@ class InterpreterPool(Sizing):
                 pass
         except BaseException as exc:
             self._fail(exc)
+        if self.is_closed:
+            self._let_abandoned_end()
+
+    def _let_abandoned_end(self) -> None:
+        """Let each abandoned worker end as soon as its task does; what it sends then nobody takes.
+
+        Not before the last messages were taken: those that come from an interpreter are lost when that is closed.
+        """
+        for worker in self._abandoned.values():
+            self._calls.put(None)
+            worker.let_go()
+        self._abandoned.clear()
 
     def _process_messages(self) -> bool:
         """Wait for messages and do what they ask for; return whether there can be more."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 import tasks
 
@@ -75,4 +77,27 @@ def test_initializer_that_fails_while_it_is_told_to_stop_breaks_the_pool_quietly
     executor.shutdown()
     with pytest.raises((BrokenInterpreterPool, RuntimeError)):
         executor.submit(tasks.identity, 1)
+    assert not logged
+
+
+def test_messages_of_an_abandoned_worker_are_taken_before_it_may_end(stuck, gate, logged):
+    """Its interpreter clears them when it is closed, and the manager failed over what was left."""
+    executor = InterpreterPoolExecutor(1)
+    entered, go = threading.Event(), threading.Event()
+    (first,) = gate.hold(executor)
+    first.add_done_callback(lambda _: (entered.set(), go.wait(60)))
+    gate.open()
+    assert entered.wait(60)  # the manager is busy
+    stuck.hold(executor)
+    (thread,) = executor._threads
+    pool = executor._pool
+    executor.kill_workers()
+    while not pool.is_closed:
+        pass
+    stuck.release()
+    thread.join(0.1)
+    assert thread.is_alive()  # it waits to be let go
+    go.set()
+    executor.shutdown()
+    thread.join()
     assert not logged
