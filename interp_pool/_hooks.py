@@ -47,7 +47,9 @@ def _at_exit() -> None:
     _exiting = True
     try:
         _finish_pools(is_interrupted=was_interrupted())
-    except KeyboardInterrupt:
+    except (
+        BaseException
+    ):  # Ctrl-C, or what the handler of another signal raises: the runtime must not go on with threads
         _finish_pools(is_interrupted=True)
         raise
     finally:

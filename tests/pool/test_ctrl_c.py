@@ -107,11 +107,11 @@ def wait_until_asleep(pid):
         select.select([], [], [], 0.001)
 
 
-def interrupt(process):
-    """Press Ctrl-C once the script is ready; return its status, output and errors."""
+def interrupt(process, number=signal.SIGINT):
+    """Press Ctrl-C, or send another signal, once the script is ready; return its status, output and errors."""
     assert process.stdout.readline() == "ready\n", process.communicate(timeout=60)
     wait_until_asleep(process.pid)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     output, errors = process.communicate(timeout=60)
     return process.returncode, output, errors
 
@@ -261,6 +261,14 @@ def test_exit_timeout_bounds_the_wait_for_a_stuck_task(tmp_path):
     status, output, errors = run_to_end(body, tmp_path)
     assert (status, output) == (1, "")
     assert errors == "the process ends, with status 1, although task sleep() does not stop\n"
+
+
+def test_exit_that_another_signal_handler_strikes_stops_the_tasks(tmp_path):
+    """Without that, the runtime went on with its exit beside them, and on 3.15 never came to its end."""
+    body = "import signal; signal.signal(signal.SIGTERM, lambda *_: sys.exit(3)); hold(); ready()"
+    _, output, errors = interrupt(start(body, tmp_path), signal.SIGTERM)
+    assert output == ""
+    assert errors.rstrip().endswith("SystemExit: 3")
 
 
 LEFT = "executor.submit(tasks.leave_thread, started).result()"
