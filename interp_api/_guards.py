@@ -12,7 +12,7 @@ Closing against running is `_gate`'s; removed queue items are `_unbound`'s; trac
 import atexit
 import os
 import sys
-from _thread import allocate_lock
+from _thread import RLock
 
 from interp_api._cpython import (
     CURRENT_ID,
@@ -32,8 +32,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-creating = allocate_lock()
-"""Held while an interpreter is being made: the runtime lists it before it can be entered without a crash."""
+creating = RLock()
+"""Held while an interpreter is being made: the runtime lists it before it can be entered without a crash.
+
+Reentrant, because a signal handler may list interpreters meanwhile.
+"""
 
 _has_statics = False
 _created: set[int] = set()  # by this interpreter, and perhaps closed since

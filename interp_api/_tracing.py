@@ -13,7 +13,7 @@ from interp_api._cpython import CURRENT_ID, TRACEMALLOC_CRASHES, InterpreterErro
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from _thread import LockType
+    from _thread import RLock
     from collections.abc import Callable
     from typing import Any
 
@@ -46,7 +46,7 @@ def before_tracing(release: "Callable[[], None]") -> None:
     _releases.append(release)
 
 
-def guard_start(creating: "LockType") -> None:
+def guard_start(creating: "RLock") -> None:
     """Have `tracemalloc.start()` refuse while there are interpreters, which are made under the lock `creating`."""
     if _tracer is None or _tracer.start is not _start:
         return

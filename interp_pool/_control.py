@@ -187,10 +187,10 @@ class Controlling(Settling):
     # Everything below is called with self._lock held.
 
     def _find_item(self, future: "TaskFuture[Any]") -> WorkItem | None:
-        for items in (self._in_flight.values(), self._backlog):
-            for item in items:
-                if item.future is future:
-                    return item
+        items: list[WorkItem] = [*self._in_flight.values(), *self._backlog]  # a signal handler may submit meanwhile
+        for item in items:
+            if item.future is future:
+                return item
         return None
 
     def _find_worker(self, work_id: int) -> "Worker | None":

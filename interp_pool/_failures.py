@@ -9,7 +9,7 @@ from interp_pool._interrupted import TaskInterrupted
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from types import SimpleNamespace
+    from types import SimpleNamespace, TracebackType
     from typing import Any
 
     from interp_pool._messages import Failure, Payload, Place
@@ -27,8 +27,10 @@ def encode_failure(exc: BaseException) -> "Failure":
     """Describe an exception for the other side. Runs in the worker."""
     from interp_api import capture_exception
 
-    _note_refused_module(exc)
-    texts = tuple(map(_text, getattr(exc, "__notes__", ())))
+    try:
+        _note_refused_module(exc)
+    except BaseException:
+        pass  # its own text cannot be made, say
     kind = type(exc)
     msg, formatted = "", kind.__name__
     errdisplay: str | tuple[Place, ...] | None = None
@@ -43,7 +45,7 @@ def encode_failure(exc: BaseException) -> "Failure":
             pass  # an exception whose own text cannot be made
     return (
         _encode_exception(exc),
-        texts,
+        notes_of(exc),
         kind.__name__,
         kind.__qualname__,
         kind.__module__,
@@ -78,14 +80,15 @@ def _note_refused_module(exc: BaseException) -> None:
     link: BaseException | None = exc
     for _ in range(20):  # a chain can be a ring
         if isinstance(link, ImportError) and any(refusal in str(link) for refusal in _REFUSALS):
-            exc.add_note(
+            add_note(
+                exc,
                 f"{_refused_module(link)} does not support subinterpreters: "
-                "run this task in a ThreadPoolExecutor or ProcessPoolExecutor"
+                "run this task in a ThreadPoolExecutor or ProcessPoolExecutor",
             )
             return
         if link is None:
             return
-        link = link.__cause__ or link.__context__
+        link = link.__context__ if link.__cause__ is None else link.__cause__
 
 
 def _refused_module(exc: ImportError) -> str:
@@ -111,8 +114,11 @@ def _encode_exception(exc: BaseException) -> "Payload | None":
     """
     payload = _encode_surely(exc, lambda copy: _is_like(copy, exc))
     if payload is None:
-        rebuilt = (_encode_surely(form, bool) for form in _rebuilt_forms(exc, _DEEPEST))
-        payload = next((each for each in rebuilt if each is not None), None)
+        try:
+            rebuilt = (_encode_surely(form, lambda _: True) for form in _rebuilt_forms(exc, _DEEPEST))
+            payload = next((each for each in rebuilt if each is not None), None)
+        except BaseException:
+            pass  # its arguments contain themselves, say
     return payload
 
 
@@ -157,7 +163,7 @@ def _portable(arg: "Any", depth: int) -> object:
         return arg
     if depth:
         for rebuilt in _rebuilt_forms(arg, depth - 1):
-            if _encode_surely(rebuilt, bool):
+            if _encode_surely(rebuilt, lambda _: True):
                 return rebuilt
     return RuntimeError(f"{type(arg).__qualname__}: {_text(arg)}")  # its class exists only in the worker
 
@@ -256,11 +262,41 @@ def decode_failure(failure: "Failure") -> BaseException:
     if not isinstance(exc, BaseException):
         exc = cause
     else:
-        exc.__cause__ = cause
-    if notes and not hasattr(exc, "__notes__"):
+        set_cause(exc, cause)
+    if not notes_of(exc):
         for note in notes:
-            exc.add_note(note)
+            add_note(exc, note)
     return exc
+
+
+# An exception may have a class whose own code fails. The base class's works for all.
+
+
+def set_traceback(exc: BaseException, traceback: "TracebackType | None") -> None:
+    """Set an exception's traceback."""
+    BaseException.with_traceback(exc, traceback)
+
+
+def set_cause(exc: BaseException, cause: BaseException) -> None:
+    """Set an exception's cause."""
+    descriptor: Any = BaseException.__cause__
+    descriptor.__set__(exc, cause)
+
+
+def add_note(exc: BaseException, note: str) -> None:
+    """Add a note to an exception, if it takes one."""
+    try:
+        BaseException.add_note(exc, note)
+    except BaseException:
+        pass  # it is frozen, say
+
+
+def notes_of(exc: BaseException) -> tuple[str, ...]:
+    """Return an exception's notes as texts."""
+    try:
+        return tuple(map(_text, getattr(exc, "__notes__", ())))
+    except BaseException:
+        return ()
 
 
 def _excinfo(name: str, qualname: str, module: str, msg: str, formatted: str, errdisplay: str) -> "SimpleNamespace":

@@ -30,6 +30,7 @@ for a worker that was lost, or that reached its task limit first, ends another, 
 Lock order: `_lock`, then a ledger's. Under them no user code runs: no pickling, no callbacks, no settling of futures.
 """
 
+import sys
 import threading
 from contextlib import contextmanager
 from functools import partial
@@ -503,8 +504,8 @@ class InterpreterPool(Sizing):
             self._broken = cause
             self._do(step_pool(self._state, PoolEvent.MANAGER_FAILED))
             self._call_off_timers()
-        _log("the manager thread of a pool failed:", cause)
         self._carry_out()
+        _log("the manager thread of a pool failed:", cause)
 
     def _count_finished(self, kind: int, work_id: int, body: "Any", seconds: float) -> None:
         if kind == BATCH_PART:
@@ -649,5 +650,8 @@ def _readable(message: "Any") -> "ResultItem":
 def _log(what: str, cause: BaseException) -> None:
     from logging import getLogger
 
-    # The logger of the standard library's executors, which is where their users look.
-    getLogger("concurrent.futures").critical(what, exc_info=cause)
+    try:
+        # The logger of the standard library's executors, which is where their users look.
+        getLogger("concurrent.futures").critical(what, exc_info=cause)
+    except BaseException as exc:  # of a handler of the program's
+        sys.excepthook(type(exc), exc, exc.__traceback__)

@@ -12,7 +12,7 @@ from threading import current_thread, main_thread
 import interp_api
 from interp_api import InterpreterError
 from interp_pool._errors import BrokenInterpreterPool, ResultPicklingError, TaskPicklingError, WorkerLostError
-from interp_pool._failures import decode_failure
+from interp_pool._failures import add_note, decode_failure, notes_of, set_traceback
 from interp_pool._lazy_future import cancel_unwatched, finish_quietly, start
 from interp_pool._messages import BATCH_DONE, BATCH_PART, DATA, RESULT, TASK_FAILED, TASK_UNREADABLE, VALUE
 
@@ -182,11 +182,11 @@ def without_frames(exc: BaseException) -> BaseException:
         from traceback import format_tb
 
         text = "".join(format_tb(exc.__traceback__.tb_next)).rstrip()
-        exc.add_note(f"Traceback (most recent call last):\n{text}")
+        add_note(exc, f"Traceback (most recent call last):\n{text}")
     link: BaseException | None = exc
     for _ in range(20):  # a chain can be a ring
         if link is not None:
-            link.__traceback__ = None
+            set_traceback(link, None)
             link = link.__context__
     return exc
 
@@ -199,8 +199,8 @@ def task_error(kind: int, failure: BaseException) -> BaseException:
         error: BaseException = TaskPicklingError(f"args not shareable: the worker could not unpickle them: {failure}")
     else:
         error = ResultPicklingError(f"result not shareable: {failure}")
-    error.__cause__ = failure.__cause__ or failure
-    for note in getattr(failure, "__notes__", ()):
+    error.__cause__ = failure if failure.__cause__ is None else failure.__cause__
+    for note in notes_of(failure):
         error.add_note(note)
     return error
 

@@ -28,6 +28,7 @@ no place between where another one could be raised, or where the control thread 
 one exception comes after it, and the outcome is put when nothing can strike any more. Tests force each of these orders.
 """
 
+import _imp
 import _thread
 import sys
 from time import monotonic_ns
@@ -105,6 +106,7 @@ class Control:
                 self._lock.release()
             except RuntimeError:
                 pass  # it was released
+        _release_import_lock()
         self.struck = 0
 
     def _serve(self) -> None:
@@ -176,6 +178,15 @@ class Control:
             SimpleQueue(reply_id).put(tuple(reversed(places)) if is_there else None)
         except QueueNotFoundError:
             pass  # who asked has not waited
+
+
+def _release_import_lock() -> None:
+    """Release what an exception in the code of the import system has left: nobody imports in this thread now."""
+    try:
+        while _imp.lock_held():
+            _imp.release_lock()
+    except RuntimeError:
+        pass  # another thread holds it
 
 
 def _start_thread(function: "Any") -> "Any":

@@ -13,7 +13,7 @@ from itertools import islice, starmap
 from time import monotonic_ns, perf_counter
 
 from interp_api import CLOSING_LEAKS, SimpleQueue, adopt_main, decode, encode, forget_main
-from interp_pool._failures import encode_failure
+from interp_pool._failures import encode_failure, set_traceback
 from interp_pool._interrupted import TaskInterrupted
 from interp_pool._messages import (
     BATCH,
@@ -307,7 +307,7 @@ def _unpickled(payload: "Payload") -> "tuple[Callable[..., Any], tuple[Any, ...]
 def _without_own_frame(exc: BaseException) -> BaseException:
     """Drop this module's frame from the traceback: the task begins below it."""
     if exc.__traceback__ is not None and exc.__traceback__.tb_next is not None:
-        exc.__traceback__ = exc.__traceback__.tb_next
+        set_traceback(exc, exc.__traceback__.tb_next)
     return exc
 
 

@@ -851,3 +851,102 @@ def spin_in_finalizer_then_in_the_task(started):
     SpinsWhenFinalized(started)
     while True:
         pass
+
+
+# Exceptions in an odd state.
+
+
+class FrozenError(Exception):
+    """As a frozen dataclass is."""
+
+    def __setattr__(self, name, value):
+        raise AttributeError(name)
+
+
+class ClosedError(Exception):
+    def __getattr__(self, name):
+        raise ValueError(name)
+
+    def __setattr__(self, name, value):
+        raise ValueError(name)
+
+
+class WordlessError(ImportError):
+    def __str__(self):
+        raise ValueError("no")
+
+
+class UnpicklableError(Exception):
+    def __init__(self, first, second):
+        super().__init__(first)
+
+
+def make_frozen_error():
+    return FrozenError(3)
+
+
+def make_error_with_wrong_notes():
+    error = ValueError("x")
+    error.__notes__ = 5
+    return error
+
+
+def make_error_without_attributes():
+    return ClosedError("x")
+
+
+def make_refusal_without_text():
+    return WordlessError("module does not support loading in subinterpreters")
+
+
+def make_error_with_cyclic_argument():
+    items = []
+    items.append(items)
+    return UnpicklableError(items, 1)
+
+
+def make_error_with_deep_argument():
+    items = []
+    for _ in range(100_000):
+        items = [items]
+    return UnpicklableError(items, 1)
+
+
+def raise_made(make):
+    raise make()
+
+
+def raise_made_at(make, item):
+    if item == 5:
+        raise make()
+    return item
+
+
+class RaisesWhenPickled:
+    def __init__(self, make):
+        self.make = make
+
+    def __reduce__(self):
+        raise self.make()
+
+
+class RaisesWhenUnpickled:
+    def __reduce__(self):
+        return raise_made, (make_frozen_error,)
+
+
+def make_raises_when_unpickled():
+    return RaisesWhenUnpickled()
+
+
+def spin_with_the_import_lock(started):
+    import _imp
+
+    _imp.acquire_lock()
+    spin(started)
+
+
+def import_lock_is_held():
+    import _imp
+
+    return _imp.lock_held()

@@ -190,3 +190,32 @@ def test_task_that_damages_its_worker_leaves_no_future_waiting(how):
         lost = executor.submit(len, [tasks.Renames("a")]).exception(60)
         assert lost is not None
         assert executor.submit(pow, 2, 3).result(60) == 8
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        tasks.make_frozen_error,
+        tasks.make_error_with_wrong_notes,
+        tasks.make_error_without_attributes,
+        tasks.make_refusal_without_text,
+        tasks.make_error_with_cyclic_argument,
+        tasks.make_error_with_deep_argument,
+    ],
+)
+def test_exception_in_an_odd_state_costs_neither_the_worker_nor_its_batch(single, make):
+    worker = single.submit(tasks.current_id).result(60)
+    error = single.submit(tasks.raise_made, make).exception(60)
+    assert type(error).__name__ in (type(make()).__name__, "ExecutionFailed")
+    assert single.submit(tasks.current_id).result(60) == worker
+    results = single.map(tasks.raise_made_at, [make] * 8, range(8), chunksize=8)
+    assert [next(results) for _ in range(5)] == [0, 1, 2, 3, 4]
+    with pytest.raises(type(make()) if type(error) is type(make()) else interp_api.ExecutionFailed):
+        next(results)
+
+
+def test_argument_whose_pickling_raises_a_frozen_error_fails_its_future(single):
+    error = single.submit(tasks.identity, tasks.RaisesWhenPickled(tasks.make_frozen_error)).exception(60)
+    assert isinstance(error, TaskPicklingError)
+    error = single.submit(tasks.make_raises_when_unpickled).exception(60)
+    assert isinstance(error, ResultPicklingError)

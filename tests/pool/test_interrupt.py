@@ -280,6 +280,15 @@ def test_task_has_not_ignored_the_interrupt_before_it_had_the_time_to_stop(singl
     assert spinning.interrupt(LONG)
 
 
+def test_interrupt_leaves_no_import_lock_held(single, started):
+    """It can strike the import system's own code, and whoever imports next in the interpreter waited for ever."""
+    for task in (tasks.spin, tasks.spin_with_the_import_lock):  # the first has the control thread import what it needs
+        future = single.submit(task, started)
+        started.get(timeout=60)
+        assert future.interrupt(LONG)
+    assert not single.submit(tasks.import_lock_is_held).result(60)
+
+
 def test_interrupt_of_map_comes_in_its_place(started):
     with InterpreterPoolExecutor(1) as executor:
         results = executor.map(tasks.spin_on_three, [started] * 6, range(6), chunksize=2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 import threading
 
 import pytest
@@ -226,6 +228,27 @@ def test_pool_without_room_for_interpreters_tells_why(monkeypatch, logged):
     with InterpreterPoolExecutor(1, reuse=False) as executor, told:
         executor.submit(tasks.identity, 1).result(60)
     assert [message for _, message, _ in logged] == ["A worker could not start:"]
+
+
+def test_logging_handler_that_raises_does_not_end_the_pool(monkeypatch, gate):
+    told = []
+    monkeypatch.setattr(sys, "excepthook", lambda kind, exc, traceback: told.append(kind))
+
+    def refuse(_record):
+        raise ZeroDivisionError
+
+    logger = logging.getLogger("concurrent.futures")
+    logger.addFilter(refuse)
+    try:
+        with InterpreterPoolExecutor(1) as executor:
+            (held,) = gate.hold(executor)
+            held.add_done_callback(lambda _: sys.exit(3))
+            gate.open()
+            held.result(60)
+            assert executor.submit(tasks.identity, 1).result(60) == 1
+    finally:
+        logger.removeFilter(refuse)
+    assert told == [ZeroDivisionError]
 
 
 def test_pool_is_not_collected_while_tasks_wait():
