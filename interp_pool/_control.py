@@ -27,7 +27,7 @@ from time import monotonic
 from interp_api import QueueError, SimpleQueue
 from interp_pool._dispatch import MOST_IN_FLIGHT
 from interp_pool._exit import forget_stuck, note_stuck
-from interp_pool._ledger import release_if_held
+from interp_pool._ledger import holding, release_if_held
 from interp_pool._lifecycle import PoolState, WorkerEvent, WorkerState, step_worker
 from interp_pool._settling import Settling
 from interp_pool._stopping import GRACE, Reason, TaskControl
@@ -130,17 +130,10 @@ class Controlling(Settling):
 
         Blocks: until the worker has answered, at most `timeout` seconds.
         """
-        with self._lock:
-            item = self._find_item(future)
-            if item is None:
-                return "is done or was never submitted", []
-            if item.work_id is None:
-                return "waits in the backlog", []
-            worker = self._find_worker(item.work_id)
-            if worker is None:
-                return "is next, once a worker is free, or has just ended", []
-            reply = SimpleQueue()
-            worker.ask_where(item.work_id, reply)
+        reply = SimpleQueue()
+        worker = holding(self._lock, partial(self._ask_where, future, reply))
+        if isinstance(worker, str):
+            return worker, []
         try:
             frames: Any = reply.get(timeout)
         except QueueError:
@@ -192,6 +185,19 @@ class Controlling(Settling):
             if item.future is future:
                 return item
         return None
+
+    def _ask_where(self, future: "TaskFuture[Any]", reply: SimpleQueue) -> "Worker | str":
+        """Have the worker of a task tell where that is; return the worker, or a phrase if none runs the task."""
+        item = self._find_item(future)
+        if item is None:
+            return "is done or was never submitted"
+        if item.work_id is None:
+            return "waits in the backlog"
+        worker = self._find_worker(item.work_id)
+        if worker is None:
+            return "is next, once a worker is free, or has just ended"
+        worker.ask_where(item.work_id, reply)
+        return worker
 
     def _find_worker(self, work_id: int) -> "Worker | None":
         for worker in self._workers.values():

@@ -7,6 +7,8 @@ import threading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from interp_pool._map import MapRun
     from interp_pool._work import WorkItem
 
@@ -20,6 +22,18 @@ def release_if_held(lock: "threading.Condition | threading.RLock") -> None:
         lock.release()
     except RuntimeError:
         pass  # this thread does not hold it
+
+
+def holding[R](lock: "threading.RLock", step: "Callable[[], R]") -> R:
+    """Take a step with a reentrant lock held, and leave it as it was whatever strikes: see `release_if_held`."""
+    is_nested = lock._is_owned()  # type: ignore[attr-defined]  # a finalizer's, run by an allocation further up
+    try:
+        with lock:
+            return step()
+    except BaseException:
+        if not is_nested:
+            release_if_held(lock)
+        raise
 
 
 class Ledger:
@@ -78,5 +92,9 @@ class Ledger:
 
     def wait_done(self) -> None:
         """Block until no task is open."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._open_tasks)
+        try:
+            with self._changed:
+                self._changed.wait_for(lambda: not self._open_tasks)
+        except BaseException:
+            release_if_held(self._changed)
+            raise

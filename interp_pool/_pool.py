@@ -43,7 +43,7 @@ from interp_pool._dispatch import CALL_POOL, MOST_IN_FLIGHT
 from interp_pool._failures import decode_failure
 from interp_pool._hooks import is_exiting, register
 from interp_pool._lazy_future import start_new
-from interp_pool._ledger import release_if_held
+from interp_pool._ledger import holding, release_if_held
 from interp_pool._lifecycle import (
     Instruction,
     PoolEvent,
@@ -192,12 +192,10 @@ class InterpreterPool(Sizing):
     @property
     def worker_threads(self) -> set[threading.Thread]:
         """The threads of the workers that have not ended."""
-        with self._lock:
-            return {worker.thread for worker in self._workers.values()}
+        return holding(self._lock, lambda: {worker.thread for worker in self._workers.values()})
 
     def __repr__(self) -> str:
-        with self._lock:
-            state, most = self._state.name.lower(), self._max_workers
+        state, most = self._state.name.lower(), self._max_workers
         return f"<{type(self).__name__} {state}, at most {most} workers: {self.statistics().describe()}>"
 
     def __enter__(self) -> "Self":
@@ -310,22 +308,24 @@ class InterpreterPool(Sizing):
 
     def check_open(self) -> None:
         """Raise what `submit` would raise now."""
-        with self._lock:
-            self._check_open()
+        holding(self._lock, self._check_open)
 
     def cancel_backlog(self, ledger: "Ledger") -> None:
         """Cancel the tasks of one executor that no worker has been given."""
-        with self._lock:
-            cancelled = [item for item in self._backlog if item.ledger is ledger]
-            for item in cancelled:
-                self._backlog.remove(item)
-            self._changed.notify_all()  # who waits for room in the backlog
-            runs = [run for run in self._promises if run.ledger is ledger]
-            self._finish_if_done()
+        cancelled, runs = holding(self._lock, partial(self._take_out, ledger))
         for run in runs:
             run.drop()
         for item in cancelled:
             cancel(item)
+
+    def _take_out(self, ledger: "Ledger") -> "tuple[list[WorkItem], list[MapRun]]":
+        """Take one executor's tasks out of the backlog; return these and its runs. Called with self._lock held."""
+        cancelled = [item for item in self._backlog if item.ledger is ledger]
+        for item in cancelled:
+            self._backlog.remove(item)
+        self._changed.notify_all()  # who waits for room in the backlog
+        self._finish_if_done()
+        return cancelled, [run for run in self._promises if run.ledger is ledger]
 
     def call_off_stand_in(self) -> None:
         """Before this thread waits for the manager: let it work, if this thread stands in further up its stack."""

@@ -14,7 +14,7 @@ from interp_api import QueueFull
 from interp_pool._dispatch import ACTIVE
 from interp_pool._ending import Ending
 from interp_pool._lazy_future import start
-from interp_pool._ledger import release_if_held
+from interp_pool._ledger import holding, release_if_held
 from interp_pool._lifecycle import PoolState, WorkerState
 from interp_pool._options import check_sizes
 from interp_pool._timer import timer
@@ -68,48 +68,45 @@ class Sizing(Ending):
 
     def tell_submitters(self) -> None:
         """Have those who wait for room in the backlog look whether their executor still takes tasks."""
-        try:
-            with self._changed:
-                self._changed.notify_all()
-        except BaseException:
-            release_if_held(self._changed)
-            raise
+        holding(self._lock, self._changed.notify_all)
 
     def statistics(self) -> "Statistics":
         """Return a snapshot of the pool's counts."""
-        from interp_pool._statistics import Statistics
-
-        with self._lock:
-            # One that runs its first task is busy, whether or not the manager has heard that it is ready.
-            active = [worker for worker in self._workers.values() if worker.state in ACTIVE]
-            are_busy = [worker.task != 0 for worker in active]
-            busy = sum(are_busy)
-            starting = sum(
-                worker.state is WorkerState.STARTING and not is_busy
-                for worker, is_busy in zip(active, are_busy, strict=True)
-            )
-            return Statistics(
-                workers_starting=starting,
-                workers_idle=len(active) - starting - busy,
-                workers_busy=busy,
-                workers_leaving=len(self._workers) - len(active),
-                workers_abandoned=len(self._abandoned),
-                workers_lent=sum(self._leases.values()),
-                tasks_waiting=len(self._backlog),
-                tasks_sent=max(0, len(self._in_flight) - busy),
-                tasks_running=busy,
-                tasks_ended=self._last_work_id - len(self._in_flight),
-                interrupts=self._interrupts,
-                timeouts=self._timeouts,
-                abandoned=self._abandonings,
-                restarts=self._restarts,
-                messages_sent=self._last_work_id,
-                messages_received=self._last_work_id - len(self._in_flight) - self._recalled + self._parts,
-                bytes_sent=self._bytes_sent,
-                bytes_received=self._bytes_received,
-            )
+        return holding(self._lock, self._count)
 
     # Everything below is called with self._lock held, but for _end_idle.
+
+    def _count(self) -> "Statistics":
+        from interp_pool._statistics import Statistics
+
+        # One that runs its first task is busy, whether or not the manager has heard that it is ready.
+        active = [worker for worker in self._workers.values() if worker.state in ACTIVE]
+        are_busy = [worker.task != 0 for worker in active]
+        busy = sum(are_busy)
+        starting = sum(
+            worker.state is WorkerState.STARTING and not is_busy
+            for worker, is_busy in zip(active, are_busy, strict=True)
+        )
+        return Statistics(
+            workers_starting=starting,
+            workers_idle=len(active) - starting - busy,
+            workers_busy=busy,
+            workers_leaving=len(self._workers) - len(active),
+            workers_abandoned=len(self._abandoned),
+            workers_lent=sum(self._leases.values()),
+            tasks_waiting=len(self._backlog),
+            tasks_sent=max(0, len(self._in_flight) - busy),
+            tasks_running=busy,
+            tasks_ended=self._last_work_id - len(self._in_flight),
+            interrupts=self._interrupts,
+            timeouts=self._timeouts,
+            abandoned=self._abandonings,
+            restarts=self._restarts,
+            messages_sent=self._last_work_id,
+            messages_received=self._last_work_id - len(self._in_flight) - self._recalled + self._parts,
+            bytes_sent=self._bytes_sent,
+            bytes_received=self._bytes_received,
+        )
 
     def _wait_for_room(self, ledger: "Ledger | None") -> None:
         """Before a submission to a pool with a limited backlog: wait until there is room, or refuse.
