@@ -88,9 +88,8 @@ def queue_ref(qid: int) -> object:
     """Return an object that keeps the queue alive here and, sent in a tuple, in transit."""
     # Only the class registered last can be sent, and the stdlib's takes over when it is imported.
     if _STDLIB_QUEUES in sys.modules:
-        from concurrent.interpreters._queues import Queue  # which waits, if another thread has only begun to
-
-        return Queue(qid)
+        stdlib: Any = __import__(_STDLIB_QUEUES, fromlist=["Queue"])  # which waits, if another thread has only begun to
+        return stdlib.Queue(qid)
     return _QueueRef(qid)
 
 
