@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from interp_pool._messages import Place
     from interp_pool._worker import Worker
 
-HASTY_GRACE = 0.08  # seconds, in place of GRACE when the user waits for the prompt
+HASTY_GRACE = 0.06  # seconds, in place of GRACE when the user waits for the prompt
 NOT_SO_SOON = 5e-3  # seconds until another look at a task that has not begun
 _SOON = 1e-3  # seconds until another look at a task that is on its way into a worker or out of it
 

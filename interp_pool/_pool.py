@@ -248,7 +248,6 @@ class InterpreterPool(Sizing):
                 is_promised = item.count is not None and self._state is PoolState.DRAINING
                 if not (is_open or is_promised):
                     self._check_open()
-                interp_api.check_tracing("run a task")
                 if self._has_limit and item.count is None and not is_nested:
                     self._wait_for_room(item.ledger)
                 try:
@@ -260,6 +259,7 @@ class InterpreterPool(Sizing):
                         start_new(item.future)
                         self._send(item)
                     if self._active < self._max_workers:
+                        interp_api.check_tracing("start a worker")
                         self._want_workers()
                 except BaseException:
                     self._withdraw(item)

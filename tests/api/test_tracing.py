@@ -73,7 +73,7 @@ def test_trace_under_a_running_pool_is_refused_and_closes_its_idle_interpreters(
     lines = ended.out.splitlines()
     assert "while there are interpreters (1 now)" in lines[0]
     assert lines[1] == "2 1"
-    assert lines[2].startswith("cannot run a task while tracemalloc is tracing")
+    assert lines[2].startswith("cannot start a worker while tracemalloc is tracing")
     assert lines[3:] == ["2"]
 
 
