@@ -18,9 +18,9 @@ else:
     if _is_light:
         sys.modules["functools"] = _functools
 try:
-    from _pickle import PickleBuffer, Pickler, PicklingError, Unpickler, loads
+    from _pickle import PickleBuffer, Pickler, PicklingError, Unpickler, dumps, loads
 finally:
     if not TYPE_CHECKING and _is_light:
         del sys.modules["functools"]
 
-__all__ = ["PickleBuffer", "Pickler", "PicklingError", "Unpickler", "loads", "partial"]
+__all__ = ["PickleBuffer", "Pickler", "PicklingError", "Unpickler", "dumps", "loads", "partial"]

@@ -25,7 +25,7 @@ from interp_api._buffers import READONLY_COPY, SHARED, WRITABLE_COPY, AnyView, B
 from interp_api._cpython import lend, queue_ref
 from interp_api._function_head import PREFIX, TAIL, function_head
 from interp_api._large import copy_bytes
-from interp_api._light_imports import PickleBuffer, Pickler, PicklingError, loads
+from interp_api._light_imports import PickleBuffer, Pickler, PicklingError, dumps, loads
 from interp_api._main_module import MainInPlace, alias_main, main_spec
 from interp_api._pieces import take_data_out
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 PROTOCOL = 5
 LARGE = 64 * 1024  # bytes; what the C pickler hands to `write` uncopied (its FRAME_SIZE_TARGET)
 
+_SCALARS = frozenset((type(None), bool, int, float))
 _PLAIN_TYPES = frozenset((type(None), bool, float, str, bytes, memoryview))
 _MAX_INT = (1 << 31) - 1  # beyond, the size of C's long decides; such an int is pickled
 
@@ -138,6 +139,8 @@ def encode_call(function: "Callable[..., object]", args: tuple[object, ...], kwa
     if head is not None:
         own.function, own.head = function, head  # a function of a module: keeping it keeps nothing else
         if not kwargs:
+            if _SCALARS.issuperset(map(type, args)):  # 0.63 us for abs(-1) instead of 0.95 (CPython 3.14)
+                return head + dumps(args, PROTOCOL)[PREFIX:-1] + TAIL
             return _encode(args, True, head)
     if getattr(function, "__module__", None) in ("__main__", "__mp_main__"):
         from interp_api._callables import by_value

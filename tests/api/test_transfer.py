@@ -8,7 +8,7 @@ import pickle
 import pytest
 import tasks
 
-from interp_api import decode, encode
+from interp_api import decode, encode, encode_call
 from interp_api._cpython import VIEWS_ARE_RELEASED
 from interp_api._transfer import LARGE, is_plain
 
@@ -152,3 +152,12 @@ def test_plain_objects_are_those_that_cross_unpickled(obj, expected):
 def test_many_large_pieces_are_read_in_order(size):
     obj = [bytes([n]) * size for n in range(5)] + ["é" * size, {"k": bytearray(size)}]
     assert decode(encode(obj, share=True)) == obj
+
+
+@pytest.mark.parametrize(
+    "args", [(), (1,), (None, True, 2.5), (10**30, -1, 1e300), (10**40_000,), (float("inf"), False)]
+)
+def test_call_with_scalars_arrives_as_it_was(args):
+    function, arrived, kwargs = decode(encode_call(max, args, {}))
+    assert (function, arrived, kwargs) == (max, args, {})
+    assert [*map(type, arrived)] == [*map(type, args)]
