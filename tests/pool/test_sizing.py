@@ -180,10 +180,8 @@ def test_many_threads_that_submit_keep_to_the_limit(gate):
             thread.join()
 
 
-def test_submit_that_waits_for_room_ends_with_the_pool(gate):
-    executor = InterpreterPoolExecutor(1, max_backlog=1)
-    fill(executor, gate)
-    executor.submit(tasks.identity, 0)
+def end_submit_that_waits(executor):
+    """Have a thread wait for room, and shut its executor down."""
     raised = queue.SimpleQueue()
 
     def submit():
@@ -197,9 +195,16 @@ def test_submit_that_waits_for_room_ends_with_the_pool(gate):
     wait_for(executor._pool, lambda: executor._pool._room_wanted)
     executor.shutdown(wait=False)
     assert "after shutdown" in str(raised.get(timeout=60))
+    thread.join()
+
+
+def test_submit_that_waits_for_room_ends_with_the_pool(gate):
+    executor = InterpreterPoolExecutor(1, max_backlog=1)
+    fill(executor, gate)
+    executor.submit(tasks.identity, 0)
+    end_submit_that_waits(executor)
     gate.open()
     executor.shutdown()
-    thread.join()
 
 
 def test_cancelled_task_makes_room_at_once(gate):
@@ -235,22 +240,9 @@ def test_submit_that_waits_for_room_ends_with_its_executor_on_a_shared_pool(gate
         fill(other, gate)
         waiting = other.submit(tasks.identity, 0)
         executor = InterpreterPoolExecutor(pool=pool)
-        raised = queue.SimpleQueue()
-
-        def submit():
-            try:
-                executor.submit(tasks.identity, 1)
-            except RuntimeError as exc:
-                raised.put(exc)
-
-        thread = threading.Thread(target=submit)
-        thread.start()
-        wait_for(pool, lambda: pool._room_wanted)
-        executor.shutdown(wait=False)
-        assert "after shutdown" in str(raised.get(timeout=60))
+        end_submit_that_waits(executor)
         gate.open()
         assert waiting.result(60) == 0
-        thread.join()
 
 
 def test_submit_in_a_callback_does_not_wait_for_room(gate):
