@@ -363,7 +363,7 @@ class Controlling(Settling):
 
     def _take_back(self, work_id: int) -> None:
         """Let an abandoned worker work again whose task has ended at last."""
-        if self._state is PoolState.CLOSED:
+        if self.is_closed:
             return  # it is let go soon
         worker = self._abandoned.pop(work_id, None)
         if worker is None:

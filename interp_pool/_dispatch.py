@@ -136,6 +136,11 @@ class Dispatch:
         return self._max_workers
 
     @property
+    def is_closed(self) -> bool:
+        """Whether the pool was shut down, or broke, and its last worker has ended."""
+        return self._state is PoolState.CLOSED
+
+    @property
     def thread_name_prefix(self) -> str:
         """How the workers' threads are named."""
         return self._options.thread_name_prefix

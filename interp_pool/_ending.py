@@ -42,7 +42,7 @@ class Ending(Controlling):
         patience: float = 0.0,
     ) -> "list[WorkItem]":
         """Do what `Controlling.stop_all` does; a pool that is shut down then ends soon after its last task."""
-        if ledger is None and not self._has_closed():
+        if ledger is None and not self.is_closed:
             timer.call_at(0.0, partial(self._hurry, monotonic() + grace))
         return super().stop_all(grace, reason, ledger, patience)
 
@@ -59,7 +59,7 @@ class Ending(Controlling):
     def _hurry(self, stop_by: float) -> None:
         """Leave behind what keeps a pool that is shut down from ending. Called by the timer, until it has ended."""
         with self._lock:
-            if self._state in (PoolState.RUNNING, PoolState.CLOSED):
+            if self._state is PoolState.RUNNING or self.is_closed:
                 return  # a program that catches Ctrl-C may go on with the pool
             self._stop_looking()
             now = monotonic()
@@ -71,14 +71,11 @@ class Ending(Controlling):
                 if now >= max(stop_by, _latest_end(worker)):
                     self._leave_behind(worker)
             self._finish_if_done()
-            if not self._has_closed():
+            if not self.is_closed:
                 self._next_look = timer.call_at(now + NOT_SO_SOON, partial(self._hurry, stop_by))
         self._carry_out_soon()
 
     # Everything below is called with self._lock held.
-
-    def _has_closed(self) -> bool:
-        return self._state is PoolState.CLOSED
 
     def _call_off_timers(self) -> None:
         """Have the timer let go of the pool, which ends."""

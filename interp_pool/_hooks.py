@@ -47,9 +47,7 @@ def _at_exit() -> None:
     _exiting = True
     try:
         _finish_pools(is_interrupted=was_interrupted())
-    except (
-        BaseException
-    ):  # Ctrl-C, or what the handler of another signal raises: the runtime must not go on with threads
+    except BaseException:  # Ctrl-C, or another signal: the runtime must not go on beside running interpreters
         _finish_pools(is_interrupted=True)
         raise
     finally:

@@ -170,11 +170,6 @@ class InterpreterPool(Sizing):
         return self._state is not PoolState.RUNNING
 
     @property
-    def is_closed(self) -> bool:
-        """Whether the pool was shut down, or broke, and its last worker has ended."""
-        return self._state is PoolState.CLOSED
-
-    @property
     def is_forked(self) -> bool:
         """Whether this is the child of the process that has the workers."""
         return self._broken is _FORKED

@@ -68,7 +68,7 @@ class Settling(Dispatch):
     def _settle_what_is_there(self, own: "TaskFuture[Any] | None") -> bool:
         while True:
             with self._lock:
-                if self._is_dealing or self._state is PoolState.CLOSED:
+                if self._is_dealing or self.is_closed:
                     return True  # it has older ones, or there will be none
                 self._reader.fill(MOST_IN_FLIGHT)
                 item = self._settle_inbox(own)
