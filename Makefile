@@ -4,12 +4,14 @@ ARGS ?=
 python := .venv/bin/python -P
 # Without .pyc files every worker would pay for compilation; a PYTHONPATH could hide the installed package.
 unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME
+# Where the user's configuration asks for --user, pip refuses to install into .venv.
+export PIP_USER := 0
 
 .PHONY: help setup demo test lint bench bench-suites ci clean
 
 help:
 	@echo "make demo   run the demonstration            ARGS='DIR --workers 4'"
-	@echo "make test   run the tests                    ARGS='-k queue -x'"
+	@echo "make test   run the tests                    ARGS='-k queue -x', ARGS='-m programs'"
 	@echo "make lint   ruff, mypy, basedpyright, shellcheck"
 	@echo "make bench  compare with other executors     ARGS='--quick --out DIR'"
 	@echo "make bench-suites  run the pytest benchmarks ARGS='-k submit'"
@@ -37,5 +39,5 @@ ci:
 	@.ci/run
 
 clean:
-	rm -rf .venv build dist .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv.lock build dist .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find interp_api interp_pool tests bench docs -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

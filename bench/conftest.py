@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from interp_pool.bench.measures import start_workers
+from interp_pool.bench.measuring import start_workers
 from interp_pool.bench.peers import PEERS
 
 if TYPE_CHECKING:

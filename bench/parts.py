@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import interp_api
 from interp_api import SimpleQueue
 from interp_pool import InterpreterPoolExecutor
-from interp_pool._future import TaskFuture
-from interp_pool._lazy_future import finish_quietly, start_new
-from interp_pool._work import WorkItem
-from interp_pool._worker_main import _encode_result, _run
+from interp_pool._core.task import Task
+from interp_pool._futures.claims import finish_quietly, start_new
+from interp_pool._futures.task_future import TaskFuture
+from interp_pool._worker.loop import _encode_result, _run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,7 @@ def parts() -> dict[str, Callable[[], object]]:
 
     def begin() -> None:
         future = TaskFuture[int]()
-        WorkItem(future, payload)
+        Task(future, abs, payload)
         start_new(future)
 
     def finish() -> None:

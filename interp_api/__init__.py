@@ -1,16 +1,17 @@
 """Interpreters and queues between them: what CPython documents as `concurrent.interpreters`, the same on 3.13 to 3.15.
 
 The names are loaded when they are first used, so that a worker pays only for what it needs. Beyond the documented ones
-there are `list_all_queues`, and the building blocks of a pool: `SimpleQueue`; `encode`, `encode_call` and `decode` for
-what it carries; `adopt_main`, `forget_main` and `check_main_is_not_loading` for the parent's main module;
-`check_tracing`, `before_tracing`, `capture_exception` and `CLOSING_LEAKS` for what the runtime can and cannot do.
+there are `list_all_queues`, and the building blocks of a pool: `SimpleQueue`; `encode`, `encode_call`, `decode` and
+`detach` for what it carries, with `function_head` and `is_importing` for who must not wait for an import; `Doorbell`,
+`ring` and `wait_at` to wake a thread of another interpreter; `claim`, `unclaim` and `creating` for interpreters that
+nobody else is to enter or close; `note_main`, `expect_main`, `load_main_ahead`, `forget_main` and
+`check_main_is_not_loading` for the parent's main module; `holding`, `is_held_here` and `free_in_child` for locks that
+signal handlers and forks come across; `check_tracing`, `before_tracing` and `CLOSING_LEAKS` for what the runtime can
+and cannot do.
 """
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from interp_api._cpython import CLOSING_LEAKS as CLOSING_LEAKS
-    from interp_api._cpython import QueueNotFoundError as QueueNotFoundError
-    from interp_api._cpython import capture_exception as capture_exception
     from interp_api._errors import ExecutionFailed as ExecutionFailed
     from interp_api._errors import InterpreterError as InterpreterError
     from interp_api._errors import InterpreterNotFoundError as InterpreterNotFoundError
@@ -18,43 +19,65 @@ if TYPE_CHECKING:
     from interp_api._errors import NotShareableError as NotShareableError
     from interp_api._errors import QueueEmpty as QueueEmpty
     from interp_api._errors import QueueEmptyError as QueueEmptyError
-    from interp_api._errors import QueueError as QueueError
     from interp_api._errors import QueueFull as QueueFull
     from interp_api._errors import QueueFullError as QueueFullError
     from interp_api._errors import ShutDown as ShutDown
-    from interp_api._interpreter import Interpreter as Interpreter
-    from interp_api._interpreter import create as create
-    from interp_api._interpreter import get_current as get_current
-    from interp_api._interpreter import get_main as get_main
-    from interp_api._interpreter import is_shareable as is_shareable
-    from interp_api._interpreter import list_all as list_all
-    from interp_api._main_module import adopt_main as adopt_main
-    from interp_api._main_module import check_main_is_not_loading as check_main_is_not_loading
-    from interp_api._main_module import forget_main as forget_main
-    from interp_api._queue import Queue as Queue
-    from interp_api._queue import create_queue as create_queue
-    from interp_api._queue import list_all_queues as list_all_queues
-    from interp_api._simple_queue import SimpleQueue as SimpleQueue
-    from interp_api._tracing import before_tracing as before_tracing
-    from interp_api._tracing import check_tracing as check_tracing
-    from interp_api._transfer import decode as decode
-    from interp_api._transfer import encode as encode
-    from interp_api._transfer import encode_call as encode_call
-    from interp_api._unbound import UNBOUND as UNBOUND
-    from interp_api._unbound import UNBOUND_ERROR as UNBOUND_ERROR
-    from interp_api._unbound import UNBOUND_REMOVE as UNBOUND_REMOVE
+    from interp_api._interpreters.guards import creating as creating
+    from interp_api._interpreters.importing import is_importing as is_importing
+    from interp_api._interpreters.interpreter import Interpreter as Interpreter
+    from interp_api._interpreters.interpreter import claim as claim
+    from interp_api._interpreters.interpreter import create as create
+    from interp_api._interpreters.interpreter import get_current as get_current
+    from interp_api._interpreters.interpreter import get_main as get_main
+    from interp_api._interpreters.interpreter import is_shareable as is_shareable
+    from interp_api._interpreters.interpreter import list_all as list_all
+    from interp_api._interpreters.interpreter import unclaim as unclaim
+    from interp_api._interpreters.tracing import before_tracing as before_tracing
+    from interp_api._interpreters.tracing import check_tracing as check_tracing
+    from interp_api._pickling.codec import Payload as Payload
+    from interp_api._pickling.codec import decode as decode
+    from interp_api._pickling.codec import detach as detach
+    from interp_api._pickling.codec import encode as encode
+    from interp_api._pickling.codec import encode_call as encode_call
+    from interp_api._pickling.function_head import function_head as function_head
+    from interp_api._pickling.main_module import check_main_is_not_loading as check_main_is_not_loading
+    from interp_api._pickling.main_module import expect_main as expect_main
+    from interp_api._pickling.main_module import forget_main as forget_main
+    from interp_api._pickling.main_module import load_main_ahead as load_main_ahead
+    from interp_api._pickling.main_module import note_main as note_main
+    from interp_api._queues.queue import Queue as Queue
+    from interp_api._queues.queue import create_queue as create_queue
+    from interp_api._queues.queue import list_all_queues as list_all_queues
+    from interp_api._queues.unbound import UNBOUND as UNBOUND
+    from interp_api._queues.unbound import UNBOUND_ERROR as UNBOUND_ERROR
+    from interp_api._queues.unbound import UNBOUND_REMOVE as UNBOUND_REMOVE
+    from interp_api._runtime.cpython import CLOSING_LEAKS as CLOSING_LEAKS
+    from interp_api._runtime.cpython import QueueError as QueueError
+    from interp_api._runtime.cpython import QueueNotFoundError as QueueNotFoundError
+    from interp_api._runtime.locks import free_in_child as free_in_child
+    from interp_api._runtime.locks import holding as holding
+    from interp_api._runtime.locks import is_held_here as is_held_here
+    from interp_api._wakeup.doorbell import Doorbell as Doorbell
+    from interp_api._wakeup.doorbell import ring as ring
+    from interp_api._wakeup.doorbell import wait_at as wait_at
+    from interp_api._wakeup.simple_queue import SimpleQueue as SimpleQueue
 
 _MODULES = {
-    "_cpython": "CLOSING_LEAKS QueueNotFoundError capture_exception",
+    "_runtime.cpython": "CLOSING_LEAKS QueueError QueueNotFoundError",
+    "_wakeup.doorbell": "Doorbell ring wait_at",
     "_errors": "ExecutionFailed InterpreterError InterpreterNotFoundError ItemInterpreterDestroyed NotShareableError "
-    "QueueEmpty QueueEmptyError QueueError QueueFull QueueFullError ShutDown",
-    "_interpreter": "Interpreter create get_current get_main is_shareable list_all",
-    "_main_module": "adopt_main check_main_is_not_loading forget_main",
-    "_queue": "Queue create_queue list_all_queues",
-    "_simple_queue": "SimpleQueue",
-    "_tracing": "before_tracing check_tracing",
-    "_transfer": "decode encode encode_call",
-    "_unbound": "UNBOUND UNBOUND_ERROR UNBOUND_REMOVE",
+    "QueueEmpty QueueEmptyError QueueFull QueueFullError ShutDown",
+    "_pickling.function_head": "function_head",
+    "_interpreters.guards": "creating",
+    "_interpreters.importing": "is_importing",
+    "_interpreters.interpreter": "Interpreter claim create get_current get_main is_shareable list_all unclaim",
+    "_runtime.locks": "free_in_child holding is_held_here",
+    "_pickling.main_module": "check_main_is_not_loading expect_main forget_main load_main_ahead note_main",
+    "_queues.queue": "Queue create_queue list_all_queues",
+    "_wakeup.simple_queue": "SimpleQueue",
+    "_interpreters.tracing": "before_tracing check_tracing",
+    "_pickling.codec": "decode detach encode encode_call",
+    "_queues.unbound": "UNBOUND UNBOUND_ERROR UNBOUND_REMOVE",
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names.split()}
 

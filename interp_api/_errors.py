@@ -7,7 +7,14 @@ here with the same bases. Importing this module makes the runtime raise the publ
 import sys
 from queue import Empty, Full, ShutDown
 
-from interp_api._cpython import InterpreterError, InterpreterNotFoundError, QueueError, QueueNotFoundError
+from interp_api._runtime.cpython import (
+    InterpreterError,
+    InterpreterNotFoundError,
+    QueueError,
+    QueueNotFoundError,
+    QueueRef,
+    register_queue_types,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,8 +25,6 @@ if sys.version_info >= (3, 14):
     from concurrent.interpreters._queues import ItemInterpreterDestroyed
 else:
     import _interpreters
-
-    from interp_api._cpython_313 import register_queue_exceptions
 
     class NotShareableError(_interpreters.NotShareableError, TypeError):
         """An object cannot be sent to another interpreter."""
@@ -50,7 +55,7 @@ else:
     class ItemInterpreterDestroyed(QueueError):
         """The interpreter that put the item is gone, and the item with it."""
 
-    register_queue_exceptions(QueueEmpty, QueueFull)
+    register_queue_types(QueueRef, QueueEmpty, QueueFull)
 
 QueueEmptyError = QueueEmpty
 QueueFullError = QueueFull

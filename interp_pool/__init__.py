@@ -5,28 +5,28 @@ The names are loaded when they are first used: a worker imports this package too
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from interp_pool._core.statistics import Statistics as Statistics
     from interp_pool._errors import BrokenInterpreterPool as BrokenInterpreterPool
     from interp_pool._errors import QueueFull as QueueFull
     from interp_pool._errors import ResultPicklingError as ResultPicklingError
     from interp_pool._errors import TaskPicklingError as TaskPicklingError
     from interp_pool._errors import WorkerLostError as WorkerLostError
-    from interp_pool._executor import InterpreterPoolExecutor as InterpreterPoolExecutor
-    from interp_pool._future import TaskFuture as TaskFuture
-    from interp_pool._interrupted import TaskInterrupted as TaskInterrupted
-    from interp_pool._pool import InterpreterPool as InterpreterPool
-    from interp_pool._statistics import Statistics as Statistics
-    from interp_pool._warm import close_idle as close_idle
-    from interp_pool._warm_up import warm_up as warm_up
+    from interp_pool._executor.executor import InterpreterPoolExecutor as InterpreterPoolExecutor
+    from interp_pool._futures.task_future import TaskFuture as TaskFuture
+    from interp_pool._pool.pool import InterpreterPool as InterpreterPool
+    from interp_pool._wire.interrupted import TaskInterrupted as TaskInterrupted
+    from interp_pool._workers.reserve import close_idle as close_idle
+    from interp_pool._workers.warm_up import warm_up as warm_up
 
 _MODULES = {
     "_errors": "BrokenInterpreterPool QueueFull ResultPicklingError TaskPicklingError WorkerLostError",
-    "_executor": "InterpreterPoolExecutor",
-    "_future": "TaskFuture",
-    "_interrupted": "TaskInterrupted",
-    "_pool": "InterpreterPool",
-    "_statistics": "Statistics",
-    "_warm": "close_idle",
-    "_warm_up": "warm_up",
+    "_executor.executor": "InterpreterPoolExecutor",
+    "_futures.task_future": "TaskFuture",
+    "_wire.interrupted": "TaskInterrupted",
+    "_pool.pool": "InterpreterPool",
+    "_core.statistics": "Statistics",
+    "_workers.reserve": "close_idle",
+    "_workers.warm_up": "warm_up",
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names.split()}
 

@@ -8,7 +8,7 @@ import sys
 _USAGE = """\
 usage: python -m interp_pool demo [DIR] [--workers N] [--all] [--verbose]
        python -m interp_pool bench [--quick] [--out DIR] [--rounds N] [--workers N] [--only NAME ...]
-                                   [--peer NAME ...] [--soak]"""
+                                   [--peer NAME ...] [--soak] [--check]"""
 
 
 def main(argv: list[str]) -> int:

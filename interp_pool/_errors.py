@@ -22,6 +22,14 @@ class ResultPicklingError(NotShareableError, PicklingError):
     """A task ran, but its result cannot be sent back, or not be unpickled here."""
 
 
+class TaskImportError(ImportError, TaskPicklingError):
+    """A task cannot be unpickled in a worker, because a module that it needs cannot be loaded there."""
+
+
+class ResultImportError(ImportError, ResultPicklingError):
+    """A task ran, but pickling its result needs a module that cannot be loaded in a worker."""
+
+
 class WorkerLostError(RuntimeError):
     """The worker failed outside of the task's own code while it ran the task; whether the task took effect is open."""
 

@@ -1,4 +1,4 @@
-"""What every test shares: the leak check around it, a working directory without the sources, --stress."""
+"""What every test shares: the leak check around it, a working directory without the sources, and options."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import ctypes  # noqa: F401  # opens descriptors when it is first imported, whic
 import gc
 import os
 import re
+import signal
+import subprocess
 import sys
 import threading
 from collections import Counter
@@ -15,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+from effects import Count, effects
+from hypothesis import given, settings, strategies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,7 +85,12 @@ def _kept_by_multiprocessing() -> set[object]:
 def _release_reserve() -> None:
     if pool := sys.modules.get("interp_pool"):
         pool.close_idle()
-    if module := sys.modules.get("interp_pool._timer"):
+    if seats := sys.modules.get("interp_api._wakeup.seats"):
+        seats.close_spare_bells()
+    if (module := sys.modules.get("interp_pool._process.timer")) and (module.timer._thread or module.timer._inbox):
+        called = threading.Event()
+        module.timer.call_at(0.0, called.set)  # after what is due by now
+        called.wait(STRAGGLER_TIMEOUT)
         module.timer.pause()
 
 
@@ -101,30 +110,55 @@ def _settle(before: Census) -> Census:
 @pytest.fixture(scope="session")
 def _one_time_descriptors() -> None:
     """Let the runtime and the package open what they open with the first interpreter or pool, and never close."""
-    from interp_pool._worker_control import shared_turns
+    from interp_pool._worker.control_thread import shared_load_lock
 
-    shared_turns()
+    shared_load_lock()
     interpreter = _interpreters.create()
     _interpreters.destroy(interpreter)
+    effects.noted.clear()  # they are no test's
+
+
+@pytest.fixture(scope="session")
+def _started_programs() -> Iterator[list[object]]:
+    """Note the command of each process that `subprocess` starts."""
+    started: list[object] = []
+    original = subprocess.Popen.__init__
+
+    def start(self: subprocess.Popen[bytes], args: object, *rest: object, **options: object) -> None:
+        started.append(args)
+        original(self, args, *rest, **options)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(subprocess.Popen, "__init__", start)
+        yield started
 
 
 @pytest.fixture(autouse=True)
-def _leak_check(request: pytest.FixtureRequest, _one_time_descriptors: None) -> Iterator[None]:
+def _leak_check(
+    request: pytest.FixtureRequest, _one_time_descriptors: None, _started_programs: list[object]
+) -> Iterator[None]:
     """Fail a test after which interpreters, queues, threads or descriptors differ from before it.
+
+    And one that starts a program, or whose module's fixtures do, without saying so with its mark.
 
     It is the first fixture of every test, so that the others have been torn down when it looks.
     """
     if request.node.get_closest_marker("conformance"):
         yield
+        _started_programs.clear()
         return
     _release_reserve()
     before = Census.take()
     yield
     after = _settle(before)
+    programs = [*_started_programs]
+    _started_programs.clear()
     if request.node.get_closest_marker("leaks") or request.node.stash.get(_failed, False):
         return
     if leaked := after.beyond(before):
         pytest.fail(f"leaked {leaked}", pytrace=False)
+    if programs and not request.node.get_closest_marker("programs"):
+        pytest.fail(f"started {programs[0]}: mark it with @pytest.mark.programs", pytrace=False)
     # A failed test's traceback keeps things alive that vanish during a later test.
     if not request.session.testsfailed and (lost := before.beyond(after)):
         pytest.fail(f"closed what it did not open: {lost}", pytrace=False)
@@ -152,6 +186,49 @@ def _away_from_the_sources(tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--stress", type=int, default=1, metavar="N", help="rounds of stress tests, times N")
+    parser.addoption("--strikes", type=int, default=5, metavar="N", help="rounds with an alarm for each operation")
+    parser.addoption("--part", type=_part, default=(1, 1), metavar="K/N", help="every Nth test, from the Kth on")
+    parser.addoption("--pure", action="store_true", help="count the tests without threads, interpreters and programs")
+
+
+def _part(text: str) -> tuple[int, int]:
+    number, _, count = text.partition("/")
+    if not 1 <= int(number) <= int(count):
+        raise ValueError(text)
+    return int(number), int(count)
+
+
+@pytest.hookimpl(trylast=True)  # what -k and -m leave is divided, so that each test is in one part
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if "stress" in getattr(item, "fixturenames", ()) and not item.get_closest_marker("stress"):
+            raise pytest.UsageError(f"{item.nodeid} multiplies its rounds: mark it with @pytest.mark.stress")
+    if "soak" not in config.option.markexpr:  # also where another mark of theirs is asked for
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("soak")])
+        items[:] = [item for item in items if not item.get_closest_marker("soak")]
+    number, count = config.getoption("--part")
+    config.hook.pytest_deselected(items=[item for n, item in enumerate(items) if n % count != number - 1])
+    items[:] = items[number - 1 :: count]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--pure"):
+        config.pluginmanager.register(Count())
+
+
+def pytest_sessionstart() -> None:
+    """Have Ctrl-C strike the programs that tests start: a shell ignores it for what it starts with an &."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """Have a garbage collection, of which the leak check makes many, pass over what collecting the tests has made."""
+    # At its first test Hypothesis makes its generator of random numbers, and asks the collector who refers to that.
+    # What is frozen is not among the answers.
+    settings(database=None, max_examples=1)(given(strategies.none())(lambda _: None))()
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 STRICT = ("-P", "-X", "dev", "-W", "error")
+# For the beginning of a script with a task that never stops: its exit waits so many seconds for that one, not a second.
+HASTE = "import interp_pool._process.stuck; interp_pool._process.stuck.PATIENCE = 0.05\n"
 
 
 def run(*arguments, cwd=None, stdin=None, options=STRICT):
@@ -18,6 +21,8 @@ def run(*arguments, cwd=None, stdin=None, options=STRICT):
         cwd=cwd,
         input=stdin,
         check=False,
+        # Else print() writes a line and its end one after the other, and threads that print at once mix them.
+        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
     )
     return done.returncode, done.stdout, done.stderr
 

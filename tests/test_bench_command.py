@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from interp_pool.bench import charts, cli, machine, report, rounds, tasks
-from interp_pool.bench.budgets import BUDGETS, Budget, judge
-from interp_pool.bench.measures import MEASURES, PAYLOAD, SCALING, calibrate
+from interp_pool.bench.budgets import BUDGETS, Budget, judge, misses
+from interp_pool.bench.measures import MEASURES, PAYLOAD, SCALING
+from interp_pool.bench.measuring import calibrate
 from interp_pool.bench.memory import family_memory
 from interp_pool.bench.peers import FLOOR, OURS, PEERS, SERIAL, STDLIB
 from interp_pool.bench.results import Results, ratio
@@ -63,10 +64,12 @@ class TestRounds:
         ]
         assert [number for number, _ in order] == sorted(number for number, _ in order)
 
+    @pytest.mark.programs
     def test_cell_that_raises_is_an_outcome_with_its_reason(self) -> None:
         outcome = run_cell(Cell("no such peer", "roundtrip", 1), 1)
         assert (outcome.value, outcome.error) == (None, "KeyError: 'no such peer'")
 
+    @pytest.mark.programs
     @needs_sessions
     def test_cell_that_hangs_is_killed_with_its_children(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         fake_cell(
@@ -85,6 +88,7 @@ class TestRounds:
             while is_alive(pid):  # it has been sent its end, and may need a moment for it
                 pass
 
+    @pytest.mark.programs
     def test_cell_that_crashes_tells_the_last_line_of_stderr(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -163,6 +167,19 @@ class TestBudgets:
         verdicts = judge(found({(OURS, "burst"): 1.0, (STDLIB, "burst"): 10.0, ("threads", "burst"): 0.5}))
         assert [(verdict.measured, verdict.is_met) for verdict in verdicts] == [(0.1, True), (2.0, False)]
 
+    def test_budget_of_a_detail_is_judged_by_its_median(self) -> None:
+        cell = Cell(OURS, "workers_64", 2)
+        outcomes = [Outcome(cell, n, 9.0, details={"burst_cpu_ratio_64": n / 2}) for n in (1, 2, 9)]
+        budgets = [Budget("workers_64", 1.8, (), detail=name) for name in ("burst_cpu_ratio_64", "burst_cpu_ratio_8")]
+        known, unknown = judge(Results(outcomes, {}, 2), budgets)
+        assert (known.measured, known.is_met) == (1.0, True)
+        assert (unknown.measured, unknown.is_met, unknown.reason) == (None, None, "this run did not take it")
+
+    def test_misses_are_told_with_their_number_and_aims_are_none(self) -> None:
+        results = found({(OURS, "burst"): 3.0, ("threads", "burst"): 2.0})
+        budgets = [Budget("burst", 1.2, ("threads",)), Budget("burst", 1.0, ("threads",), is_aim=True)]
+        assert misses(judge(results, budgets)) == ["burst <= 1.2 x threads: 1.5"]
+
     def test_every_budget_names_what_there_is(self) -> None:
         for budget in BUDGETS:
             assert {budget.measure, budget.against or budget.measure} <= set(MEASURES)
@@ -204,6 +221,17 @@ class TestReport:
         ]
         assert found["What failed"].rows == [("roundtrip", "fork", "2", "1 of 1", "OSError: no semaphores")]
         assert [row[-1] for row in found["Budgets"].rows] == ["not measurable: stdlib roundtrip: too old", "NOT MET"]
+
+    def test_details_have_a_table_with_the_spread_of_ours(self) -> None:
+        outcomes = [
+            Outcome(Cell(peer, "starting", 2), n, 9.0, details={"first_ms": n * times})
+            for peer, times in ((OURS, 1.0), ("threads", 10.0))
+            for n in (1, 2, 4)
+        ]
+        sections = report.sections(Results(outcomes, {}, 2), [], 3)
+        (details,) = [section for section in sections if section.title.startswith("starting: ")]
+        assert details.headers == ("", OURS, "threads", "spread of interp_pool")
+        assert details.rows == [("first_ms", "2.00", "20.0", "1.00 to 4.00")]
 
     def test_no_loss_is_said_too(self) -> None:
         results = found({(OURS, "burst"): 1.0, ("threads", "burst"): 2.0})
@@ -319,6 +347,7 @@ class TestArguments:
 
 
 class TestWholeRun:
+    @pytest.mark.programs
     def test_quick_run_of_two_peers_tells_numbers_budgets_and_losses(self) -> None:
         run = subprocess.run(
             [*COMMAND, "--quick", "--workers", "1", "--only", "roundtrip", "--peer", OURS, "threads"],
@@ -334,6 +363,7 @@ class TestWholeRun:
         assert "Where interp_pool loses" in run.stdout
         assert "measuring: 2/2 measurements in" in run.stderr
 
+    @pytest.mark.programs
     def test_failing_cell_is_reported_and_the_rest_is_written(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -357,6 +387,27 @@ class TestWholeRun:
         assert "| burst | us | 12.0 | failed |" in page
         assert "python -m interp_pool bench --only burst" in page
 
+    @pytest.mark.programs
+    @pytest.mark.parametrize(
+        ("ours", "arguments", "status"), [(1.1, ["--check"], 0), (1.3, ["--check"], 1), (1.3, [], 0)]
+    )
+    def test_check_fails_if_a_budget_is_not_met(
+        self,
+        ours: float,
+        arguments: list[str],
+        status: int,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        monkeypatch.setattr(
+            cli, "run_cell", lambda cell, number, **_: Outcome(cell, number, ours if cell.peer == OURS else 1.0)
+        )
+        assert cli.main(["--only", "burst_alternating", "--peer", OURS, "threads", *arguments]) == status
+        assert ("Budgets not met:\n  burst_alternating <= 1.2 x threads: 1.3" in capsys.readouterr().out) == bool(
+            status
+        )
+
+    @pytest.mark.programs
     def test_our_own_failure_is_status_1(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -366,6 +417,7 @@ class TestWholeRun:
         assert cli.main(["--only", "burst", "--peer", OURS]) == 1
         assert "lost" in capsys.readouterr().out
 
+    @pytest.mark.programs
     def test_what_no_system_tells_is_reported_and_no_failure(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -373,6 +425,7 @@ class TestWholeRun:
         assert cli.main(["--only", "memory_worker", "--peer", OURS, OURS]) == 0
         assert "not measurable: interp_pool: not told here" in capsys.readouterr().out
 
+    @pytest.mark.programs
     @needs_sessions
     def test_ctrl_c_ends_it_without_traceback_or_children(self) -> None:
         with subprocess.Popen(
@@ -394,6 +447,7 @@ class TestWholeRun:
 
 
 class TestCharts:
+    @pytest.mark.programs
     @pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="matplotlib is not installed")
     def test_charts_are_small_and_the_same_each_time(self, tmp_path: Path) -> None:
         # In a process of its own: matplotlib leaves caches and threads behind.
@@ -424,6 +478,7 @@ class TestCharts:
         assert b"log scale" not in (tmp_path / "one" / "roundtrip.svg").read_bytes()
 
 
+@pytest.mark.programs
 def test_facts_name_the_python_and_the_command() -> None:
     about = machine.facts(["--only", "a b"])
     assert about["Command"] == "python -m interp_pool bench --only 'a b'"

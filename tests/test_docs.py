@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from interp_pool._lifecycle import POOL_TABLE, WORKER_TABLE
+from interp_pool._core.states import POOL_TABLE, WORKER_TABLE
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -27,6 +27,7 @@ def test_examples_are_found():
     assert len(EXAMPLES) >= 4
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("source", EXAMPLES)
 def test_example_runs_as_script_without_output_on_stderr(source: str, tmp_path: Path):
     script = tmp_path / "example.py"

@@ -1,10 +1,12 @@
-"""The house: where each file stands, what it may import, and that the tests see the installed packages."""
+"""The house: where each file stands, what it may import, how long it is, and that the installed packages are tested."""
 
 from __future__ import annotations
 
 import ast
 import sysconfig
 from fnmatch import fnmatch
+from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -12,83 +14,56 @@ import pytest
 import interp_api
 import interp_pool
 
-# A file imports only from files above it. A new file takes its place here first.
-ORDER = {
-    "interp_api": [
-        "_light_imports",
-        "_cpython_313",
-        "_cpython_314",
-        "_cpython",
-        "_errors",
-        "_doorbell",
-        "_channel",
-        "_simple_queue",
-        "_token",
-        "_tally",
-        "_gate",
-        "_tracing",
-        "_guards",
-        "_main_module",
-        "_large",
-        "_buffers",
-        "_callables",
-        "_careful_pickler",
-        "_function_head",
-        "_pieces",
-        "_transfer",
-        "_unbound",
-        "_watch",
-        "_queue",
-        "_remote",
-        "_interpreter",
-        "__init__",
-    ],
-    "interp_pool": [
-        "_interrupted",
-        "_errors",
-        "_lifecycle",
-        "_backlog",
-        "_messages",
-        "_places",
-        "_failures",
-        "_thread_state",
-        "_worker_control",
-        "_worker_main",
-        "_options",
-        "_task_options",
-        "_warm",
-        "_worker",
-        "_ledger",
-        "_timer",
-        "_stopping",
-        "_lazy_future",
-        "_future",
-        "_reader",
-        "_work",
-        "_exit",
-        "_hooks",
-        "_warm_up",
-        "_dispatch",
-        "_settling",
-        "_control",
-        "_ending",
-        "_statistics",
-        "_sizing",
-        "_pool",
-        "_batching",
-        "_map",
-        "_view",
-        "_executor",
-        "__init__",
-        "_commands.*",  # among themselves in any order, as the next two
-        "demo.*",
-        "bench.*",
-        "__main__",
-    ],
+# The rooms of each package, from the ground up, and the files of each room likewise: a file imports only from what
+# stands before it. A new file takes its place here first.
+HOUSE = {
+    "interp_api": {
+        "_runtime": "light_imports locks cpython_313 cpython_314 cpython",
+        "_wakeup": "channel arena slot doorbell seats parking boxes simple_queue fork interpreter_mutex",
+        "_errors": "",
+        "_pickling": (
+            "main_code main_note main_module large buffers functions fallback_pickler function_head frames "
+            "descriptors codec"
+        ),
+        "_queues": "shared_counter unbound readable items store queue",
+        "_interpreters": "entry_lock tracing guards importing remote entering interpreter",
+        "__init__": "",
+    },
+    "interp_pool": {
+        "_errors": "",
+        "_wire": "interrupted texts messages answer places refused failures decoding",
+        "_process": "locks thread_state background memory exit_status stuck hooks aside timer open_tasks",
+        "_worker": (
+            "batch control_thread baseline standard_library reset resource_tracker surroundings main_ahead loop "
+            "importing"
+        ),
+        "_options": "checks declared pool_options task_options",
+        "_futures": "ports stopping undecoded left_locked claims lazy task_future batch_future",
+        "_core": "states ports lease batch_sizes backlog task task_book worker_book core statistics",
+        "_workers": "reserve interpreters warm_up handle",
+        "_pool": (
+            "result_stream outcomes process_hooks calls kernel pump recall overdue control ending sizing "
+            "starting manager forking intake leases pool"
+        ),
+        "_executor": "taking returning map_run chunks map_by_submit arguments refusals view executor",
+        "__init__": "",
+        "_commands.*": "",  # in any order among themselves
+        "demo.*": "",  # in any order among themselves
+        "bench.*": "",  # in any order among themselves
+        "__main__": "",
+    },
 }
+ORDER = {
+    package: [
+        name for room, files in rooms.items() for name in ([f"{room}.{file}" for file in files.split()] or [room])
+    ]
+    for package, rooms in HOUSE.items()
+}
+LONGEST, LONGEST_TEST = 400, 500  # lines
 SITE_PACKAGES = Path(sysconfig.get_path("purelib"))
 CHECKOUT = Path(__file__).parents[1]
-FILES = sorted(file for package in ORDER for file in (SITE_PACKAGES / package).rglob("*.py"))
+FILES = sorted(file for package in ORDER for file in (CHECKOUT / package).rglob("*.py"))
+TESTS = sorted((CHECKOUT / "tests").rglob("*.py"))
 
 
 def _rank(package: str, module: str) -> int | None:
@@ -100,25 +75,36 @@ def _rank(package: str, module: str) -> int | None:
 
 def _module(file: Path) -> tuple[str, str]:
     """Split interp_pool/demo/cli.py into its package, interp_pool, and its name in ORDER, demo.cli."""
-    package, *rest = file.relative_to(SITE_PACKAGES).with_suffix("").parts
+    package, *rest = file.relative_to(CHECKOUT).with_suffix("").parts
     return package, ".".join(rest)
 
 
 class _Imports(ast.NodeVisitor):
-    """Collects the dotted names a file takes from our packages, at any depth, with their lines."""
+    """Collects the dotted names a file takes from our packages, at any depth, with their lines.
+
+    Attributes:
+        found: what the program imports.
+        types: what type checkers alone import.
+    """
 
     def __init__(self, file: Path) -> None:
         self.found: list[tuple[int, str]] = []
-        self._parents = file.relative_to(SITE_PACKAGES).parts[:-1]
+        self.types: list[tuple[int, str]] = []
+        self._is_for_types = False
+        self._parents = file.relative_to(CHECKOUT).parts[:-1]
         self._aliases: dict[str, str] = {}
         self.visit(ast.parse(file.read_text(encoding="utf-8")))
 
     def visit_If(self, node: ast.If) -> None:
-        if ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}:
-            for child in node.orelse:
-                self.visit(child)
-        else:
+        if self._is_for_types or ast.unparse(node.test) not in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}:
             self.generic_visit(node)
+            return
+        self._is_for_types = True
+        for child in node.body:
+            self.visit(child)
+        self._is_for_types = False
+        for child in node.orelse:
+            self.visit(child)
 
     def visit_Import(self, node: ast.Import) -> None:
         for alias in node.names:
@@ -138,14 +124,19 @@ class _Imports(ast.NodeVisitor):
 
     def _add(self, node: ast.stmt | ast.expr, name: str) -> None:
         if name.partition(".")[0] in ORDER:
-            self.found.append((node.lineno, name))
+            (self.types if self._is_for_types else self.found).append((node.lineno, name))
+
+
+@cache
+def _imports(file: Path) -> _Imports:
+    return _Imports(file)
 
 
 def _target(name: str) -> tuple[str, str, bool]:
     """Find the file a dotted name comes from, and whether it is a public name of the package itself."""
     package, *rest = name.split(".")
     for length in range(len(rest), 0, -1):
-        path = SITE_PACKAGES.joinpath(package, *rest[:length])
+        path = CHECKOUT.joinpath(package, *rest[:length])
         if path.with_suffix(".py").exists():
             return package, ".".join(rest[:length]), False
         if (path / "__init__.py").exists():
@@ -170,7 +161,7 @@ def _objection(package: str, module: str, name: str) -> str | None:
         return None
     if here == there and ORDER[package][here].endswith(".*"):
         return None
-    return f"{target} does not stand above {module} in ORDER"
+    return f"{target} does not stand before {module} in HOUSE"
 
 
 @pytest.mark.parametrize("package", [interp_api, interp_pool])
@@ -183,13 +174,70 @@ def test_installed_files_are_those_of_the_checkout():
     assert _contents(SITE_PACKAGES) == _contents(CHECKOUT), "not these sources are installed; run `make setup`"
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: "/".join(file.relative_to(SITE_PACKAGES).parts))
-def test_file_imports_only_from_files_above_it(file):
-    package, module = _module(file)
-    assert _rank(package, module) is not None, f"give {module} its place in ORDER[{package!r}] of test_layout.py"
-    objections = {
+def _objections(package: str, module: str, imports: list[tuple[int, str]]) -> dict[str, str]:
+    return {
         f"line {line} imports {name}": objection
-        for line, name in _Imports(file).found
+        for line, name in imports
         if (objection := _objection(package, module, name))
     }
-    assert not objections
+
+
+def _name(file: Path) -> str:
+    return file.relative_to(CHECKOUT).as_posix()
+
+
+@pytest.mark.parametrize("file", FILES, ids=_name)
+def test_file_imports_only_from_files_above_it(file):
+    package, module = _module(file)
+    if module.endswith(".__init__") and module.startswith("_") and module != "_commands.__init__":
+        assert not file.read_bytes(), "every worker would pay for it"
+        return
+    assert _rank(package, module) is not None, f"give {module} its place in HOUSE[{package!r}] of test_layout.py"
+    assert not _objections(package, module, _imports(file).found)
+
+
+@pytest.mark.parametrize("file", FILES, ids=_name)
+def test_types_come_from_files_before_it_too(file):
+    package, module = _module(file)
+    assert not _objections(package, module, _imports(file).types)
+
+
+def test_no_imports_run_in_a_circle():
+    """Also among files that may stand in any order, and also for types."""
+    graph: dict[str, set[str]] = {}
+    for file in FILES:
+        package, module = _module(file)
+        imports = _imports(file)
+        targets = [_target(name)[:2] for _, name in imports.found + imports.types]
+        graph[f"{package}.{module}"] = {
+            f"{home}.{target}" for home, target in targets if (home, target) != (package, module)
+        }
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names one
+
+
+def test_no_file_is_too_long():
+    lengths = {_name(file): len(file.read_text(encoding="utf-8").splitlines()) for file in FILES + TESTS}
+    long = {
+        name: lines
+        for name, lines in lengths.items()
+        if lines > (LONGEST_TEST if name.startswith("tests/") else LONGEST)
+    }
+    assert not long, "split them by responsibility"
+
+
+CORE = sorted((CHECKOUT / "interp_pool/_core").glob("*.py"))
+
+
+@pytest.mark.parametrize("file", CORE, ids=_name)
+def test_core_runs_nothing_but_itself(file):
+    """No lock, thread, queue, clock, future or interpreter: all it needs is given."""
+    found = {name for _, name in _imports(file).found}
+    assert not {name for name in found if not name.startswith("interp_pool._core.")}
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    modules = {
+        name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in ([node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
+    }
+    assert not modules & {"threading", "_thread", "time", "queue", "asyncio", "concurrent.futures", "interp_api"}

@@ -6,7 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-TESTS = """
+import pytest
+
+pytestmark = pytest.mark.programs
+
+TESTS = Path(__file__).parent
+LEAKY = """
 import os, sys, threading
 import _interpqueues, _interpreters, pytest
 
@@ -39,11 +44,11 @@ def test_fails_and_leaks():
 
 
 def test_leak_check_tells_each_kind_of_leak_and_nothing_else(tmp_path):
-    conftest = Path(__file__).with_name("conftest.py").read_text(encoding="utf-8")
+    conftest = (TESTS / "conftest.py").read_text(encoding="utf-8")
     impatient = conftest.replace("STRAGGLER_TIMEOUT = 10.0", "STRAGGLER_TIMEOUT = 1.0")
     (tmp_path / "conftest.py").write_text(impatient, encoding="utf-8")
-    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    leaks\n    conformance\n")
-    (tmp_path / "test_leaky.py").write_text(TESTS)
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\npythonpath = {TESTS}\nmarkers =\n    leaks\n    conformance\n")
+    (tmp_path / "test_leaky.py").write_text(LEAKY)
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-rfE", "-p", "no:cacheprovider", "test_leaky.py"],
         cwd=tmp_path,

@@ -1,8 +1,8 @@
 """`python -m interp_pool.bench.cell PEER MEASURE WORKERS [--quick]`: one measurement, in a process of its own.
 
-This file owns the child's side of `rounds`: it prints one line of JSON with `value`, and for workloads `check`; with
-`error` when something went wrong; or with `unmeasurable`. It imports next to nothing, because processes that a peer
-spawns import it as their main module.
+This file owns the child's side of `rounds`: it prints one line of JSON with `value`, for workloads also `check`, and
+`details` where a measure has them; with `error` when something went wrong; or with `unmeasurable`. It imports next to
+nothing, because processes that a peer spawns import it as their main module.
 """
 
 import sys
@@ -14,7 +14,8 @@ def main(argv: list[str]) -> None:
     """Measure and print the outcome, which may be that it failed."""
     import json
 
-    from interp_pool.bench.measures import FLOORS, MEASURES, SCALING, Settings, Unmeasurable, scale
+    from interp_pool.bench.measures import FLOORS, MEASURES, SCALING, scale
+    from interp_pool.bench.measuring import Reading, Settings, Unmeasurable
     from interp_pool.bench.peers import PEERS, REFERENCES
 
     peer, measure, workers, *flags = argv
@@ -25,7 +26,11 @@ def main(argv: list[str]) -> None:
         if measure in SCALING:
             outcome["value"], outcome["check"] = scale(measure, make, settings)
         else:
-            outcome["value"] = {**MEASURES, **FLOORS}[measure].run(make, settings)
+            reading = {**MEASURES, **FLOORS}[measure].run(make, settings)
+            if isinstance(reading, Reading):
+                outcome["value"], outcome["details"] = reading.value, dict(reading.details)
+            else:
+                outcome["value"] = reading
     except Unmeasurable as exc:
         outcome["unmeasurable"] = str(exc)
     except Exception as exc:

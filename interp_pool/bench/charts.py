@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from interp_pool.bench.measures import Measure
+from interp_pool.bench.measuring import Measure
 from interp_pool.bench.peers import OURS, PEERS, SERIAL
 from interp_pool.bench.report import number
 from interp_pool.bench.results import Results

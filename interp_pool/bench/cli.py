@@ -18,7 +18,7 @@ from interp_pool._commands.console import show
 from interp_pool._commands.layout import plural
 from interp_pool._commands.progress import choose_progress
 from interp_pool.bench import charts, report
-from interp_pool.bench.budgets import judge
+from interp_pool.bench.budgets import Verdict, judge, misses
 from interp_pool.bench.machine import facts
 from interp_pool.bench.measures import FLOORS, MEASURES, SCALING
 from interp_pool.bench.peers import FLOOR, OURS, PEERS, REFERENCES, SERIAL
@@ -44,14 +44,15 @@ def main(argv: Sequence[str]) -> int:
         argv: The arguments after `bench`.
 
     Returns:
-        The exit status: 0, also when a peer failed, which the report says; 1 when interp_pool failed, or the report
-        cannot be written; 2 when arguments cannot be used; 130 after Ctrl-C; 141 when the reader of the output is gone.
+        The exit status: 0, also when a peer failed, which the report says; 1 when interp_pool failed, when with --check
+        a budget is not met, or when the report cannot be written; 2 when arguments cannot be used; 130 after Ctrl-C;
+        141 when the reader of the output is gone.
 
     Raises:
         SystemExit: The arguments are wrong (status 2), or --help was asked for (status 0).
 
     Blocks:
-        Until everything is measured: on 2 cores with --quick about 80 seconds, else a quarter of an hour.
+        Until everything is measured: on 2 cores with --quick about two minutes, else half an hour.
     """
     arguments = _parse(argv)
     return console.run(_PROGRAM, lambda: _bench(arguments, argv), _UsageError)
@@ -60,6 +61,7 @@ def main(argv: Sequence[str]) -> int:
 class _Arguments(argparse.Namespace):
     is_quick: bool
     is_soak: bool
+    is_check: bool
     out: Path | None
     rounds: int | None
     workers: int
@@ -74,6 +76,7 @@ def _parse(argv: Sequence[str]) -> _Arguments:
     )
     parser.add_argument("--quick", action="store_true", dest="is_quick", help="rough numbers, from one round")
     parser.add_argument("--soak", action="store_true", dest="is_soak", help="also watch memory over 1,000,000 tasks")
+    parser.add_argument("--check", action="store_true", dest="is_check", help="fail if a budget is not met")
     parser.add_argument("--out", type=Path, metavar="DIR", help="also write the numbers, the tables and charts there")
     parser.add_argument(
         "--rounds",
@@ -161,14 +164,18 @@ def _bench(arguments: _Arguments, argv: Sequence[str]) -> int:
     show("\n".join([f"{plural(len(cells), 'measurement')}, {plural(rounds, 'round')}", *_lines(about)]))
     outcomes = _measure(cells, rounds, is_quick=arguments.is_quick)
     results = Results(outcomes, missing, arguments.workers)
-    found = report.sections(results, judge(results), rounds)
+    verdicts = judge(results)
+    found = report.sections(results, verdicts, rounds)
     for section in found:
         show(report.text(section))
     if out is not None:
-        show(f"Written: {_write(out, about, outcomes, results, found)}")
+        show(f"Written: {_write(out, about, outcomes, results, verdicts, found)}")
     show(f"The whole benchmark took {time.perf_counter() - start:.0f} s.")
     is_good = not any(outcome.is_failure for outcome in outcomes if outcome.cell.peer == OURS)
-    return 0 if is_good else console.FAILED
+    missed = misses(verdicts) if arguments.is_check else []
+    if missed:
+        show("\n".join(["Budgets not met:", *(f"  {each}" for each in missed)]))
+    return 0 if is_good and not missed else console.FAILED
 
 
 def _measure(cells: Sequence[Cell], rounds: int, *, is_quick: bool) -> list[Outcome]:
@@ -195,9 +202,19 @@ def _lines(about: Mapping[str, str]) -> list[str]:
 
 
 def _write(
-    out: Path, about: Mapping[str, str], outcomes: Sequence[Outcome], results: Results, found: Sequence[report.Section]
+    out: Path,
+    about: Mapping[str, str],
+    outcomes: Sequence[Outcome],
+    results: Results,
+    verdicts: Sequence[Verdict],
+    found: Sequence[report.Section],
 ) -> str:
-    raw = {"facts": about, "missing": results.missing, "outcomes": [outcome.as_record() for outcome in outcomes]}
+    raw = {
+        "facts": about,
+        "missing": results.missing,
+        "budgets": [verdict.as_record() for verdict in verdicts],
+        "outcomes": [outcome.as_record() for outcome in outcomes],
+    }
     (out / "benchmarks.json").write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
     page = ["# Benchmarks", "\n".join(f"- {name}: `{value}`" for name, value in about.items())]
     names = [(peer.name, peer.title) for peer in PEERS.values()]

@@ -11,12 +11,25 @@ import statistics
 import time
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from interp_pool.bench import floor, tasks
+from interp_pool.bench.busy import BUSY
+from interp_pool.bench.crowds import BESIDE, STARTING, WORKERS
+from interp_pool.bench.measuring import (
+    Make,
+    Measure,
+    Settings,
+    Started,
+    Unmeasurable,
+    by_name,
+    calibrate,
+    repeated,
+    timed,
+)
 from interp_pool.bench.memory import family_memory
+from interp_pool.bench.mixes import MIXED
 from interp_pool.bench.peers import OURS, Adapter, Peer
 from interp_pool.bench.workloads import WORKLOADS
 
@@ -25,17 +38,13 @@ __all__ = [
     "MEASURES",
     "PAYLOAD",
     "SCALING",
-    "Measure",
-    "Settings",
-    "Unmeasurable",
-    "calibrate",
     "scale",
-    "start_workers",
 ]
 
 PAYLOAD = 64 * 2**20
 SMALL_PAYLOAD = 64
 BURST = 5_000
+SMALL_BURST, SMALL_BURSTS = 100, 50
 TINY_START, TINY_LIMIT = 500, 1_000_000
 CHUNKSIZES = (100, 1_000, 5_000)
 GROWTH_PAYLOAD = 10_000
@@ -44,132 +53,13 @@ _WINDOW = 100  # tasks in flight while memory is watched: the backlog itself mus
 _NOISE = 1.0  # MiB: the size of one arena of the allocator, of which each worker may happen to need one more
 
 
-class Unmeasurable(Exception):
-    """This cannot be measured here; the text says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How thoroughly to measure.
-
-    Attributes:
-        workers: Workers of each executor, where the measure does not say otherwise.
-        is_quick: Whether a rough number will do.
-    """
-
-    workers: int
-    is_quick: bool = False
-
-    @property
-    def budget(self) -> float:
-        """Seconds that repetitions of one thing may take together."""
-        return 0.1 if self.is_quick else 1.0
-
-
-def _all_peers(_: Peer) -> str | None:
-    return None
-
-
-type Make = Callable[[int], Adapter]
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """One measurement.
-
-    Attributes:
-        name: What arguments and tables call it.
-        title: What it is, in a few words.
-        unit: Of the number it returns.
-        run: Measures a peer, given what makes its adapters.
-        objection: Returns why a peer has no such number; None when it has.
-        noise: Numbers up to this one say nothing and are equal.
-    """
-
-    name: str
-    title: str
-    unit: str
-    run: Callable[[Make, Settings], float]
-    objection: Callable[[Peer], str | None] = _all_peers
-    noise: float = 0.0
-
-
-def start_workers(adapter: Adapter, workers: int) -> None:
-    """Have each worker started, and what tasks use imported there.
-
-    Blocks:
-        Until every worker has had work, for which each is kept busy a moment.
-    """
-    for _ in range(2):
-        for task in [adapter.submit(tasks.get_ready) for _ in range(workers)]:
-            adapter.result(task)
-
-
-def calibrate(run: Callable[[int], float], least: float, start: int, limit: int) -> tuple[int, float]:
-    """Find how many items make a run of at least so many seconds.
-
-    Args:
-        run: Runs so many items and returns the seconds.
-        least: Seconds the run shall last.
-        start: How many items to begin with.
-        limit: How many items to end with at the latest.
-
-    Returns:
-        The number of items and what `run` returned for them.
-    """
-    count = start
-    while (seconds := run(count)) < least and count < limit:
-        # Aim a little beyond, but never by more than ten times: a short run is a poor guide.
-        factor = 10.0 if seconds <= 0 else min(10.0, 1.2 * least / seconds)
-        count = min(limit, max(count + 1, int(count * factor)))
-    return count, seconds
-
-
-def timed(run: Callable[[], object]) -> float:
-    """Return the seconds that one call takes."""
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
-
-
-def repeated(run: Callable[[], object], budget: float, *, least: int = 1, most: int = 1_000_000) -> float:
-    """Return the median of the seconds of several calls.
-
-    Args:
-        run: What to call.
-        budget: Seconds after which no other call is begun.
-        least: How many calls to make in any case.
-        most: How many calls are enough.
-    """
-    times: list[float] = []
-    end = time.perf_counter() + budget
-    while len(times) < least or (len(times) < most and time.perf_counter() < end):
-        times.append(timed(run))
-    return statistics.median(times)
-
-
-class _Started:
-    """A context with an adapter whose workers have all started."""
-
-    def __init__(self, make: Make, workers: int) -> None:
-        self._adapter = make(workers)
-        self._workers = workers
-
-    def __enter__(self) -> Adapter:
-        start_workers(self._adapter, self._workers)
-        return self._adapter
-
-    def __exit__(self, *exc: object) -> None:
-        self._adapter.close()
-
-
 def _roundtrip(make: Make, settings: Settings) -> float:
-    with _Started(make, settings.workers) as adapter:
+    with Started(make, settings.workers) as adapter:
         return 1e6 * repeated(lambda: adapter.result(adapter.submit(abs, -1)), settings.budget, least=20, most=5_000)
 
 
 def _burst(make: Make, settings: Settings) -> float:
-    with _Started(make, settings.workers) as adapter:
+    with Started(make, settings.workers) as adapter:
 
         def burst(count: int = BURST) -> None:
             for task in [adapter.submit(abs, -1) for _ in range(count)]:
@@ -179,13 +69,26 @@ def _burst(make: Make, settings: Settings) -> float:
         return 1e6 * repeated(burst, settings.budget, most=5) / BURST
 
 
+def _burst_alternating(make: Make, settings: Settings) -> float:
+    """As a program does that handles one batch after the other: the pool runs dry in between."""
+    with Started(make, settings.workers) as adapter:
+
+        def bursts(count: int = SMALL_BURSTS) -> None:
+            for _ in range(count):
+                for task in [adapter.submit(abs, -1) for _ in range(SMALL_BURST)]:
+                    adapter.result(task)
+
+        bursts(SMALL_BURSTS // 10)
+        return 1e6 * repeated(bursts, settings.budget, most=5) / (SMALL_BURSTS * SMALL_BURST)
+
+
 def _map_seconds(adapter: Adapter, count: int, chunksize: int | None = None) -> float:
     items = range(count)
     return timed(lambda: list(adapter.map(abs, items, chunksize)))
 
 
 def _map_tiny(make: Make, settings: Settings) -> float:
-    with _Started(make, settings.workers) as adapter:
+    with Started(make, settings.workers) as adapter:
         run = partial(_map_seconds, adapter)
         count, seconds = calibrate(run, 0.05 if settings.is_quick else 0.2, TINY_START, TINY_LIMIT)
         times = [seconds] if settings.is_quick else [seconds, run(count), run(count)]
@@ -194,12 +97,12 @@ def _map_tiny(make: Make, settings: Settings) -> float:
 
 def _map_chunked(make: Make, settings: Settings) -> float:
     count = 20_000 if settings.is_quick else 100_000
-    with _Started(make, settings.workers) as adapter:
+    with Started(make, settings.workers) as adapter:
         return 1e6 / count * min(_map_seconds(adapter, count, chunksize) for chunksize in CHUNKSIZES)
 
 
 def _payload_times(make: Make, settings: Settings, call: Callable[[Adapter], object]) -> float:
-    with _Started(make, 1) as adapter:
+    with Started(make, 1) as adapter:
         call(adapter)  # the first one also makes the memory it fills
         return 1e3 * repeated(lambda: call(adapter), settings.budget, most=9)
 
@@ -224,7 +127,7 @@ def _bytearray_echo(make: Make, settings: Settings) -> float:
 
 def _view_write(size: int, make: Make, settings: Settings) -> float:
     data = bytearray(size)
-    with _Started(make, settings.workers) as adapter, memoryview(data) as view:
+    with Started(make, settings.workers) as adapter, memoryview(data) as view:
         seconds = repeated(lambda: adapter.result(adapter.submit(tasks.write_marks, view)), settings.budget, most=5_000)
     if not data[0]:
         raise RuntimeError("the task wrote into a copy of the memory")
@@ -276,7 +179,7 @@ def _memory_worker(make: Make, settings: Settings) -> float:
 def _memory_growth(count: int | None, make: Make, settings: Settings) -> float:
     total = count or (2_000 if settings.is_quick else 20_000)
     data = os.urandom(GROWTH_PAYLOAD)
-    with _Started(make, settings.workers) as adapter:
+    with Started(make, settings.workers) as adapter:
 
         def run(amount: int) -> None:
             for _ in range(amount // _WINDOW):
@@ -299,7 +202,7 @@ def scale(name: str, make: Make, settings: Settings) -> tuple[float, int]:
         nonlocal results
         results = list(adapter.map(workload.work, pieces))
 
-    with _Started(make, settings.workers) as adapter:
+    with Started(make, settings.workers) as adapter:
         list(adapter.map(workload.work, pieces[: settings.workers]))
         seconds = timed(run)
     return seconds, zlib.crc32(repr(results).encode())
@@ -325,13 +228,10 @@ def _floor(run: Callable[[int], float], _: Make, settings: Settings) -> float:
     return run(500 if settings.is_quick else 3_000)
 
 
-def _by_name(*measures: Measure) -> dict[str, Measure]:
-    return {measure.name: measure for measure in measures}
-
-
-MEASURES = _by_name(
+MEASURES = by_name(
     Measure("roundtrip", "submit to result, one at a time, median", "us", _roundtrip),
     Measure("burst", "5,000 submits, then all results, per task", "us", _burst),
+    Measure("burst_alternating", "100 submits, then their results, by turns, per task", "us", _burst_alternating),
     Measure("map_tiny", "map over tiny items, default arguments, per item", "us", _map_tiny),
     Measure("map_chunked", "map with the best of a few chunksizes, per item", "us", _map_chunked, _only_with_chunks),
     Measure("bytes_arg", "64 MiB of bytes as argument", "ms", _bytes_arg),
@@ -345,6 +245,11 @@ MEASURES = _by_name(
         partial(_view_write, SMALL_PAYLOAD),
         _only_shared,
     ),
+    WORKERS,
+    BESIDE,
+    MIXED,
+    BUSY,
+    STARTING,
     Measure("start_first", "first result of the first executor", "ms", _start_first),
     Measure("start_later", "first result of a later executor", "ms", _start_later),
     Measure("memory_worker", "extra memory for each worker", "MiB", _memory_worker, noise=0.1),
@@ -364,10 +269,10 @@ MEASURES = _by_name(
         noise=_NOISE,
     ),
 )
-SCALING = _by_name(
+SCALING = by_name(
     *(Measure(name, workload.title, "s", partial(_scaling, name)) for name, workload in WORKLOADS.items())
 )
-FLOORS = _by_name(
+FLOORS = by_name(
     Measure("floor_event", "eventfd there and back", "us", partial(_floor, floor.event_ping_pong)),
     Measure(
         "floor_parked",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from interp_pool._commands.layout import plural, table
 from interp_pool.bench.budgets import Verdict
-from interp_pool.bench.measures import Measure
+from interp_pool.bench.measuring import Measure
 from interp_pool.bench.peers import FLOOR, OURS, PEERS, SERIAL
 from interp_pool.bench.results import Results
 
@@ -82,6 +82,7 @@ def sections(results: Results, verdicts: Sequence[Verdict], rounds: int) -> list
     found = [
         _medians(results, rounds),
         _ratios(results),
+        *_details(results, rounds),
         _floor(results),
         *_scaling(results),
         _budgets(verdicts),
@@ -127,6 +128,26 @@ def _ratios(results: Results) -> Section | None:
 def _cells(peers: Sequence[str], measure: str, results: Results) -> list[str]:
     ratios = [results.ratio(peer, measure) for peer in peers]
     return ["-" if value is None else number(value) for value in ratios]
+
+
+def _details(results: Results, rounds: int) -> list[Section]:
+    """Return what a measure found beside its number, for each measure that did."""
+    found: list[Section] = []
+    for measure in results.measures:
+        peers = _peers(results, [measure])
+        ours = results.details(OURS, measure.name)
+        names = dict.fromkeys(name for peer in peers for name in results.details(peer, measure.name))
+        rows: list[tuple[str, ...]] = []
+        for name in names:
+            medians = [results.detail(peer, measure.name, name) for peer in peers]
+            values = ours.get(name)
+            spread = f"{number(min(values))} to {number(max(values))}" if values else "-"
+            cells = ["-" if median is None else number(median) for median in medians]
+            rows.append((name, *cells, *([spread] if rounds > 1 else [])))
+        if rows:
+            headers = ("", *peers, *([f"spread of {OURS}"] if rounds > 1 else []))
+            found.append(Section(f"{measure.name}: {measure.title}", (), headers, rows))
+    return found
 
 
 def _floor(results: Results) -> Section | None:

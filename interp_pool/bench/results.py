@@ -39,10 +39,13 @@ class Results:
         self.missing = missing
         self.workers = workers
         self._good: dict[Cell, list[float]] = {}
+        self._details: dict[Cell, dict[str, list[float]]] = {}
         self._bad: dict[Cell, list[str]] = {}
         for outcome in outcomes:
             if outcome.value is not None:
                 self._good.setdefault(outcome.cell, []).append(outcome.value)
+                for name, number in outcome.details.items():
+                    self._details.setdefault(outcome.cell, {}).setdefault(name, []).append(number)
             else:
                 self._bad.setdefault(outcome.cell, []).append(outcome.error or "no reason given")
         cells = [*self._good, *self._bad]
@@ -56,6 +59,15 @@ class Results:
     def value(self, peer: str, measure: str, workers: int | None = None) -> float | None:
         """Return the median over the rounds that have a number; None when none has."""
         values = self._good.get(Cell(peer, measure, workers or self.workers))
+        return statistics.median(values) if values else None
+
+    def details(self, peer: str, measure: str) -> dict[str, list[float]]:
+        """Return the other numbers of a measure by name, each from all rounds that have it."""
+        return self._details.get(Cell(peer, measure, self.workers), {})
+
+    def detail(self, peer: str, measure: str, name: str) -> float | None:
+        """Return the median over the rounds of another number of a measure; None when no round has it."""
+        values = self.details(peer, measure).get(name)
         return statistics.median(values) if values else None
 
     def reason(self, peer: str, measure: str) -> str:

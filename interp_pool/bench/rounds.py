@@ -12,8 +12,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import IO
 
 from interp_pool._commands.interrupts import interrupts_deferred
@@ -45,6 +45,7 @@ class Outcome:
         error: Why there is none, one line.
         check: A checksum of a workload's results.
         is_failure: Whether something went wrong; else the number cannot be had on this system.
+        details: Other numbers that the measure found, by name.
     """
 
     cell: Cell
@@ -53,11 +54,13 @@ class Outcome:
     error: str | None = None
     check: int | None = None
     is_failure: bool = False
+    details: Mapping[str, float] = field(default_factory=dict[str, float])
 
     def as_record(self) -> dict[str, object]:
         """Return it as one flat mapping, for a file."""
         record: dict[str, object] = {"round": self.round, **asdict(self.cell)}
-        return record | ({"value": self.value} if self.error is None else {"error": self.error})
+        record |= {"value": self.value} if self.error is None else {"error": self.error}
+        return record | ({"details": dict(self.details)} if self.details else {})
 
 
 def arrange(cells: Sequence[Cell], rounds: int) -> Iterator[tuple[int, Cell]]:
@@ -161,7 +164,9 @@ def _read(cell: Cell, number: int, status: int, out: str, err: str) -> Outcome:
                 return Outcome(cell, number, error=str(result["error"])[:_REASON_LIMIT], is_failure=True)
             if "unmeasurable" in result:
                 return Outcome(cell, number, error=result["unmeasurable"])
-            return Outcome(cell, number, float(result["value"]), check=result.get("check"))
+            return Outcome(
+                cell, number, float(result["value"]), check=result.get("check"), details=result.get("details", {})
+            )
         except (IndexError, KeyError, TypeError, ValueError):
             return Outcome(cell, number, error="it ended without a result", is_failure=True)
     lines = [line.strip() for line in err.splitlines() if line.strip()]

@@ -3,9 +3,10 @@
 This file owns them, and imports next to nothing: it is imported INSIDE workers, where every import is paid for.
 """
 
+import os
 from functools import cache
 
-__all__ = ["PAUSE", "get_ready", "identity", "kept_bytes", "write_marks"]
+__all__ = ["PAUSE", "burn", "gather", "get_ready", "identity", "kept_bytes", "write_marks"]
 
 PAUSE = 0.02  # seconds: long enough that each worker gets one such task when one is submitted for each
 
@@ -36,3 +37,21 @@ def get_ready() -> None:
     for name in ("ast", "json", "re"):
         import_module(name)
     time.sleep(PAUSE)
+
+
+def burn(steps: int) -> int:
+    """Compute in pure Python for so many steps, some 25 ns each."""
+    total = 0
+    for number in range(steps):
+        total += number & 1
+    return total
+
+
+def gather(directory: str) -> None:
+    """Tell the one who waits in that directory that a worker has begun, and stay until all have: see `gathering`."""
+    began = os.open(f"{directory}/began", os.O_WRONLY)
+    os.write(began, b".")
+    os.close(began)
+    end = os.open(f"{directory}/end", os.O_RDONLY)
+    os.read(end, 1)
+    os.close(end)

@@ -17,7 +17,8 @@ from interp_pool._commands.console import show
 from interp_pool._commands.interrupts import KeptInterrupts
 from interp_pool._commands.progress import choose_progress
 from interp_pool.demo import report
-from interp_pool.demo.compare import compare, contenders
+from interp_pool.demo.compare import compare, cut
+from interp_pool.demo.entrants import contenders
 from interp_pool.demo.sources import (
     DEFAULT_SAMPLE_SIZE,
     SourceError,
@@ -100,18 +101,18 @@ def _demo(arguments: _Arguments) -> int:
     chosen = _choose(sources, arguments)
     facts = _facts(arguments.workers)
     show(report.heading(sources, chosen, facts))
-    paths = [file.path for file in chosen]
-    entrants = contenders(len(paths), arguments.workers)
+    slices = cut(chosen, arguments.workers)
+    entrants = contenders(len(slices[0]), arguments.workers)
     with KeptInterrupts(choose_progress(sys.stderr or io.StringIO())) as progress:
-        runs = list(compare(paths, entrants, progress))
+        comparison = compare(slices, entrants, progress)
     print(file=sys.stderr, flush=True)  # apart from the progress, when both go to one terminal
-    measures = runs[0].measures
+    measures = comparison.measures
     show(report.summary(measures, sources.root))
     show(report.problems(measures, sources, is_verbose=arguments.is_verbose))
     show(report.most_complex(measures, sources.root))
-    show(report.timings(runs, facts))
+    show(report.timings(comparison, facts))
     show(f"The whole demo took {time.perf_counter() - start:.1f} s.")
-    is_good = all(run.error is None and run.is_identical is not False for run in runs)
+    is_good = all(run.error is None and run.differences is None for run in comparison.runs)
     return 0 if is_good else console.FAILED
 
 

@@ -1,168 +1,154 @@
-"""Run the demo's work with each executor and compare times and results.
+"""Run the demo's work with each executor in turn and compare times and results.
 
-This file owns the comparison. It must not know how progress or results look. Invariant: every executor gets
-the same function, paths and number of workers, and its time includes starting and stopping its workers; the
-serial run is the reference for the results.
+This file owns the comparison: who measures what, when. It must not know how progress or results look. Invariants:
+every slice is measured by every executor that has not failed, one after the other, so what else the machine does
+meets all of them; each is the first when it is its turn; the serial run is the reference for the results.
+
+1. The first slice: each executor is started when it is its turn and measures the slice at once. Those with processes
+   come first: a process must not be forked beside the threads of the others.
+2. The other slices: each executor in turn, the first one being another each time. Those whose turn it is not wait.
+3. All are stopped, the interrupted or failed ones too.
 """
 
-import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor
-from contextlib import nullcontext
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
-from interp_pool._commands.interrupts import interrupts_deferred
 from interp_pool._commands.progress import Progress
-from interp_pool.demo.measure import FileMeasure, measure_file, prepare_process, prepare_worker
+from interp_pool.demo.entrants import SERIAL, Contender, Entrant
+from interp_pool.demo.measure import FileMeasure, prepare_worker
+from interp_pool.demo.sources import SourceFile
 
-__all__ = ["Contender", "Run", "compare", "contenders", "process_chunksize"]
+__all__ = ["LABEL", "Comparison", "Run", "compare", "cut"]
 
-SERIAL = "serial"
-_CHUNKS_PER_WORKER = 32
-_LARGEST_CHUNK = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Contender:
-    """One kind of executor.
-
-    Attributes:
-        name: What the report calls it.
-        start: Makes the executor; called with the clock running.
-        chunksize: What `map` is given; None leaves the executor its default.
-        has_processes: Whether `map` starts processes, which a Ctrl-C would reach before they can ignore it.
-    """
-
-    name: str
-    start: Callable[[], Executor]
-    chunksize: int | None = None
-    has_processes: bool = False
+LABEL = "all in turn"  # what the progress is of
+_MOST_SLICES = 12  # three turns of four executors; of the default sample, each takes some tenths of a second
+_FILES_FOR_EACH_WORKER = 4  # in a slice: with fewer, who waits for the last file decides its time
+_FIRST_FILES = 8  # what an executor measures to be started: few, and the smallest
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One timed pass over all files.
+    """What one executor did.
 
     Attributes:
-        name: The contender's name, or `SERIAL`.
-        seconds: Wall-clock time from before the executor was made until its workers were gone.
-        measures: The results in the order of the paths; empty when the run failed.
-        error: Why the run failed, one line; None when it did not.
-        is_identical: Whether the results equal the serial run's; None for the serial run itself and a failed
-            one.
+        name: The contender's name.
+        slices: Wall-clock seconds of each slice, in the order of the slices.
+        around: Wall-clock seconds of starting it, until its first results, and of stopping it.
+        error: Why it failed, one line; None when it did not.
+        differences: The serial run's and its own results of the first slice in which they differ; None when none does.
     """
 
     name: str
-    seconds: float
-    measures: Sequence[FileMeasure] = ()
+    slices: tuple[float, ...] = ()
+    around: float = 0.0
     error: str | None = None
-    is_identical: bool | None = None
+    differences: tuple[Sequence[FileMeasure], Sequence[FileMeasure]] | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Everything it took."""
+        return self.around + sum(self.slices)
 
 
-def process_chunksize(files: int, workers: int) -> int:
-    """Return a good `chunksize` for a process pool: large enough to hide the pipe, small enough to balance.
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What all of them did.
 
-    Measured with 810 files of the standard library and 2 workers, best of six runs: 2.1 s with 1; 1.8 to 2 s
-    with 2 to 32; 2.1 s with 64. In that range, 32 chunks for each worker leave little waiting at the end.
+    Attributes:
+        measures: The serial run's results, sorted by path.
+        runs: The serial run first.
+    """
+
+    measures: Sequence[FileMeasure]
+    runs: Sequence[Run]
+
+
+def cut(files: Sequence[SourceFile], workers: int) -> list[list[str]]:
+    """Cut the work into slices of about the same size, the large files of each first.
+
+    At the end of every slice, workers that are done wait for the last file: it should be a small one.
 
     Args:
-        files: How many items there are.
-        workers: How many worker processes there are.
+        files: What is to be measured.
+        workers: How many workers each executor has: they need something to share in each slice.
     """
-    return max(1, min(_LARGEST_CHUNK, files // (workers * _CHUNKS_PER_WORKER)))
+    count = max(1, min(_MOST_SLICES, len(files) // (workers * _FILES_FOR_EACH_WORKER)))
+    ordered = sorted(files, key=lambda file: (-file.size, file.path))
+    return [[file.path for file in ordered[first::count]] for first in range(count)]
 
 
-def contenders(files: int, workers: int) -> list[Contender]:
-    """Return the executors to compare, each with the same number of workers.
-
-    Modules are imported here, before any clock runs; what an executor does to get going is part of its time.
-
-    Args:
-        files: How many items each will be given.
-        workers: How many workers each gets.
-    """
-    from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-
-    from interp_pool import InterpreterPoolExecutor
-
-    return [
-        Contender("ThreadPoolExecutor", lambda: ThreadPoolExecutor(workers, initializer=prepare_worker)),
-        Contender(
-            "ProcessPoolExecutor",
-            lambda: ProcessPoolExecutor(workers, initializer=prepare_process),
-            process_chunksize(files, workers),
-            has_processes=True,
-        ),
-        Contender("InterpreterPoolExecutor", lambda: InterpreterPoolExecutor(workers, initializer=prepare_worker)),
-    ]
-
-
-def compare(paths: Sequence[str], entrants: Sequence[Contender], progress: Progress) -> Iterator[Run]:
-    """Measure all files serially, then with each contender, and yield each run as it ends.
+def compare(slices: Sequence[Sequence[str]], contenders: Sequence[Contender], progress: Progress) -> Comparison:
+    """Measure each slice serially and with each contender.
 
     A contender that fails is a run with `error` set; the others go on. On KeyboardInterrupt, files not begun
     are given up, and the interrupt goes on to the caller once the workers are gone.
 
     Args:
-        paths: The files.
-        entrants: The executors.
-        progress: Shows how far each run is.
+        slices: The files, in parts that take about equally long; within a part, the largest first.
+        contenders: The executors.
+        progress: Shows how far all of it is.
 
     Blocks:
-        Until each run's workers have ended.
+        Until the workers of all have ended.
     """
-    with warnings.catch_warnings():
+    entrants = [Entrant(contender) for contender in (SERIAL, *contenders)]
+    rounds = _Rounds(entrants)
+    total = len(entrants) * sum(map(len, slices))
+    with warnings.catch_warnings(), ExitStack() as stack:
         prepare_worker()
-        _warm_file_cache(paths)
-        start = time.perf_counter()
-        reference = list(progress.track(map(measure_file, paths), len(paths), SERIAL))
-        yield Run(SERIAL, time.perf_counter() - start, reference)
-        for contender in entrants:
-            yield _run(contender, paths, reference, progress)
+        _warm_file_cache(slices)
+        for entrant in entrants:
+            stack.callback(entrant.stop)
+        # Closed before the executors are stopped, so that nothing waits for results any more.
+        for _ in progress.track(stack.enter_context(closing(rounds.run(slices))), total, LABEL):
+            pass
+    runs = [
+        Run(entrant.name, tuple(entrant.slices), entrant.around, entrant.error, rounds.differences.get(entrant.name))
+        for entrant in entrants
+    ]
+    return Comparison(sorted(rounds.measures, key=lambda measure: measure.path), runs)
 
 
-def _run(contender: Contender, paths: Sequence[str], reference: list[FileMeasure], progress: Progress) -> Run:
-    start = time.perf_counter()
-    try:
-        measures = _map(contender, paths, progress)
-    except BrokenPipeError:  # ours, from the progress output: no one is reading any more
-        raise
-    except Exception as exc:
-        if isinstance(exc.__context__, KeyboardInterrupt):  # it struck in the code of a lock
-            raise exc.__context__ from None
-        text = str(exc).partition("\n")[0]
-        return Run(contender.name, time.perf_counter() - start, error=f"{type(exc).__name__}: {text}")
-    seconds = time.perf_counter() - start
-    return Run(contender.name, seconds, measures, is_identical=measures == reference)
+class _Rounds:
+    """The passes over all slices."""
+
+    def __init__(self, entrants: list[Entrant]) -> None:
+        self.measures: list[FileMeasure] = []
+        self.differences: dict[str, tuple[list[FileMeasure], list[FileMeasure]]] = {}
+        self._entrants = entrants
+
+    def run(self, slices: Sequence[Sequence[str]]) -> Generator[None]:
+        """Yield once for each file that an executor has measured."""
+        everyone = self._entrants
+        for index, paths in enumerate(slices):
+            first = index % len(everyone)
+            order = everyone[first:] + everyone[:first]
+            if index == 0:
+                order.sort(key=lambda entrant: not entrant.has_processes)
+            results: dict[str, list[FileMeasure]] = {entrant.name: [] for entrant in order}
+            for entrant in order:
+                if index == 0:
+                    entrant.start(paths[-_FIRST_FILES:])
+                yield from entrant.run(paths, results[entrant.name])
+            self._check(results)
+
+    def _check(self, results: dict[str, list[FileMeasure]]) -> None:
+        reference = results[SERIAL.name]
+        self.measures += reference
+        for entrant in self._entrants:
+            got = results[entrant.name]
+            if entrant.error is None and got != reference:
+                self.differences.setdefault(entrant.name, (reference, got))
 
 
-def _map(contender: Contender, paths: Sequence[str], progress: Progress) -> list[FileMeasure]:
-    # Struck while it starts or ends, an executor with processes prints tracebacks of its own.
-    quiet = interrupts_deferred if contender.has_processes else nullcontext
-    executor = contender.start()
-    try:
-        with quiet():
-            if contender.chunksize is None:
-                results = executor.map(measure_file, paths)
-            else:
-                results = executor.map(measure_file, paths, chunksize=contender.chunksize)
-        measures = list(progress.track(results, len(paths), contender.name))
-    except BaseException:
-        # Not `with`: its exit would first finish every queued file, and Ctrl-C would seem to do nothing.
-        with quiet():
-            executor.shutdown(cancel_futures=True)
-        raise
-    with quiet():
-        executor.shutdown()
-    return measures
-
-
-def _warm_file_cache(paths: Sequence[str]) -> None:
+def _warm_file_cache(slices: Sequence[Sequence[str]]) -> None:
     """Read every file once, so that the first run does not pay for the disk on behalf of the others."""
-    for path in paths:
-        try:
-            with open(path, "rb") as file:
-                file.read()
-        except OSError:
-            continue  # the run itself reports it
+    for paths in slices:
+        for path in paths:
+            try:
+                with open(path, "rb") as file:
+                    file.read()
+            except OSError:
+                continue  # the run itself reports it

@@ -11,15 +11,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from interp_pool._commands.layout import plural, table
-from interp_pool.demo.compare import SERIAL, Run
+from interp_pool.demo.compare import Comparison, Run
 from interp_pool.demo.measure import FileMeasure
 from interp_pool.demo.sources import SourceFile, Sources
+from interp_pool.demo.verdict import CLOSEST, Obstacle, Speed, decide, speed
 
 __all__ = ["Facts", "heading", "most_complex", "problems", "summary", "timings"]
 
 _MOST_COMPLEX = 10
-_TIE = 1.1  # up to this ratio two runs are called equal: repeated runs on an idle machine differed by 9 %
-_SHORTEST = 1.0  # seconds of serial work below which the start of the workers, 0.05 to 0.2 s, decides the order
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,35 +125,31 @@ def problems(measures: Sequence[FileMeasure], sources: Sources, *, is_verbose: b
     return "\n".join(lines)
 
 
-def timings(runs: Sequence[Run], facts: Facts) -> str:
+def timings(comparison: Comparison, facts: Facts) -> str:
     """Return the table of runs, the serial one first, and what it says in words."""
-    serial = runs[0].seconds
-    files = len(runs[0].measures)
-    rows: list[tuple[str, ...]] = []
-    for run in runs:
-        if run.error is not None:
-            rows.append((run.name, f"{run.seconds:.2f}", "-", "-", "failed"))
-            continue
-        same = {None: "reference", True: "yes", False: "NO"}[run.is_identical]
-        rows.append(
-            (
-                run.name,
-                f"{run.seconds:.2f}",
-                f"{serial / run.seconds:.2f}x",
-                f"{files / run.seconds:,.0f}",
-                same,
-            )
-        )
+    serial, *others = comparison.runs
+    if serial.error is not None:
+        return f"There is nothing to compare with: the {serial.name} run failed: {serial.error}"
+    speeds = {run.name: speed(run.name, serial.slices, run.slices) for run in comparison.runs if run.error is None}
+    rows = [_row(run, speeds.get(run.name), is_serial=run is serial) for run in comparison.runs]
+    files = plural(len(comparison.measures), "file")
+    slices = plural(len(serial.slices), "slice")
+    method = facts.start_method
     lines = [
-        f"{plural(files, 'file')}, one run each, {plural(facts.workers, 'worker')} for each executor.",
-        f"Times include starting and stopping the workers (processes by {facts.start_method}).",
-        table(("", "seconds", "speed-up", "files/s", "results identical"), rows, "<>>><"),
+        f"{files} in {slices}, {plural(facts.workers, 'worker')} for each executor. Each slice was measured with every",
+        "executor in turn, beginning with another each time, so that what else the machine did met them all.",
+        f"  start+stop  until the first results are there; until the workers are gone (processes by {method})",
+        "  seconds     all slices, and start+stop",
+        "  speed-up    serial time of a slice / its time of that slice, workers running: median of the slices",
+        "  spread      the middle half of the slices",
+        "",
+        table(("", "seconds", "start+stop", "speed-up", "spread", "identical"), rows, "<>>>><"),
     ]
-    lines += [f"  {run.name} failed: {run.error}" for run in runs if run.error is not None]
-    for run in runs:
-        if run.is_identical is False:
-            lines.append(f"  {run.name} differs from {SERIAL} at {_first_difference(runs[0].measures, run.measures)}")
-    lines.append("  " + _verdict(runs))
+    lines += [f"  {run.name} failed: {run.error}" for run in comparison.runs if run.error is not None]
+    for run in others:
+        if run.differences is not None:
+            lines.append(f"  {run.name} differs from {serial.name} at {_first_difference(*run.differences)}")
+    lines.append("  " + _verdict(list(speeds.values()), serial.seconds))
     if facts.load is not None and facts.load > facts.cores / 2:
         lines.append(
             f"  Other programs were busy when the demo began (load average {facts.load:.1f}): doubt the times."
@@ -162,17 +157,36 @@ def timings(runs: Sequence[Run], facts: Facts) -> str:
     return "\n".join(lines)
 
 
-def _verdict(runs: Sequence[Run]) -> str:
-    best, *rest = sorted((run for run in runs if run.error is None), key=lambda run: run.seconds)
-    if not rest:
-        return f"Only the {best.name} run ended."
-    if runs[0].seconds < _SHORTEST:
-        return "Too little work to compare executors: starting the workers takes about as long."
-    ratios = [(run.name, run.seconds / best.seconds) for run in rest]
-    ties = [f"{name} ({ratio:.2f} times as long)" for name, ratio in ratios if ratio <= _TIE]
-    if ties:
-        return f"Fastest: {best.name}; too close to call (single runs differ by 10 %): {', '.join(ties)}."
-    return f"Fastest: {best.name}; next: {ratios[0][0]} ({ratios[0][1]:.2f} times as long)."
+def _row(run: Run, speed: Speed | None, *, is_serial: bool) -> tuple[str, ...]:
+    if speed is None:
+        return run.name, "-", "-", "-", "-", "failed"
+    identical = "reference" if is_serial else "yes" if run.differences is None else "NO"
+    spread = "-" if is_serial or speed.slices == 1 else f"{speed.low:.2f}-{speed.high:.2f}x"
+    start = "-" if is_serial else f"{run.around:.2f}"
+    return run.name, f"{run.seconds:.2f}", start, f"{speed.median:.2f}x", spread, identical
+
+
+def _verdict(speeds: Sequence[Speed], serial_seconds: float) -> str:
+    verdict = decide(speeds, serial_seconds)
+    best = verdict.best
+    match verdict.obstacle:
+        case Obstacle.NOBODY_ELSE:
+            return f"Only the {best.name} run ended."
+        case Obstacle.TOO_LITTLE_WORK:
+            return "Too little work to compare executors: starting the workers takes about as long."
+        case Obstacle.TOO_FEW_SLICES:
+            return "Too few slices to tell which is the fastest: more files or fewer workers make more."
+        case None:
+            pass
+    if verdict.rivals:
+        names = ", ".join(f"{item.name} ({item.median:.2f}x)" for item in (best, *verdict.rivals))
+        return (
+            f"Too close to call: {names}.\n"
+            f"  A winner's spread is above all others, and its speed-up higher by more than {_percent(CLOSEST - 1, 1)}."
+        )
+    assert verdict.next is not None
+    ratio = best.median / verdict.next.median
+    return f"Fastest: {best.name}; next: {verdict.next.name} ({ratio:.2f} times as long)."
 
 
 def _first_difference(expected: Sequence[FileMeasure], got: Sequence[FileMeasure]) -> str:
@@ -205,5 +219,5 @@ def _mebibytes(size: int) -> str:
     return f"{size / 2**20:,.1f} MiB"
 
 
-def _percent(part: int, whole: int) -> str:
+def _percent(part: float, whole: int) -> str:
     return f"{100 * part / whole:.0f} %"

@@ -11,15 +11,15 @@ from textwrap import dedent
 import pytest
 
 import interp_api
-from interp_api._doorbell import own_bell
+from interp_api._wakeup.seats import own_seat
 
 TESTS = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _bell_of_this_thread():
-    """Have it made before the first leak check: it stays as long as the thread."""
-    own_bell()
+def _seat_of_this_thread():
+    """Have it taken before the first leak check: it stays as long as the thread."""
+    own_seat()
 
 
 class Finished:

@@ -9,7 +9,7 @@ import pytest
 import tasks
 
 from interp_api import NotShareableError, decode, encode
-from interp_api._callables import by_value, find_reference, is_stateless
+from interp_api._pickling.functions import by_value, find_reference, reduce_stateless
 
 LIMIT = 3
 
@@ -48,6 +48,10 @@ def reads_name():
 def closure():
     x = 1
     return lambda: x
+
+
+def is_stateless(function):
+    return reduce_stateless(function) is not None
 
 
 @pytest.mark.parametrize(
@@ -130,10 +134,10 @@ def test_one_that_looks_into_its_namespace_goes_by_reference_if_its_main_can_be_
     def function():
         return globals()
 
-    from interp_api import _callables
+    from interp_api._pickling import functions
 
-    monkeypatch.setattr(_callables, "main_spec", lambda: ("path", "script.py"))
+    monkeypatch.setattr(functions, "main_spec", lambda: ("path", "script.py"))
     assert by_value(function) is function
-    monkeypatch.setattr(_callables, "main_spec", lambda: None)
+    monkeypatch.setattr(functions, "main_spec", lambda: None)
     assert by_value(function) is not function
     assert by_value(len) is len

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from interp_api import create_queue
-from interp_api._channel import QueueRefs, check_timeout, create_chain, create_linked, follow_chain, linked_number
+from interp_api._wakeup.channel import QueueRefs, check_timeout, create_linked, linked_number
 
 
 @pytest.mark.parametrize("timeout", [-1, float("-inf"), float("nan")])
@@ -19,12 +19,8 @@ def test_infinite_timeout_means_none():
     assert check_timeout(0.25) == 0.25
 
 
-def test_chain_is_followed_from_its_address_only():
+def test_number_is_read_from_the_queue_that_carries_it():
     refs = QueueRefs([])
-    ids = create_chain(3, 7, refs)
-    assert follow_chain(ids[0], 3) == (ids, 7)
-    assert follow_chain(ids[1], 3) is None
-    assert follow_chain(ids[0], 2) is None
     linked = create_linked(5)
     refs.add(linked)
     assert linked_number(linked) == 5
@@ -33,4 +29,4 @@ def test_chain_is_followed_from_its_address_only():
 def test_user_queue_with_negative_size_carries_no_number():
     queue = create_queue(-5)
     assert queue.maxsize == -5
-    assert linked_number(queue._held) is None
+    assert linked_number(queue._store._held) is None

@@ -61,6 +61,7 @@ def test_low_level_queue_raises_the_public_classes():
         q.get_nowait()
 
 
+@pytest.mark.programs
 @pytest.mark.skipif(sys.version_info < (3, 14), reason="no concurrent.interpreters before")
 @pytest.mark.parametrize("order", ["interp_api, concurrent.interpreters", "concurrent.interpreters, interp_api"])
 def test_both_layers_work_in_one_process_in_either_order(order, run_python):

@@ -9,8 +9,8 @@ import pytest
 import tasks
 
 from interp_api import decode
-from interp_api._function_head import function_head
-from interp_api._transfer import encode_call
+from interp_api._pickling.codec import encode_call
+from interp_api._pickling.function_head import function_head
 
 
 class Place:

@@ -11,6 +11,7 @@ ON_313 = sys.version_info < (3, 14)
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 
 
+@pytest.mark.programs
 def test_workers_may_import_datetime_at_the_same_time(run_script):
     """gh-136421: 3.13 corrupts the heap unless the main interpreter initialised it first."""
     ended = run_script("""
@@ -34,6 +35,7 @@ def test_workers_may_import_datetime_at_the_same_time(run_script):
 
 
 @pytest.mark.skipif(not ON_313, reason="3.14 and later fill the table at each import, for some nanoseconds wrongly")
+@pytest.mark.programs
 def test_workers_may_import_ctypes_at_the_same_time(run_script):
     """3.13 fills a table at its first use, and says so before it has."""
     ended = run_script("""
@@ -56,6 +58,7 @@ def test_workers_may_import_ctypes_at_the_same_time(run_script):
     assert (ended.status, ended.out) == (0, "True\n"), ended
 
 
+@pytest.mark.programs
 @needs_fork
 def test_idle_interpreters_are_closed_before_a_fork(run_script):
     """gh-139759: the child of a process with interpreters is killed."""
@@ -81,6 +84,7 @@ def test_idle_interpreters_are_closed_before_a_fork(run_script):
     assert lines[2] == "False script.py"
 
 
+@pytest.mark.programs
 @needs_fork
 def test_fork_with_a_running_interpreter_warns(run_script):
     ended = run_script("""
@@ -109,6 +113,7 @@ def test_fork_with_a_running_interpreter_warns(run_script):
     assert "fork() with 1 running interpreter(s)" in ended.out
 
 
+@pytest.mark.programs
 @needs_fork
 def test_interpreter_of_somebody_else_is_not_closed_before_a_fork(run_script):
     ended = run_script("""
@@ -129,6 +134,7 @@ def test_interpreter_of_somebody_else_is_not_closed_before_a_fork(run_script):
     assert "fork() with 1 running interpreter(s)" in ended.out
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("thread", ["", "import threading; threading.Thread(target=sum, args=[range(10**7)]).start()"])
 def test_interpreters_left_at_exit_are_closed_in_silence(thread, run_script):
     """3.13 hangs if one has a thread; 3.14 warns."""
@@ -143,6 +149,7 @@ def test_interpreters_left_at_exit_are_closed_in_silence(thread, run_script):
     assert (ended.status, ended.out, ended.err) == (0, "", ""), ended
 
 
+@pytest.mark.programs
 def test_atexit_callbacks_may_still_use_interpreters(run_script):
     ended = run_script("""
         import atexit
@@ -153,6 +160,7 @@ def test_atexit_callbacks_may_still_use_interpreters(run_script):
     assert (ended.status, ended.out, ended.err) == (0, "2\n", ""), ended
 
 
+@pytest.mark.programs
 def test_closing_and_running_at_the_same_time_never_crashes(run_script):
     """gh-127041, also when the two are in different interpreters."""
     ended = run_script("""

@@ -11,7 +11,6 @@ import tasks
 
 import interp_api
 from interp_api import ExecutionFailed, Interpreter, InterpreterError, InterpreterNotFoundError, NotShareableError
-from interp_api._gate import Gate, _find
 
 
 class Struck(BaseException):
@@ -78,16 +77,15 @@ def test_interpreter_ends_with_its_last_handle_and_never_earlier(interpreter):
 
 def test_handle_made_and_lost_while_it_is_created_does_not_end_it(monkeypatch):
     """1. The runtime creates it. 2. Somebody lists all and drops the handles. 3. create() makes its own."""
-    from interp_api import _interpreter
+    from interp_api._interpreters import interpreter
 
-    real = _interpreter.create_guarded
+    real = interpreter.create_guarded
 
-    def create_and_list():
-        made = real()
+    def create_and_list(made):
+        real(made)
         interp_api.list_all()
-        return made
 
-    monkeypatch.setattr(_interpreter, "create_guarded", create_and_list)
+    monkeypatch.setattr(interpreter, "create_guarded", create_and_list)
     interp = interp_api.create()
     interp.exec("pass")
     interp.close()
@@ -259,34 +257,6 @@ def test_interpreter_cannot_close_itself(interpreter):
     assert interpreter.call(tasks.close_error, interpreter.id) == "cannot destroy the current interpreter"
 
 
-def test_gate_goes_with_the_interpreter():
-    interp = interp_api.create()
-    id = interp.id
-    assert _find(id)[1]
-    interp.close()
-    assert _find(id) is None
-
-
-def test_gate_survives_whoever_is_struck_inside(interpreter):
-    def strike():
-        raise Struck
-
-    gate = Gate(interpreter.id)
-    for enter in (gate.run, gate.close):
-        with pytest.raises(Struck):
-            enter("busy", strike)
-    interpreter.exec("pass")
-
-
-def test_token_that_is_taken_refuses_the_second():
-    interp = interp_api.create()
-    gate, second = Gate(interp.id), Gate(interp.id)
-    with pytest.raises(InterpreterError, match="busy"):
-        gate.run("", second.run, "busy", lambda: None)
-    assert gate.run("busy", lambda: 5) == 5
-    interp.close()
-
-
 def test_interpreters_can_be_made_inside_interpreters(interpreter):
     interpreter.exec("""
         import interp_api
@@ -302,9 +272,10 @@ def test_shareable_types_are_known():
     assert not interp_api.is_shareable([])
 
 
+@pytest.mark.programs
 @pytest.mark.stress
 def test_dropping_last_handle_while_others_find_and_run_it_destroys_it_once(stress, run_script):
-    """Without the gate around the last drop, the runtime destroys the interpreter twice, or under whoever runs it."""
+    """Without the lock around the last drop, the runtime destroys the interpreter twice, or under whoever runs it."""
     ended = run_script(f"""
         import threading
         import interp_api as I

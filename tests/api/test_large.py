@@ -7,39 +7,40 @@ from _pickle import Pickler
 
 import pytest
 import tasks
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interp_api import _large, decode, encode
-from interp_api._cpython import VIEWS_ARE_RELEASED
-from interp_api._large import WORTHWHILE, copy_bytearray, copy_bytes
-from interp_api._pieces import take_data_out
-from interp_api._transfer import LARGE
+from interp_api import decode, encode
+from interp_api._pickling import large
+from interp_api._pickling.codec import LARGE
+from interp_api._pickling.frames import take_data_out
+from interp_api._pickling.large import WORTHWHILE, copy_bytearray, copy_bytes
+from interp_api._runtime.cpython import VIEWS_ARE_RELEASED
 
 SIZE = WORTHWHILE + 12_345
 
 
-class Pieces(list):
+class Sink(list):
     write = list.append
 
 
 def written(obj):
-    pieces = Pieces()
-    Pickler(pieces, 5).dump(obj)
-    return pieces
+    sink = Sink()
+    Pickler(sink, 5).dump(obj)
+    return sink
 
 
 @pytest.fixture
 def copied(monkeypatch):
     """The sizes of the large copies that are made."""
     sizes: list[int] = []
-    fill = _large._fill
+    fill = large._fill
 
     def counting(target, data):
         sizes.append(data.nbytes)
         fill(target, data)
 
-    monkeypatch.setattr(_large, "_fill", counting)
+    monkeypatch.setattr(large, "_fill", counting)
     return sizes
 
 
@@ -116,7 +117,7 @@ def test_copy_of_other_format_has_its_bytes():
 
 
 def test_copy_is_made_where_nothing_can_be_advised(monkeypatch):
-    monkeypatch.setattr(_large, "_advise", _large._ignore)
+    monkeypatch.setattr(large, "_advise", large._ignore)
     assert copy_bytes(bytes(SIZE)) == bytes(SIZE) == copy_bytearray(bytes(SIZE))
 
 
@@ -128,6 +129,7 @@ def header(opcode: bytes, width: int, size: int) -> bytes:
     return opcode + size.to_bytes(width, "little")
 
 
+unhurried = settings(deadline=None)  # a busy machine takes longer
 SIZES = st.sampled_from([0, 1, 3, LARGE - 1, LARGE, LARGE + 5, 3 * LARGE])
 # Contents that end like the header of what may follow them.
 ENDS = st.sampled_from(
@@ -146,20 +148,23 @@ LEAVES = st.one_of(
 OBJECTS = st.recursive(LEAVES, lambda parts: st.lists(parts, max_size=5), max_leaves=8)
 
 
+@unhurried
 @given(OBJECTS)
 def test_data_are_told_from_opcodes_whatever_they_are(obj):
-    pieces = written(obj)
-    taken, data = take_data_out(pieces)
+    blocks = written(obj)
+    taken, data = take_data_out(blocks)
     assert all(len(each) >= LARGE for _, each in data)
-    assert all(pieces[number] is each for number, each in data)
+    assert all(blocks[number] is each for number, each in data)
     assert pickle.loads(taken, buffers=[each for _, each in data]) == obj
 
 
+@unhurried
 @given(OBJECTS)
 def test_any_object_arrives_equal(obj):
     assert decode(encode(obj, share=True)) == obj
 
 
+@unhurried
 @given(
     st.lists(
         st.one_of(BYTES, SIZES.map(bytearray).map(pickle.PickleBuffer), SIZES.map(bytes).map(memoryview)), max_size=8

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import pickle
 import queue as stdlib_queue
-import select
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import tasks
+from waiting import JOINER, PUTTER, sleepers, wait_for_sleeper
 
 import interp_api
 from interp_api import (
     UNBOUND,
-    UNBOUND_ERROR,
-    UNBOUND_REMOVE,
-    ItemInterpreterDestroyed,
     NotShareableError,
     Queue,
     QueueEmpty,
@@ -27,10 +23,10 @@ from interp_api import (
     SimpleQueue,
     create_queue,
 )
-from interp_api import _queue as queue_module
-from interp_api._channel import QueueRefs
-from interp_api._cpython import queue_count, queue_create, queue_put
-from interp_api._doorbell import Doorbell
+from interp_api._queues import store
+from interp_api._queues.store import Store
+from interp_api._runtime.cpython import queue_append, queue_create
+from interp_api._wakeup.channel import QueueRefs
 
 
 class Struck(BaseException):
@@ -53,12 +49,6 @@ def interpreters(interpreter):
     yield [interpreter, *others]
     for other in others:
         other.close()
-
-
-def wait_for_sleeper(sleepers):
-    """Return when somebody sleeps; the test's own time limit bounds it."""
-    while not queue_count(sleepers):
-        pass
 
 
 def test_smoke():
@@ -138,12 +128,12 @@ def test_linearizable(threads):
 
 
 def test_fairness(interpreters, threads):
-    """The longest waiting getter is woken first, whichever interpreter it is in."""
+    """Those that wait get one item each, whichever interpreters they are in."""
     queue, order = create_queue(), create_queue()
     getting = []
     for number, interp in enumerate(interpreters):
         getting.append(threads.submit(interp.call, tasks.get_and_report, queue, order, number))
-        while queue_count(queue._getters) <= number:
+        while sleepers(queue) <= number:
             pass
     for number in range(3):
         queue.put("go")
@@ -178,12 +168,12 @@ def test_queue_through_queue_stays_alive_without_its_sender(interpreter):
 def test_bare_id_wakes_blocked_getter_and_putter(interpreter, threads):
     queue = create_queue(1)
     getting = threads.submit(queue.get, timeout=60)
-    wait_for_sleeper(queue._getters)
+    wait_for_sleeper(queue)
     interpreter.call(tasks.put_by_id, queue.id, "item")
     assert getting.result() == "item"
     queue.put(1)
     putting = threads.submit(queue.put, 2, timeout=60)
-    wait_for_sleeper(queue._putters)
+    wait_for_sleeper(queue, PUTTER)
     assert interpreter.call(tasks.get_by_id, queue.id) == 1
     putting.result()
     assert queue.get() == 2
@@ -193,7 +183,7 @@ def test_join_waits_for_every_task_done(interpreter, threads):
     queue = create_queue()
     tasks.put_all(queue, range(3))
     joining = threads.submit(queue.join)
-    wait_for_sleeper(queue._joiners)
+    wait_for_sleeper(queue, JOINER)
     for _ in range(2):
         queue.get()
         queue.task_done()
@@ -213,7 +203,7 @@ def test_graceful_shutdown_lets_getters_finish(threads):
     queue = create_queue(2)
     tasks.put_all(queue, range(2))
     putting = threads.submit(tasks.put_error, queue, "late")
-    wait_for_sleeper(queue._putters)
+    wait_for_sleeper(queue, PUTTER)
     queue.shutdown()
     assert putting.result() == "ShutDown"
     with pytest.raises(stdlib_queue.ShutDown):
@@ -228,7 +218,7 @@ def test_graceful_shutdown_lets_getters_finish(threads):
 def test_shutdown_wakes_every_blocked_getter(interpreters, threads):
     queue = create_queue()
     getting = [threads.submit(interp.call, tasks.get_error, queue) for interp in interpreters]
-    while queue_count(queue._getters) < 3:
+    while sleepers(queue) < 3:
         pass
     queue.shutdown()
     assert [future.result() for future in getting] == ["ShutDown"] * 3
@@ -238,7 +228,7 @@ def test_immediate_shutdown_drops_items_and_ends_joins(threads):
     queue = create_queue(3)
     tasks.put_all(queue, range(3))
     joining = threads.submit(queue.join)
-    wait_for_sleeper(queue._joiners)
+    wait_for_sleeper(queue, JOINER)
     queue.shutdown(immediate=True)
     joining.result(timeout=60)
     assert queue.qsize() == 0
@@ -260,12 +250,12 @@ def test_item_put_while_the_queue_is_shut_down_at_once_is_dropped(monkeypatch):
     queue = create_queue()
     steps = [lambda: queue.shutdown(immediate=True)]
 
-    def put(qid, *args):
+    def append(qid, *args):
         if qid == queue.id and steps:
             steps.pop()()
-        queue_put(qid, *args)
+        queue_append(qid, *args)
 
-    monkeypatch.setattr(queue_module, "queue_put", put)
+    monkeypatch.setattr(store, "queue_append", append)
     queue.put("late")
     monkeypatch.undo()
     assert queue.qsize() == 0
@@ -285,7 +275,7 @@ def test_impossible_timeout_is_refused(timeout):
 def test_infinite_timeout_waits(threads):
     queue = create_queue()
     getting = threads.submit(queue.get, timeout=float("inf"))
-    wait_for_sleeper(queue._getters)
+    wait_for_sleeper(queue)
     queue.put(1)
     assert getting.result() == 1
 
@@ -297,17 +287,21 @@ def test_timeout_is_ignored_without_blocking():
 
 @pytest.mark.parametrize("point", ["hold", "count", "append"])
 def test_put_that_is_struck_leaves_no_trace(monkeypatch, point):
-    """The exception of a signal handler strikes after the slot, the task or the item was recorded."""
+    """The exception of a signal handler strikes before the slot, the task or the item was recorded."""
     queue = create_queue(1)
-    target = {"hold": queue._held, "count": queue._tally._ones, "append": queue.id}[point]
-    module = interp_api._tally if point == "count" else queue_module
 
-    def put(qid, *args):
-        if qid == target:
+    def strike(*args):
+        raise Struck
+
+    def append(qid, *args):
+        if qid == {"hold": queue._store._held, "append": queue.id}[point]:
             raise Struck
-        queue_put(qid, *args)
+        queue_append(qid, *args)
 
-    monkeypatch.setattr(module, "queue_put", put)
+    if point == "count":
+        monkeypatch.setattr(interp_api._queues.shared_counter.SharedCounter, "raise_by_one", strike)
+    else:
+        monkeypatch.setattr(store, "queue_append", append)
     with pytest.raises(Struck):
         queue.put("item")
     monkeypatch.undo()
@@ -317,158 +311,38 @@ def test_put_that_is_struck_leaves_no_trace(monkeypatch, point):
 
 
 def test_put_that_is_struck_after_its_item_still_wakes(monkeypatch):
-    queue, bell = create_queue(), [Doorbell()]
-    queue_put(queue._getters, bell[0].address, 3)
+    queue = create_queue()
     steps = [None]
+    announce = Store._announce
 
-    def count(qid):
-        if qid == queue._getters and steps:
+    def strike_once(self):
+        if steps:
             steps.pop()
             raise Struck
-        return queue_count(qid)
+        announce(self)
 
-    monkeypatch.setattr(queue_module, "queue_count", count)
-    with pytest.raises(Struck):
-        queue.put("item")
-    monkeypatch.undo()
-    assert bell.pop().wait(0.0)
-    assert queue.qsize() == 1
+    with ThreadPoolExecutor(1) as threads:
+        getting = threads.submit(queue.get, timeout=60)
+        wait_for_sleeper(queue)
+        monkeypatch.setattr(Store, "_announce", strike_once)
+        with pytest.raises(Struck):
+            queue.put("item")
+        assert getting.result() == "item"
 
 
 def test_get_that_is_struck_gives_the_slot_back(monkeypatch):
     queue = create_queue(1)
     queue.put("lost")
 
-    def accept(self, item, op):
+    def accept(self, item, op, steps, held):
         raise Struck
 
-    monkeypatch.setattr(Queue, "_accept", accept)
+    monkeypatch.setattr(Store, "_accept", accept)
     with pytest.raises(Struck):
         queue.get()
     monkeypatch.undo()
     queue.put_nowait("next")
     assert queue.get() == "next"
-
-
-def test_fileno_is_readable_while_something_is_there(interpreter):
-    queue = create_queue()
-    assert select.select([queue], [], [], 0) == ([], [], [])
-    interpreter.call(tasks.put_all, queue, [1, 2])
-    assert select.select([queue], [], [], 60)[0] == [queue]
-    assert queue.get() == 1
-    assert select.select([queue], [], [], 0)[0] == [queue]
-    assert queue.get() == 2
-    assert select.select([queue], [], [], 0) == ([], [], [])
-    assert queue.fileno() == queue.fileno()
-    queue.shutdown()
-    assert select.select([queue], [], [], 60)[0] == [queue]
-
-
-def test_fileno_of_a_queue_with_items_is_readable_at_once():
-    queue = create_queue()
-    queue.put(1)
-    assert select.select([queue], [], [], 0)[0] == [queue]
-
-
-def test_fileno_is_a_hint_when_another_interpreter_was_faster(interpreter):
-    queue = create_queue()
-    queue.fileno()
-    queue.put(1)
-    assert interpreter.call(tasks.get_by_id, queue.id) == 1
-    assert select.select([queue], [], [], 0)[0] == [queue]
-    with pytest.raises(QueueEmpty):
-        queue.get_nowait()
-    assert select.select([queue], [], [], 0) == ([], [], [])
-
-
-def test_fileno_serves_an_event_loop(interpreter):
-    async def collect(queue):
-        loop, items, done = asyncio.get_running_loop(), [], asyncio.Event()
-
-        def on_readable():
-            try:
-                while True:
-                    items.append(queue.get_nowait())
-            except ShutDown:
-                done.set()
-            except QueueEmpty:
-                pass
-
-        loop.add_reader(queue.fileno(), on_readable)
-        thread = interpreter.call_in_thread(tasks.put_all_and_shut_down, queue, range(10))
-        await done.wait()
-        loop.remove_reader(queue.fileno())
-        thread.join()
-        return items
-
-    assert asyncio.run(collect(create_queue())) == list(range(10))
-
-
-@pytest.mark.parametrize("kind", [UNBOUND, UNBOUND_ERROR, UNBOUND_REMOVE])
-def test_default_for_unbound_items_is_read_back_everywhere(kind, interpreter):
-    queue = create_queue(unbounditems=kind)
-    assert queue.unbounditems is kind
-    assert interpreter.call(tasks.unbound_name, queue) == repr(kind)
-
-
-@pytest.mark.parametrize("kind", [None, 5, "UNBOUND", []])
-def test_unknown_kind_of_unbound_items_is_refused(kind):
-    with pytest.raises(ValueError, match="unbounditems must be UNBOUND, UNBOUND_ERROR or UNBOUND_REMOVE"):
-        create_queue(unbounditems=kind)
-
-
-def test_unbound_items_of_every_kind_keep_their_places(interpreter):
-    queue = create_queue()
-    kinds = ["UNBOUND", "UNBOUND_ERROR", "UNBOUND", "UNBOUND_REMOVE", "UNBOUND"]
-    interpreter.call(tasks.put_with_kinds, queue, list(enumerate(kinds)))
-    assert queue.qsize() == 5
-    interpreter.close()
-    assert queue.qsize() == 4
-    assert queue.get() is UNBOUND
-    with pytest.raises(ItemInterpreterDestroyed):
-        queue.get()
-    assert queue.get() is UNBOUND
-    assert queue.get() is UNBOUND
-    assert queue.empty()
-    with pytest.raises(QueueEmpty):
-        queue.get_nowait()
-
-
-def test_removed_tail_does_not_corrupt_the_queue(interpreter):
-    """gh-146427: A here, B there to be removed, close there, C here: the runtime loses C and writes to freed memory."""
-    queue = create_queue()
-    queue.put("A")
-    interpreter.call(tasks.put_with_kinds, queue, [("B", "UNBOUND_REMOVE")])
-    interpreter.close()
-    queue.put("C")
-    assert queue.qsize() == 2
-    assert [queue.get(), queue.get()] == ["A", "C"]
-    assert queue.empty()
-
-
-def test_removed_items_free_their_slots_and_their_tasks(interpreter, threads):
-    queue = create_queue(2)
-    interpreter.call(tasks.put_with_kinds, queue, [(1, "UNBOUND_REMOVE"), (2, "UNBOUND_REMOVE")])
-    putting = threads.submit(queue.put, "after", timeout=60)
-    wait_for_sleeper(queue._putters)
-    interpreter.close()
-    putting.result()
-    assert queue.get() == "after"
-    queue.task_done()
-    queue.join()
-
-
-def test_removable_items_that_were_got_in_time_are_ordinary(interpreter):
-    queue = create_queue(unbounditems=UNBOUND_REMOVE)
-    interpreter.call(tasks.put_all, queue, [1, [2], 3])
-    assert [queue.get(), queue.get()] == [1, [2]]
-    interpreter.close()
-    assert queue.empty()
-    queue.put(4)
-    assert queue.get() == 4
-    for _ in range(3):
-        queue.task_done()
-    queue.join()
 
 
 def test_there_is_one_handle_per_id_under_concurrent_construction(threads):
@@ -524,15 +398,17 @@ def test_object_that_cannot_be_unpickled_is_lost_and_its_slot_free():
     assert queue.get() == 1
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("kind", ["pipe", "pipe-alarm"])
 def test_other_doorbells_pass_these_tests(kind, run_python):
     """The doorbell is chosen at import, so the tests run once more in a process of their own."""
     here = __file__.rpartition("/")[0]
-    select_tests = "not event_loop and not fileno and not stress" if kind == "pipe-alarm" else "not stress"
+    files = ["test_queue.py", "test_wakeup.py"]
+    if kind != "pipe-alarm":  # for which nobody can select
+        files.append("test_readable.py")
     ended = run_python(
         "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-c", here + "/../../pyproject.toml",
-        "-k", select_tests + " and not other_doorbells",
-        here + "/test_queue.py", here + "/test_channel.py",
+        "-k", "not stress and not other_doorbells", *[f"{here}/{file}" for file in files],
         INTERP_API_DOORBELL=kind,
     )  # fmt: skip
     assert ended.status == 0, ended

@@ -62,7 +62,7 @@ class QueueMachine(RuleBasedStateMachine):
     def shows_the_same(self):
         ours, model = self.ours, self.model
         assert (ours.qsize(), ours.empty(), ours.full()) == (model.qsize(), model.empty(), model.full())
-        assert ours._tally.is_zero() == (model.unfinished_tasks == 0)
+        assert ours._store.counter.is_zero() == (model.unfinished_tasks == 0)
 
 
 def test_queue_does_what_the_standard_librarys_does():

@@ -1,6 +1,6 @@
 """SimpleQueue: items, looking before sleeping, relieving a sleeper.
 
-S1 to S5 and P1a are the steps of `interp_api._simple_queue`, the others those of `interp_api._channel`.
+The steps are those of `interp_api/_wakeup/README.md`.
 """
 
 from __future__ import annotations
@@ -10,10 +10,15 @@ from collections import deque
 
 import pytest
 import tasks
+from waiting import GETTER, sleepers
 
-from interp_api import NotShareableError, QueueError, QueueNotFoundError, SimpleQueue, _doorbell, _simple_queue
-from interp_api._channel import QueueRefs
-from interp_api._cpython import queue_append, queue_count, queue_create, queue_get
+from interp_api import NotShareableError, QueueError, QueueNotFoundError, SimpleQueue
+from interp_api._runtime.cpython import queue_count, queue_create
+from interp_api._wakeup import parking, simple_queue
+from interp_api._wakeup.arena import tables
+from interp_api._wakeup.channel import QueueRefs
+from interp_api._wakeup.seats import Seat, own_seat
+from interp_api._wakeup.slot import HAS_NEWS, STANDING_BACK
 
 
 class Struck(BaseException):
@@ -24,11 +29,18 @@ class Sleeper:
     """Another thread, asleep on a queue."""
 
     def __init__(self, queue):
-        self.bell = _doorbell.Doorbell()
-        queue_append(queue._sleepers, self.bell.address)
+        self.seat = Seat()
+        slot = queue._slot
+        self.place = slot.first + self.seat.number
+        slot.region.memory[self.place] = GETTER[0]
+        tables.cells[parking.SEAT_PLACES + self.seat.number] = slot.id * 8 + GETTER[0]
 
     def is_rung(self):
-        return self.bell.wait(0.0)
+        return self.seat.wait(0.0)
+
+
+def is_looked_at(queue):
+    return queue._region.memory[queue._spinner] == GETTER[0]
 
 
 def test_smoke():
@@ -103,59 +115,54 @@ def test_foreign_queue_is_refused():
 def test_item_put_while_somebody_looks_rings_nobody(monkeypatch):
     queue = SimpleQueue()
     sleeper = Sleeper(queue)
-    # S1; P1 and P1a run in place of the first yield of S2; S3; S4 finds the item; S5: nothing is left.
-    monkeypatch.setattr(_simple_queue, "_yield", lambda: queue.put("item"))
+    # S1; P1 and P2a run in place of the first yield of S2; S3; S4 finds the item; S5: nothing is left.
+    monkeypatch.setattr(simple_queue, "_yield", lambda: queue.put("item"))
     assert queue.get(spin=60.0) == "item"
     assert not sleeper.is_rung()
-    assert queue_count(queue._lookers) == 0
-    queue_get(queue._sleepers)
+    assert not is_looked_at(queue)
 
 
 def test_items_put_while_somebody_looks_ring_a_sleeper_for_the_rest(monkeypatch):
     queue = SimpleQueue()
-    sleepers = [Sleeper(queue), Sleeper(queue)]
+    both = [Sleeper(queue), Sleeper(queue)]
 
     def put_three():
         for number in range(3):
             queue.put(number)
 
-    monkeypatch.setattr(_simple_queue, "_yield", put_three)
+    monkeypatch.setattr(simple_queue, "_yield", put_three)
     assert queue.get(spin=60.0) == 0
     # S5 of the one who looked; the one it rang would ring the other.
-    assert [sleeper.is_rung() for sleeper in sleepers] == [True, False]
-    queue_get(queue._sleepers)
+    assert [sleeper.is_rung() for sleeper in both] == [True, False]
 
 
 def test_getter_that_slept_rings_the_next_for_what_is_left(monkeypatch):
     queue = SimpleQueue()
     putter = SimpleQueue(queue.id)
+    own_seat()  # the lowest is rung first
+    sleeping: list[Sleeper] = []
+    wait = Seat.wait
 
-    def put_two_and_let_another_sleep(wait=_doorbell.Doorbell.wait):
-        # Both rings of the putters go to this thread's own address and nowhere.
-        putter.put("a")
-        putter.put("b")
-        sleepers.append(Sleeper(queue))
+    def put_two(seat, timeout):
+        if not sleeping:
+            sleeping.append(Sleeper(queue))
+            putter.put("a")  # rings this thread
+            putter.put("b")  # rings nobody, as that is on its way
+        return wait(seat, timeout)
 
-    sleepers: list[Sleeper] = []
-    wait = _doorbell.Doorbell.wait
-
-    def waiting(bell, timeout):
-        if not sleepers:
-            put_two_and_let_another_sleep()
-        return wait(bell, timeout)
-
-    monkeypatch.setattr(_doorbell.Doorbell, "wait", waiting)
+    monkeypatch.setattr(Seat, "wait", put_two)
     assert queue.get() == "a"
-    assert sleepers[0].is_rung()
+    monkeypatch.undo()
+    assert sleeping[0].is_rung()
 
 
 def test_only_one_looks_at_a_time(monkeypatch):
     queue = SimpleQueue()
-    queue_append(queue._lookers, None)  # another one is looking
-    monkeypatch.setattr(_simple_queue, "_yield", lambda: pytest.fail("looked all the same"))
+    queue._region.memory[queue._spinner] = GETTER[0]  # another one is looking
+    monkeypatch.setattr(simple_queue, "_yield", lambda: pytest.fail("looked all the same"))
     with pytest.raises(QueueError):
         queue.get(0.0, spin=60.0)
-    assert queue_count(queue._lookers) == 1
+    assert is_looked_at(queue)
 
 
 def test_looker_that_is_struck_leaves_no_token_and_rings(monkeypatch):
@@ -166,10 +173,10 @@ def test_looker_that_is_struck_leaves_no_token_and_rings(monkeypatch):
         queue.put("item")  # which rings nobody: somebody looks
         raise Struck
 
-    monkeypatch.setattr(_simple_queue, "_yield", strike)
+    monkeypatch.setattr(simple_queue, "_yield", strike)
     with pytest.raises(Struck):
         queue.get(spin=60.0)
-    assert queue_count(queue._lookers) == 0
+    assert not is_looked_at(queue)
     assert sleeper.is_rung()
 
 
@@ -182,15 +189,68 @@ def test_wait_leaves_the_item_and_ends_for_another_reason():
     assert queue.get_nowait() == "item"
 
 
+def test_looker_calls_the_runtime_once_however_long_it_looks(monkeypatch):
+    queue, counts, looks = SimpleQueue(), [], []
+
+    def count(qid):
+        counts.append(qid)
+        return queue_count(qid)
+
+    def look_on():
+        looks.append(None)
+        if len(looks) == 1000:
+            queue._region.memory[queue._slot.base + HAS_NEWS] = 1
+
+    monkeypatch.setattr(simple_queue, "queue_count", count)
+    monkeypatch.setattr(simple_queue, "_yield", look_on)
+    queue._spin(60.0)
+    assert len(counts) == 1
+
+
+def test_item_put_between_the_first_try_and_s1_is_not_looked_for_in_vain(monkeypatch):
+    queue = SimpleQueue()
+    monkeypatch.setattr(simple_queue, "perf_counter", lambda: (queue.put("item"), 0.0)[1])
+    monkeypatch.setattr(simple_queue, "_yield", lambda: pytest.fail("there is an item"))
+    queue._spin(60.0)
+
+
 def test_relieved_sleeper_is_not_woken_until_it_is_reinstated():
     queue = SimpleQueue()
     sleeper = Sleeper(queue)
-    relieved: list[tuple[int, object]] = []
+    relieved: list[int] = []
     queue.relieve(relieved)
     queue.put("item")
     assert not sleeper.is_rung()
     queue.relieve(relieved)  # nobody else sleeps
-    assert [item[0] for item in relieved] == [sleeper.bell.address]
-    queue.reinstate(sleeper.bell.address)
+    assert relieved == [sleeper.place]
+    assert list(queue.reinstatement()) == [None]
     queue.ring()
     assert sleeper.is_rung()
+    assert list(queue.reinstatement()) == [None]  # nobody is relieved any more
+    assert sleepers(queue) == 0
+
+
+def test_sleeper_that_is_rung_while_it_stands_back_rings_who_reads_in_its_place(monkeypatch):
+    """A ring was on its way when it was relieved; it may have been for an item that the other one sleeps for."""
+    queue = SimpleQueue()
+    own_seat()
+    is_led, waits, other = [True], [], []
+    wait = Seat.wait
+
+    def come_back(seat, timeout):
+        if timeout == 0.0:
+            return wait(seat, timeout)  # is_rung
+        waits.append(sleepers(queue, STANDING_BACK))
+        if len(waits) == 1:
+            other.append(Sleeper(queue))
+            return True  # a late ring
+        assert other[0].is_rung()
+        queue.put("item")
+        is_led.clear()
+        assert list(queue.reinstatement()) == [None]
+        queue.ring()
+        return wait(seat, timeout)
+
+    monkeypatch.setattr(Seat, "wait", come_back)
+    assert queue.wait(stands_back=is_led.__len__)
+    assert waits == [1, 1]

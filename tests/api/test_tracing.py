@@ -4,6 +4,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.programs
+
 VERSION = ".".join(map(str, sys.version_info[:2]))
 
 crashes = pytest.mark.skipif(sys.version_info >= (3, 15), reason="3.15 traces interpreters without a crash")

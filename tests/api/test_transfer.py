@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import array
+import gc
 import pickle
+import threading
 
 import pytest
 import tasks
+import transfer_tasks
 
 from interp_api import decode, encode, encode_call
-from interp_api._cpython import VIEWS_ARE_RELEASED
-from interp_api._transfer import LARGE, is_plain
+from interp_api._pickling.codec import LARGE, is_plain
+from interp_api._runtime.cpython import VIEWS_ARE_RELEASED
 
 SIZES = [10, LARGE - 1, LARGE, 3 * LARGE + 7]
 
@@ -45,7 +48,7 @@ def test_bytearray_is_a_snapshot_of_the_time_it_was_sent():
 @pytest.mark.parametrize("place", [lambda obj: obj, lambda obj: [obj][0]])
 def test_view_among_the_arguments_is_shared_and_writable(wrap, place, interpreter):
     data = bytearray(3)
-    interpreter.call(tasks.set_first, place(wrap(memoryview(data))), 7)
+    interpreter.call(transfer_tasks.set_first, place(wrap(memoryview(data))), 7)
     assert data == b"\x07\0\0"
 
 
@@ -58,7 +61,7 @@ def test_view_deep_in_the_arguments_is_shared():
 
 def test_view_with_gaps_is_shared(interpreter):
     data = bytearray(6)
-    interpreter.call(tasks.increment_each, memoryview(data)[::2])
+    interpreter.call(transfer_tasks.increment_each, memoryview(data)[::2])
     assert data == b"\x01\0\x01\0\x01\0"
 
 
@@ -80,7 +83,7 @@ def test_same_view_twice_is_one_view():
     assert first is second
 
 
-@pytest.mark.parametrize("make", [tasks.make_bytes, tasks.make_bytearray, tasks.make_view])
+@pytest.mark.parametrize("make", [tasks.make_bytes, transfer_tasks.make_bytearray, transfer_tasks.make_view])
 @pytest.mark.parametrize("size", SIZES)
 def test_result_does_not_point_into_the_other_interpreter(make, size, interpreter):
     got = interpreter.call(make, size)
@@ -88,38 +91,38 @@ def test_result_does_not_point_into_the_other_interpreter(make, size, interprete
     assert bytes(got) == b"x" * size
 
 
-@pytest.mark.parametrize("kind", [tasks.ClassBuffer, tasks.StateBuffer])
+@pytest.mark.parametrize("kind", [transfer_tasks.ClassBuffer, transfer_tasks.StateBuffer])
 @pytest.mark.parametrize("size", [3, LARGE])
 def test_buffer_a_class_hands_out_is_copied(kind, size, interpreter):
     obj = kind(bytearray(size))
-    assert interpreter.call(tasks.write_class_buffer, obj) == b"x"
+    assert interpreter.call(transfer_tasks.write_class_buffer, obj) == b"x"
     assert obj.data == bytes(size)
 
 
 def test_readonly_buffer_a_class_hands_out_stays_readonly():
-    got = decode(encode(tasks.ClassBuffer(b"abc" * LARGE), share=True))
+    got = decode(encode(transfer_tasks.ClassBuffer(b"abc" * LARGE), share=True))
     assert bytes(got.data) == b"abc" * LARGE
     assert memoryview(got.data).readonly
 
 
 def test_class_made_writable_buffer_crosses_in_what_the_runtime_releases():
     """3.13 keeps the exporter of a sent view for ever: there nothing but bytes may carry a copy."""
-    _, [(carrier, _)], *_ = encode(tasks.ClassBuffer(bytearray(LARGE)), share=True)
+    _, [(carrier, _)], *_ = encode(transfer_tasks.ClassBuffer(bytearray(LARGE)), share=True)
     assert isinstance(carrier, memoryview if VIEWS_ARE_RELEASED else bytes)
 
 
 def test_class_whose_metaclass_has_a_reduce_method_goes_by_name():
-    assert decode(encode([memoryview(b""), tasks.OfMeta], share=True))[1] is tasks.OfMeta
+    assert decode(encode([memoryview(b""), transfer_tasks.OfMeta], share=True))[1] is transfer_tasks.OfMeta
 
 
 def test_aliases_among_arguments_survive(interpreter):
     shared = [1]
-    assert interpreter.call(tasks.are_same, shared, shared)
-    assert interpreter.call(tasks.are_same, left=shared, right=shared)
+    assert interpreter.call(transfer_tasks.are_same, shared, shared)
+    assert interpreter.call(transfer_tasks.are_same, left=shared, right=shared)
 
 
 def test_pickling_from_within_a_reduce_method_works():
-    outer = tasks.Encodes([1, 2])
+    outer = transfer_tasks.Encodes([1, 2])
     assert decode(decode(encode(outer, share=True))) == [1, 2]
 
 
@@ -161,3 +164,34 @@ def test_call_with_scalars_arrives_as_it_was(args):
     function, arrived, kwargs = decode(encode_call(max, args, {}))
     assert (function, arrived, kwargs) == (max, args, {})
     assert [*map(type, arrived)] == [*map(type, args)]
+
+
+class _Sends:
+    """In a cycle; what it sends is sent by the garbage collector."""
+
+    def __init__(self, sent):
+        self.me, self.sent = self, sent
+
+    def __del__(self):
+        self.sent.append(encode_call(abs, (-1,), {}))
+
+
+def test_finalizer_that_sends_during_the_first_sending_of_a_thread_can():
+    sent = []
+
+    def send_first():
+        _Sends(sent)
+        before = gc.get_threshold()
+        gc.set_threshold(1)
+        try:
+            sent.append(encode_call(abs, (-1,), {}))
+        finally:
+            gc.set_threshold(*before)
+
+    for _ in range(20):
+        thread = threading.Thread(target=send_first)
+        thread.start()
+        thread.join()
+    gc.collect()
+    assert len(sent) == 40
+    assert all(decode(payload)[:2] == (abs, (-1,)) for payload in sent)

@@ -98,6 +98,12 @@ SKIPS: tuple[Skip, ...] = (
     ),
     Skip(
         suite="queues",
+        test="LowLevelTests.test_bind_release",
+        category=Category.PRIVATE,
+        reason="counts all low-level queues of the process, one of which is this package's own (`_wakeup.arena`)",
+    ),
+    Skip(
+        suite="queues",
         test="TestQueueOps.test_put_syncobj",
         category=Category.PRIVATE,
         reason="syncobj=True (shareable or NotShareableError) was dropped before the layer was documented",

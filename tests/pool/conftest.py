@@ -85,7 +85,7 @@ def logged():
     records = []
 
     def take(record):
-        records.append((record.levelno, record.getMessage(), record.exc_info[0]))
+        records.append((record.levelno, record.getMessage(), record.exc_info and record.exc_info[0]))
         return False
 
     logger = logging.getLogger("concurrent.futures")

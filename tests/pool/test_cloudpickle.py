@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.programs
+
 BESIDE = Path(sys.prefix, "share", "cloudpickle")  # where tools/cloudpickle puts it
 
 CLOSURE = """

@@ -13,7 +13,7 @@ import tasks
 from interp_pool import InterpreterPoolExecutor, TaskInterrupted
 
 STATM = Path("/proc/self/statm")
-SHORT, LONG = 1_500, 30_000  # tasks; a third of them is interrupted, a third times out
+SHORT, LONG = 450, 30_000  # tasks; a third of them is interrupted, a third times out
 ALLOWED = 32 * 1024 * 1024  # bytes
 OUTSTANDING = 40
 

@@ -12,12 +12,14 @@ from pathlib import Path
 from time import perf_counter
 
 import pytest
+import scripts
 import tasks
 
 if sys.platform == "win32":
     pytest.skip("there is no way to press Ctrl-C for a child here", allow_module_level=True)
 
 HEAD = """
+{haste}
 import concurrent.futures, os, sys, threading, time
 sys.path.append({tests!r})
 import tasks
@@ -35,7 +37,7 @@ if __name__ == "__main__":
         started.get(), started.get()
         return futures
     def ready_once_somebody_waits():
-        while not executor._pool._reader._owner:
+        while not executor._pool._kernel.reader._owner:
             pass
         ready()
     def stick(**options):
@@ -43,6 +45,11 @@ if __name__ == "__main__":
         while " runs in " not in future.where():
             pass
         return future
+"""
+# On a busy machine, what is about to stop may take longer than the exit waits for it, which the exit then tells.
+PATIENT = """
+import interp_pool._pool.control, interp_pool._pool.ending
+interp_pool._pool.control.HASTY_GRACE = interp_pool._pool.ending.HASTY_GRACE = interp_pool._pool.ending.GRACE = 30.0
 """
 PLACES = {
     "in result": "with executor: futures = hold(); ready(); futures[0].result()",
@@ -76,7 +83,8 @@ _processes = []
 
 def start(body, tmp_path, stdin=subprocess.DEVNULL, **options):
     script = tmp_path / "script.py"
-    lines = HEAD.format(tests=str(Path(__file__).parents[1])) + "".join(f"    {line}\n" for line in body.split("\n"))
+    head = HEAD.format(haste=scripts.HASTE, tests=str(Path(__file__).parents[1]))
+    lines = head + "".join(f"    {line}\n" for line in body.split("\n"))
     script.write_text(lines, encoding="utf-8")
     process = subprocess.Popen(
         [sys.executable, "-P", "-X", "dev", script],
@@ -116,15 +124,17 @@ def interrupt(process, number=signal.SIGINT):
     return process.returncode, output, errors
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("place", PLACES)
 def test_ctrl_c_ends_the_program_with_one_traceback(tmp_path, place):
-    status, output, errors = interrupt(start(PLACES[place], tmp_path))
+    status, output, errors = interrupt(start(PATIENT + PLACES[place], tmp_path))
     assert status == -signal.SIGINT, errors
     assert output == ""
     assert errors.count("Traceback") == 1, errors
     assert errors.rstrip().endswith("KeyboardInterrupt"), errors
 
 
+@pytest.mark.programs
 @pytest.mark.stress
 def test_ctrl_c_at_any_moment(tmp_path, stress):
     """Also where it strikes the standard library's code, or the script has not begun to wait. It is pressed again."""
@@ -152,12 +162,14 @@ def press_until_it_ends(process):
     return process.communicate(timeout=1)[1]
 
 
+@pytest.mark.programs
 def test_ctrl_c_while_the_exit_waits_for_tasks(tmp_path):
     _, _, errors = interrupt(start("hold(); ready()", tmp_path))
     assert errors.count("Traceback") == 1, errors
     assert "KeyboardInterrupt" in errors
 
 
+@pytest.mark.programs
 def test_ctrl_c_with_a_task_in_c_code_names_it(tmp_path):
     body = "future = stick(); executor.submit(tasks.spin, started); started.get(); ready(); future.result()"
     status, _, errors = interrupt(start(body, tmp_path))
@@ -166,6 +178,7 @@ def test_ctrl_c_with_a_task_in_c_code_names_it(tmp_path):
     assert errors.count("Traceback") == 1
 
 
+@pytest.mark.programs
 def test_program_that_catches_ctrl_c_goes_on_with_the_pool(tmp_path):
     status, output, errors = interrupt(start("""
 futures = hold()
@@ -200,12 +213,14 @@ def test_keyboard_interrupt_of_a_task_stops_nobody_else(executor, gate):
     other.result(60)
 
 
+@pytest.mark.programs
 def test_ctrl_c_at_a_terminal(tmp_path):
     """A real terminal sends the signal to the whole group of the process."""
     import pty
 
     master, slave = pty.openpty()
-    process = start(PLACES["in result"], tmp_path, stdin=slave, start_new_session=True, preexec_fn=_own_terminal)
+    body = PATIENT + PLACES["in result"]
+    process = start(body, tmp_path, stdin=slave, start_new_session=True, preexec_fn=_own_terminal)
     os.close(slave)
     assert process.stdout.readline() == "ready\n"
     wait_until_asleep(process.pid)
@@ -226,24 +241,28 @@ def _own_terminal():
 # The end of a process with a task that does not stop, without Ctrl-C.
 
 
+@pytest.mark.programs
 def test_exit_with_an_abandoned_worker_is_bounded_and_says_so(tmp_path):
     status, output, errors = run_to_end("""
+interp_pool._process.stuck.PATIENCE = 1.0  # as it is
 stick(name="the stuck one").interrupt(0.01)
 import atexit
 atexit.register(print, "at exit")
 print("end")
 """, tmp_path)  # fmt: skip
-    assert status == 1
+    assert status == 0
     assert output == "end\nat exit\n"
-    assert errors == "the process ends, with status 1, although task 'the stuck one' does not stop\n"
+    assert errors == "the process ends, with status 0, although task 'the stuck one' does not stop\n"
 
 
+@pytest.mark.programs
 def test_exit_waits_for_a_task_that_nobody_stopped(tmp_path):
     body = "executor.submit(tasks.spend, 0.3).add_done_callback(lambda f: ready()); executor.shutdown(False)"
     status, output, errors = run_to_end(body, tmp_path)
     assert (status, output, errors) == (0, "ready\n", "")
 
 
+@pytest.mark.programs
 def test_exit_timeout_stops_what_still_runs_and_says_so(tmp_path):
     body = """
 executor = InterpreterPoolExecutor(1, exit_timeout=0.05)
@@ -256,6 +275,7 @@ executor.shutdown(wait=False)
     assert errors == "the exit has stopped task spin(), task abs(): the exit timeout is up\n"
 
 
+@pytest.mark.programs
 def test_exit_timeout_bounds_the_wait_for_a_stuck_task(tmp_path):
     body = "executor = InterpreterPoolExecutor(1, exit_timeout=0.05); stick(); executor.shutdown(wait=False)"
     status, output, errors = run_to_end(body, tmp_path)
@@ -263,6 +283,7 @@ def test_exit_timeout_bounds_the_wait_for_a_stuck_task(tmp_path):
     assert errors == "the process ends, with status 1, although task sleep() does not stop\n"
 
 
+@pytest.mark.programs
 def test_exit_that_another_signal_handler_strikes_stops_the_tasks(tmp_path):
     """Without that, the runtime went on with its exit beside them, and on 3.15 never came to its end."""
     body = "import signal; signal.signal(signal.SIGTERM, lambda *_: sys.exit(3)); hold(); ready()"
@@ -275,6 +296,7 @@ LEFT = "executor.submit(tasks.leave_thread, started).result()"
 IN_ITS_WAY = "a thread that a task has left in InterpreterPoolExecutor-"
 
 
+@pytest.mark.programs
 def test_ctrl_c_does_not_wait_for_threads_that_tasks_have_left(tmp_path):
     status, output, errors = interrupt(start(f"with executor: {LEFT}; ready(); threading.Event().wait()", tmp_path))
     assert (status, output) == (-signal.SIGINT, "")
@@ -282,6 +304,7 @@ def test_ctrl_c_does_not_wait_for_threads_that_tasks_have_left(tmp_path):
     assert errors.splitlines()[-1].startswith(f"the process ends, by SIGINT, although {IN_ITS_WAY}")
 
 
+@pytest.mark.programs
 def test_exit_timeout_bounds_the_wait_for_threads_that_tasks_have_left(tmp_path):
     body = f"executor = InterpreterPoolExecutor(1, exit_timeout=0.05); {LEFT}"
     status, output, errors = run_to_end(body, tmp_path)
@@ -290,10 +313,11 @@ def test_exit_timeout_bounds_the_wait_for_threads_that_tasks_have_left(tmp_path)
     assert errors.count("\n") == 1
 
 
+@pytest.mark.programs
 def test_exit_tells_of_threads_that_tasks_have_left(tmp_path):
     body = f"""
-import interp_pool._exit
-interp_pool._exit.NOTICE = 0.02
+import interp_pool._pool.process_hooks
+interp_pool._pool.process_hooks.NOTICE = 0.02
 import logging
 logging.getLogger("concurrent.futures").addFilter(lambda record: not started.put(None))
 {LEFT}
@@ -303,6 +327,7 @@ logging.getLogger("concurrent.futures").addFilter(lambda record: not started.put
     assert errors.startswith(f"the process waits, at its exit, for {IN_ITS_WAY}")
 
 
+@pytest.mark.programs
 def test_exit_timeout_tells_apart_what_has_stopped_and_what_has_not(tmp_path):
     """Also where both have the same name."""
     body = """
@@ -319,10 +344,11 @@ executor.shutdown(wait=False)
     )
 
 
+@pytest.mark.programs
 def test_exit_tells_what_it_waits_for(tmp_path):
     body = """
-import interp_pool._exit
-interp_pool._exit.NOTICE = 0.02
+import interp_pool._pool.process_hooks
+interp_pool._pool.process_hooks.NOTICE = 0.02
 executor.submit(tasks.spend, 0.3)
 executor.shutdown(wait=False)
 """
@@ -331,6 +357,7 @@ executor.shutdown(wait=False)
     assert errors == "the process waits, at its exit, for task spend(); Ctrl-C stops that\n"
 
 
+@pytest.mark.programs
 def test_exit_after_an_error_with_an_abandoned_worker_keeps_its_status(tmp_path):
     status, _, errors = run_to_end("stick().interrupt(0.01); 1 / 0", tmp_path)
     assert status == 1

@@ -6,19 +6,24 @@ import threading
 from concurrent.futures import CancelledError
 
 import pytest
+import stopping_tasks
 import tasks
 
 from interp_pool import InterpreterPoolExecutor
 
 
-def test_initializer_is_interrupted(started, logged):
-    executor = InterpreterPoolExecutor(1, initializer=tasks.spin, initargs=(started,))
+@pytest.mark.parametrize("how", ["terminate_workers", "kill_workers"])
+@pytest.mark.parametrize("initializer", [tasks.spin, stopping_tasks.fail_when_interrupted])
+def test_initializer_is_interrupted_and_may_fail_then(started, logged, initializer, how):
+    executor = InterpreterPoolExecutor(1, initializer=initializer, initargs=(started,))
     future = executor.submit(tasks.identity, 1)
     started.get(timeout=60)
-    executor.terminate_workers()
+    getattr(executor, how)()
     executor.shutdown()
     assert future.cancelled()
     assert executor._pool.is_closed
+    with pytest.raises(RuntimeError):
+        executor.submit(tasks.identity, 1)
     assert not logged
 
 
@@ -68,17 +73,6 @@ def test_initializer_goes_on_in_a_pool_that_is_not_shut_down(gate):
             future.result(60)
         gate.open()
         assert executor.submit(tasks.identity, 2).result(60) == 2
-
-
-def test_initializer_that_fails_while_it_is_told_to_stop_breaks_the_pool_quietly(started, logged):
-    executor = InterpreterPoolExecutor(1, initializer=tasks.fail_when_interrupted, initargs=(started,))
-    executor.submit(tasks.identity, 1)
-    started.get(timeout=60)
-    executor.kill_workers()
-    executor.shutdown()
-    with pytest.raises(RuntimeError):
-        executor.submit(tasks.identity, 1)
-    assert not logged
 
 
 def test_messages_of_an_abandoned_worker_are_taken_before_it_may_end(stuck, gate, logged):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 import scripts
 
+pytestmark = pytest.mark.programs
+
 HEAD = """
 import os, sys, threading
 from interp_pool import InterpreterPoolExecutor, InterpreterPool

@@ -1,146 +1,32 @@
-"""What crosses between pool and worker: failures keep type, arguments, attributes, notes and the traceback's text."""
+"""What strikes while a failure is described, in a process of its own."""
 
 from __future__ import annotations
 
 import pytest
-import tasks
+from scripts import run_text
 
-import interp_pool._messages as messages
-from interp_api import ExecutionFailed
-from interp_pool._failures import decode_failure, encode_failure
+STRUCK_WHILE_DESCRIBED = """
+import traceback
+from interp_pool import InterpreterPoolExecutor
 
+def fail(depth):
+    def strike(*args, **kwargs):
+        raise KeyboardInterrupt  # as an interrupt, a timeout or a signal handler would
 
-def caught(function, *args):
-    with pytest.raises(BaseException) as info:  # noqa: PT011  # any
-        function(*args)
-    return info.value
+    traceback.TracebackException.__init__ = strike
+    return fail(depth - 1) if depth else 1 / 0
 
-
-def through(exc):
-    return decode_failure(encode_failure(exc))
-
-
-def test_message_kinds_have_distinct_numbers_with_task_outcomes_first():
-    text = """BATCH_PART BATCH_DONE VALUE DATA RESULT TASK_FAILED TASK_UNREADABLE RESULT_UNSENDABLE WORKER_READY
-    INITIALIZER_FAILED WORKER_LEAVING
-    WORKER_LOST WORKER_LEFT WORKER_ENDED POOL_CALLED"""
-    names = text.split()
-    assert [getattr(messages, name) for name in names] == list(range(len(names)))
+if __name__ == "__main__":
+    with InterpreterPoolExecutor(2, reuse=False) as executor:
+        for depth in range(100):
+            error = executor.submit(fail, depth).exception()
+            assert type(error) is ZeroDivisionError, error
+            assert "in fail" in str(error.__cause__), error.__cause__
+    print("survived")
+"""
 
 
-def test_failure_of_plain_exception_keeps_arguments_and_traceback_text():
-    back = through(caught(tasks.fail, ValueError("x", 5)))
-    assert type(back) is ValueError
-    assert back.args == ("x", 5)
-    assert type(back.__cause__) is ExecutionFailed
-    assert "in fail\n    raise exc" in str(back.__cause__)
-
-
-def test_failure_with_two_argument_constructor_is_rebuilt():
-    back = through(caught(tasks.fail, tasks.TwoArguments("salt", "pepper")))
-    assert type(back) is tasks.TwoArguments
-    assert str(back) == "salt and pepper"
-    assert (back.left, back.right) == ("salt", "pepper")
-
-
-def test_failure_whose_constructor_changes_its_argument_is_not_changed_twice():
-    back = through(tasks.Renames("luck"))
-    assert type(back) is tasks.Renames
-    assert str(back) == "no luck"
-
-
-def test_failure_whose_reduce_method_forgets_notes_keeps_them():
-    assert through(caught(tasks.fail_with_note)).__notes__ == ["but this is kept"]
-
-
-def test_failure_keeps_notes_once():
-    exc = ValueError("x")
-    exc.add_note("one")
-    assert through(exc).__notes__ == ["one"]
-
-
-def test_failure_with_unpicklable_attribute_loses_only_that():
-    back = through(caught(tasks.fail_with_unpicklable_attribute))
-    assert type(back) is tasks.WithAttribute
-    assert back.number == 5
-    assert not hasattr(back, "lock")
-
-
-def test_failure_with_unpicklable_argument_keeps_its_text():
-    back = through(caught(tasks.fail, tasks.WithAttribute(tasks.NoPickle(), 7)))
-    assert type(back) is tasks.WithAttribute
-    assert "NoPickle" in back.args[0]
-    assert back.args[1] == "7"
-
-
-def test_failure_of_local_class_is_told_as_text():
-    back = through(caught(tasks.fail_with_local_class))
-    assert type(back) is ExecutionFailed
-    assert back.excinfo.type.__name__ == "LocalError"
-    assert "of a local class" in str(back)
-
-
-def test_failure_that_unpickles_to_something_else_is_rebuilt_as_itself():
-    back = through(tasks.ReducesToInt("x"))
-    assert type(back) is tasks.ReducesToInt
-    assert back.args == ("x",)
-
-
-def test_failure_without_text_keeps_its_type():
-    back = through(caught(tasks.fail, tasks.BadText("x")))
-    assert type(back) is tasks.BadText
-    assert back.args == ("x",)
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("module spam does not support loading in subinterpreters", "module 'spam'"),
-        ("cannot load module more than once per process", "an extension module that 'tasks' imports"),
-        ("PyO3 modules do not yet support subinterpreters, see https", "an extension module that 'tasks' imports"),
-        (
-            "Interpreter change detected - this module can only be loaded into one interpreter per process.",
-            "an extension module that 'tasks' imports",
-        ),
-    ],
-)
-def test_failure_of_refused_extension_module_names_it_and_the_remedy(text, told):
-    back = through(caught(tasks.fail_as_import, text))
-    assert type(back) is ImportError
-    assert back.__notes__ == [
-        f"{told} does not support subinterpreters: run this task in a ThreadPoolExecutor or ProcessPoolExecutor"
-    ]
-
-
-def test_failure_of_other_import_gets_no_note():
-    assert not hasattr(through(ImportError("no module named spam")), "__notes__")
-
-
-def test_failure_in_ring_of_causes_ends():
-    first, second = ValueError("a"), ValueError("b")
-    first.__cause__, second.__cause__ = second, first
-    assert through(first).args == ("a",)
-
-
-def test_failure_rebuilt_keeps_the_fields_of_built_in_classes():
-    gone = through(caught(tasks.fail, tasks.FileGone("/x")))
-    assert (gone.errno, gone.strerror, gone.filename, gone.path) == (2, "gone", "/x", "/x")
-    assert str(gone) == "[Errno 2] gone: '/x'"
-    imported = through(caught(tasks.fail, tasks.BadImport("no", "mod")))
-    assert (imported.msg, imported.name, imported.path) == ("no", "mod", "/nowhere")
-    assert "can't decode byte 0x61" in str(through(caught(tasks.fail, tasks.BadBytes(b"abc"))))
-    quit_ = through(caught(tasks.fail, tasks.Quit(4, "done")))
-    assert (quit_.code, quit_.why) == (4, "done")
-
-
-def test_failure_rebuilds_exceptions_inside_exceptions():
-    inner = tasks.TwoArguments("salt", "pepper")
-    group = through(caught(tasks.fail, ExceptionGroup("all", [inner, ValueError(3)])))
-    assert type(group) is ExceptionGroup
-    assert [type(each) for each in group.exceptions] == [tasks.TwoArguments, ValueError]
-    assert group.exceptions[0].right == "pepper"
-    several = through(caught(tasks.fail, tasks.Several("all", [inner], "more")))
-    assert (type(several), several.extra, several.exceptions[0].left) == (tasks.Several, "more", "salt")
-    assert through(caught(tasks.fail, ValueError(inner))).args[0].right == "pepper"
-    outer = through(caught(tasks.fail, tasks.TwoArguments(inner, "oil")))
-    assert (outer.left.left, outer.right) == ("salt", "oil")
+@pytest.mark.programs
+def test_exception_that_strikes_while_a_failure_is_described_keeps_the_failure(tmp_path):
+    """It ended the process when the runtime made the text. The places are told, if the text cannot be made."""
+    assert run_text(tmp_path, STRUCK_WHILE_DESCRIBED) == (0, "survived\n", "")

@@ -7,17 +7,11 @@ from concurrent.futures import ALL_COMPLETED, CancelledError, InvalidStateError,
 
 import pytest
 import tasks
+from futures import running
+from waiting import sleepers
 
-import interp_pool._lazy_future
-from interp_api._cpython import queue_count
-from interp_pool._future import TaskFuture
-from interp_pool._lazy_future import finish_quietly, start, start_new
-
-
-def running():
-    future = TaskFuture()
-    start_new(future)
-    return future
+from interp_pool._futures.claims import finish_quietly, start
+from interp_pool._futures.task_future import TaskFuture
 
 
 def is_watched(future):
@@ -30,22 +24,6 @@ def test_future_nobody_watches_has_no_condition_from_start_to_end(executor):
         pass
     assert future.result(60) == 5 == future.result()
     assert not is_watched(future)
-
-
-def test_unwatched_future_finishes_quietly_and_answers_like_any_other():
-    future = running()
-    assert finish_quietly(future, 5)
-    assert (future.result(0), future.exception(), future.done(), future.running(), future.cancelled()) == (
-        5,
-        None,
-        True,
-        False,
-        False,
-    )
-    assert not future.cancel()
-    assert wait([future]).done == {future} == set(as_completed([future]))
-    with pytest.raises(InvalidStateError):
-        future.set_result(6)
 
 
 def test_watched_future_finishes_quietly_and_wakes_who_waits():
@@ -67,52 +45,14 @@ def test_watched_future_finishes_quietly_and_wakes_who_waits():
     assert len(results) == 3
 
 
-def test_future_with_a_callback_does_not_finish_quietly():
-    future = running()
-    called: list[object] = []
-    future.add_done_callback(called.append)
-    assert not finish_quietly(future, 5)
-    assert future.running()
-    future.set_result(5)
-    assert called == [future]
-
-
-def test_future_that_is_done_does_not_finish_quietly():
-    future = running()
-    future.set_result("mine")
-    assert not finish_quietly(future, "another")
-    assert future.result() == "mine"
-
-
-def test_pending_future_starts_unless_it_was_cancelled():
-    first, second = TaskFuture(), TaskFuture()
-    assert start(first)
-    assert start(first)
-    assert first.running()
-    second.cancel()
-    assert not start(second)
-    assert second.cancelled()
-
-
-def test_result_that_does_not_come_in_time_raises_and_leaves_no_waiter():
-    future = running()
-    for timeout in (0, -1, 0.001):
-        with pytest.raises(TimeoutError):
-            future.result(timeout)
-        with pytest.raises(TimeoutError):
-            future.exception(timeout)
-    assert future._waiters == []
-
-
-def test_condition_that_is_locked_for_ever_holds_nobody_up(monkeypatch):
+def test_condition_that_is_locked_for_ever_holds_nobody_up():
     """An exception of a signal handler that strikes in `with condition:` leaves it so."""
-    monkeypatch.setattr(interp_pool._lazy_future, "PATIENCE", 0.01)
     finished, cancelled, started = running(), TaskFuture(), TaskFuture()
     for future in (finished, cancelled, started):
         thread = threading.Thread(target=future._condition.acquire)
         thread.start()
         thread.join()
-    assert finish_quietly(finished, 5)
+    finished.set_result(5)
     assert finished.result() == 5
     assert cancelled.cancel()
     assert not start(cancelled)
@@ -136,12 +76,12 @@ def in_thread(function, *args):
 
 def wait_until_somebody_stands_in(pool):
     """Until it sleeps on the results, with the manager's address in its hands."""
-    while not (pool._reader._owner and queue_count(pool._results._sleepers)):
+    while not (pool._kernel.reader._owner and sleepers(pool._kernel.results)):
         pass
 
 
 def wait_until_the_manager_sleeps(pool):
-    while pool._results.qsize() or not queue_count(pool._results._sleepers):
+    while pool._kernel.results.qsize() or not sleepers(pool._kernel.results):
         pass
 
 

@@ -10,18 +10,23 @@ import threading
 from concurrent.futures import CancelledError, Future
 from functools import partial
 from time import monotonic
+from types import SimpleNamespace
 
 import pytest
+import stopping_tasks
 import tasks
+from waiting import wait_until
 
 from interp_api import create_queue
-from interp_pool import InterpreterPool, InterpreterPoolExecutor, TaskInterrupted, _worker
+from interp_pool import InterpreterPool, InterpreterPoolExecutor, TaskInterrupted
+from interp_pool._worker import control_thread
+from interp_pool._workers import handle
 
 SHORT = 0.02  # seconds for tasks that do not stop; those that do get a minute
 LONG = 60.0
 
 
-@pytest.mark.parametrize("task", [tasks.spin, tasks.spin_catching_exceptions])
+@pytest.mark.parametrize("task", [tasks.spin, stopping_tasks.spin_catching_exceptions])
 def test_interrupt_ends_the_future_and_keeps_the_worker(single, started, task):
     worker = single.submit(tasks.current_id).result(60)
     future = single.submit(task, started)
@@ -45,36 +50,53 @@ def test_interrupt_tells_where_the_task_was(single, started):
 
 def test_interrupt_runs_finally_blocks(single, started):
     ended = create_queue()
-    future = single.submit(tasks.spin_and_say_when_it_ends, started, ended)
+    future = single.submit(stopping_tasks.spin_and_say_when_it_ends, started, ended)
     started.get(timeout=60)
     assert future.interrupt(LONG)
     assert ended.get(timeout=60) == "finally"
 
 
 def test_interrupt_that_the_runtime_swallows_in_a_finalizer_is_raised_again(single, started):
-    future = single.submit(tasks.spin_in_finalizer_then_in_the_task, started)
+    future = single.submit(stopping_tasks.spin_in_finalizer_then_in_the_task, started)
     started.get(timeout=60)
     assert future.interrupt(LONG)
     assert single.submit(tasks.identity, 1).result(60) == 1
 
 
+def test_interrupt_that_comes_while_another_one_is_noted_as_swallowed_is_noted_too(monkeypatch):
+    """The control thread is so fast that it strikes the hook itself."""
+    rung, noted = [], []
+
+    def ring(address):
+        rung.append(address)
+        if len(rung) == 1:
+            raise TaskInterrupted
+
+    monkeypatch.setattr(control_thread, "ring", ring)
+    control = control_thread.Control.__new__(control_thread.Control)
+    control._board, control._address, control._lock, control._swallowed = [7], 5, threading.RLock(), noted
+    control._note_unraisable(SimpleNamespace(exc_type=TaskInterrupted))
+    assert rung == [5, 5]
+    assert noted == [7, 7]
+
+
 def test_interrupt_that_the_task_swallows_leaves_it_its_result(single, started):
-    future = single.submit(tasks.spin_and_swallow, started)
+    future = single.submit(stopping_tasks.spin_and_swallow, started)
     started.get(timeout=60)
     assert not future.interrupt(LONG)
     assert future.result(60) == "swallowed"
 
 
 def test_interrupt_that_the_task_answers_with_another_error_shows_that(single, started):
-    future = single.submit(tasks.spin_and_fail_instead, started)
+    future = single.submit(stopping_tasks.spin_and_fail_instead, started)
     started.get(timeout=60)
     assert not future.interrupt(LONG)
     assert isinstance(future.exception(60), ValueError)
 
 
-@pytest.mark.parametrize("task", [tasks.make_spins_when_pickled, tasks.identity])
+@pytest.mark.parametrize("task", [stopping_tasks.make_spins_when_pickled, tasks.identity])
 def test_interrupt_while_the_task_is_pickled_or_unpickled(single, started, task):
-    argument = started if task is tasks.make_spins_when_pickled else tasks.SpinsWhenUnpickled(started)
+    argument = started if task is stopping_tasks.make_spins_when_pickled else stopping_tasks.SpinsWhenUnpickled(started)
     future = single.submit(task, argument)
     started.get(timeout=60)
     assert future.interrupt(LONG)
@@ -119,7 +141,7 @@ def test_interrupt_of_a_finished_task_changes_nothing(single):
 
 def test_interrupt_again_and_from_many_threads_strikes_once(single, started):
     ended = create_queue()
-    future = single.submit(tasks.spin_and_say_when_it_ends, started, ended)
+    future = single.submit(stopping_tasks.spin_and_say_when_it_ends, started, ended)
     started.get(timeout=60)
     answers = []
     threads = [threading.Thread(target=lambda: answers.append(future.interrupt(LONG))) for _ in range(8)]
@@ -173,8 +195,7 @@ def test_task_in_c_code_is_reported_and_its_worker_replaced_until_it_is_back(sin
     single._pool.check_invariants()
     pool = single._pool
     stuck.release()  # it gets the exception now, and works again, so one of the two ends
-    with pool._changed:
-        assert pool._changed.wait_for(lambda: not pool._abandoned and len(pool._workers) == 1, 60)
+    wait_until(pool, lambda: not pool._kernel.staff.stuck and len(pool._kernel.staff.workers) == 1)
     assert single.submit(tasks.identity, 2).result(60) == 2
 
 
@@ -254,20 +275,20 @@ def test_interrupts_at_random_moments_hit_nothing_else(seed):
                 pass
         executor._pool.check_invariants()
         assert [executor.submit(tasks.identity, n).result(60) for n in range(50)] == [*range(50)]
-        assert not executor._pool._abandoned
+        assert not executor._pool._kernel.staff.stuck
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="nobody tells a thread's processor time here")
 def test_task_has_not_ignored_the_interrupt_before_it_had_the_time_to_stop(single, stuck, started):
     """On a busy machine; which is why Ctrl-C then waits longer until it does without a worker."""
     held = stuck.hold(single)
-    (worker,) = single._pool._workers.values()
+    (worker,) = single._pool._kernel.staff.workers.values()
     asked_at, cpu_seconds = monotonic(), worker.cpu_seconds
     assert not worker.has_ignored(asked_at, cpu_seconds)  # it has neither been struck nor run
     worker.interrupt(worker.task)
     while not worker.has_ignored(asked_at, cpu_seconds):
         assert held.running()
-    assert monotonic() - asked_at >= _worker._ENOUGH  # it was struck so long ago
+    assert monotonic() - asked_at >= handle._ENOUGH  # it was struck so long ago
     stuck.release()
     assert isinstance(held.exception(60), TaskInterrupted)
 
@@ -276,17 +297,18 @@ def test_task_has_not_ignored_the_interrupt_before_it_had_the_time_to_stop(singl
     asked_at, cpu_seconds = monotonic(), worker.cpu_seconds
     while not worker.has_ignored(asked_at, cpu_seconds):
         assert worker.cpu_seconds - cpu_seconds < 60  # it runs on, and has not been struck
-    assert worker.cpu_seconds - cpu_seconds >= _worker._ENOUGH
+    assert worker.cpu_seconds - cpu_seconds >= handle._ENOUGH
     assert spinning.interrupt(LONG)
 
 
 def test_interrupt_leaves_no_import_lock_held(single, started):
     """It can strike the import system's own code, and whoever imports next in the interpreter waited for ever."""
-    for task in (tasks.spin, tasks.spin_with_the_import_lock):  # the first has the control thread import what it needs
+    # The first has the control thread import what it needs.
+    for task in (tasks.spin, stopping_tasks.spin_with_the_import_lock):
         future = single.submit(task, started)
         started.get(timeout=60)
         assert future.interrupt(LONG)
-    assert not single.submit(tasks.import_lock_is_held).result(60)
+    assert not single.submit(stopping_tasks.import_lock_is_held).result(60)
 
 
 def test_interrupt_of_map_comes_in_its_place(started):
@@ -310,7 +332,7 @@ def test_stopping_everything_spares_what_is_submitted_afterwards(single, started
 
 def test_where_walks_threads_that_come_and_go(single, started):
     """It goes through the interpreter's list of threads, of which those of the task end at any moment."""
-    future = single.submit(tasks.start_threads_until_interrupted, started)
+    future = single.submit(stopping_tasks.start_threads_until_interrupted, started)
     started.get(timeout=60)
     for _ in range(100):
         assert "start_threads_until_interrupted" in future.where()
@@ -326,5 +348,5 @@ def test_exit_of_a_worker_waits_for_the_stuck_task_of_a_pool_in_it():
         open(writer, "wb", buffering=0) as gate,
         InterpreterPoolExecutor(1, reuse=False) as executor,
     ):
-        assert executor.submit(tasks.leave_stuck_task, reader).result(60) == "abandoned"
+        assert executor.submit(stopping_tasks.leave_stuck_task, reader).result(60) == "abandoned"
         gate.write(b"x")

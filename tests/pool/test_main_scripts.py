@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 import scripts
+
+pytestmark = pytest.mark.programs
 
 GUARDED = """
 from interp_pool import InterpreterPoolExecutor

@@ -11,19 +11,21 @@ import tasks
 
 import interp_api
 from interp_pool import InterpreterPool, InterpreterPoolExecutor, ResultPicklingError, TaskPicklingError
-from interp_pool._pool import MOST_IN_FLIGHT
+from interp_pool._core.task_book import MOST_IN_FLIGHT
 
 CHUNKSIZES = [None, 1, 2, 3, 100]
 
 
-@pytest.mark.parametrize("chunksize", CHUNKSIZES)
-def test_map_returns_results_in_order(executor, chunksize):
-    assert list(executor.map(tasks.identity, range(50), chunksize=chunksize)) == list(range(50))
+def test_map_returns_results_in_order(executor, subtests):
+    for chunksize in CHUNKSIZES:
+        with subtests.test(chunksize=chunksize):
+            assert list(executor.map(tasks.identity, range(50), chunksize=chunksize)) == list(range(50))
 
 
-@pytest.mark.parametrize("chunksize", CHUNKSIZES)
-def test_map_iterables_of_different_lengths_ends_with_the_shortest(executor, chunksize):
-    assert list(executor.map(tasks.add, [1, 2, 3], itertools.count(10), chunksize=chunksize)) == [11, 13, 15]
+def test_map_iterables_of_different_lengths_ends_with_the_shortest(executor, subtests):
+    for chunksize in CHUNKSIZES:
+        with subtests.test(chunksize=chunksize):
+            assert list(executor.map(tasks.add, [1, 2, 3], itertools.count(10), chunksize=chunksize)) == [11, 13, 15]
 
 
 @pytest.mark.parametrize("iterables", [(), ([],)])
@@ -31,38 +33,42 @@ def test_map_over_nothing_returns_nothing(executor, iterables):
     assert list(executor.map(tasks.identity, *iterables)) == []
 
 
-@pytest.mark.parametrize("chunksize", CHUNKSIZES)
-def test_map_exception_comes_in_its_place(executor, chunksize):
-    results = executor.map(tasks.fail_on_three, range(6), chunksize=chunksize)
-    assert [next(results) for _ in range(3)] == [0, 1, 2]
-    with pytest.raises(ValueError, match="bad item 3") as info:
-        next(results)
-    assert "fail_if" in str(info.value.__cause__)
-    assert list(results) == []
+def test_map_exception_comes_in_its_place(executor, subtests):
+    for chunksize in CHUNKSIZES:
+        with subtests.test(chunksize=chunksize):
+            results = executor.map(tasks.fail_on_three, range(6), chunksize=chunksize)
+            assert [next(results) for _ in range(3)] == [0, 1, 2]
+            with pytest.raises(ValueError, match="bad item 3") as info:
+                next(results)
+            assert "fail_if" in str(info.value.__cause__)
+            assert list(results) == []
 
 
-@pytest.mark.parametrize("chunksize", CHUNKSIZES)
-def test_map_result_that_cannot_be_pickled_comes_in_its_place(executor, chunksize):
-    results = executor.map(tasks.make_unpicklable_on_three, range(6), chunksize=chunksize)
-    assert [next(results) for _ in range(3)] == [0, 1, 2]
-    with pytest.raises(ResultPicklingError, match="this one cannot be pickled"):
-        next(results)
+def test_map_result_that_cannot_be_pickled_comes_in_its_place(executor, subtests):
+    for chunksize in CHUNKSIZES:
+        with subtests.test(chunksize=chunksize):
+            results = executor.map(tasks.make_unpicklable_on_three, range(6), chunksize=chunksize)
+            assert [next(results) for _ in range(3)] == [0, 1, 2]
+            with pytest.raises(ResultPicklingError, match="this one cannot be pickled"):
+                next(results)
 
 
-@pytest.mark.parametrize("chunksize", CHUNKSIZES)
-def test_map_argument_that_cannot_be_pickled_comes_in_its_place(executor, chunksize):
-    results = executor.map(tasks.identity, [0, 1, tasks.NoPickle(), 3], chunksize=chunksize)
-    assert [next(results), next(results)] == [0, 1]
-    with pytest.raises(TaskPicklingError, match="this one cannot be pickled"):
-        next(results)
+def test_map_argument_that_cannot_be_pickled_comes_in_its_place(executor, subtests):
+    for chunksize in CHUNKSIZES:
+        with subtests.test(chunksize=chunksize):
+            results = executor.map(tasks.identity, [0, 1, tasks.NoPickle(), 3], chunksize=chunksize)
+            assert [next(results), next(results)] == [0, 1]
+            with pytest.raises(TaskPicklingError, match="this one cannot be pickled"):
+                next(results)
 
 
-@pytest.mark.parametrize("chunksize", CHUNKSIZES)
-def test_map_argument_that_cannot_be_unpickled_comes_in_its_place(executor, chunksize):
-    results = executor.map(tasks.identity, [0, 1, tasks.NoUnpickle(), 3], chunksize=chunksize)
-    assert [next(results), next(results)] == [0, 1]
-    with pytest.raises(TaskPicklingError, match="this one cannot be unpickled"):
-        next(results)
+def test_map_argument_that_cannot_be_unpickled_comes_in_its_place(executor, subtests):
+    for chunksize in CHUNKSIZES:
+        with subtests.test(chunksize=chunksize):
+            results = executor.map(tasks.identity, [0, 1, tasks.NoUnpickle(), 3], chunksize=chunksize)
+            assert [next(results), next(results)] == [0, 1]
+            with pytest.raises(TaskPicklingError, match="this one cannot be unpickled"):
+                next(results)
 
 
 def test_map_argument_that_cannot_be_unpickled_fails_alone_after_the_shutdown():
@@ -80,12 +86,13 @@ def test_map_argument_that_cannot_be_unpickled_does_not_keep_the_others_from_run
     assert [ran.get_nowait() for _ in range(ran.qsize())] == [0, 1, 3]
 
 
-@pytest.mark.parametrize("chunksize", CHUNKSIZES)
-def test_map_failed_item_does_not_keep_the_others_from_running(chunksize):
-    ran = interp_api.create_queue()
-    with InterpreterPoolExecutor(2) as executor:
-        executor.map(tasks.put_and_fail_on_three, [ran] * 6, range(6), chunksize=chunksize)
-    assert sorted(ran.get_nowait() for _ in range(6)) == list(range(6))
+def test_map_failed_item_does_not_keep_the_others_from_running(subtests):
+    for chunksize in CHUNKSIZES:
+        with subtests.test(chunksize=chunksize):
+            ran = interp_api.create_queue()
+            with InterpreterPoolExecutor(2) as executor:
+                executor.map(tasks.put_and_fail_on_three, [ran] * 6, range(6), chunksize=chunksize)
+            assert sorted(ran.get_nowait() for _ in range(6)) == list(range(6))
 
 
 def test_map_not_consumed_runs_all_items_although_the_executor_is_shut_down():
@@ -151,18 +158,20 @@ def test_map_part_of_a_batch_arrives_while_its_next_item_runs(executor, gate):
     assert next(results) is None
 
 
-@pytest.mark.parametrize("chunksize", CHUNKSIZES)
-def test_map_large_results_arrive_whole(executor, chunksize):
-    sizes = [100_000 + n for n in range(20)]
-    assert [len(result) for result in executor.map(tasks.make_x_bytes, sizes, chunksize=chunksize)] == sizes
+def test_map_large_results_arrive_whole(executor, subtests):
+    for chunksize in CHUNKSIZES:
+        with subtests.test(chunksize=chunksize):
+            sizes = [100_000 + n for n in range(20)]
+            assert [len(result) for result in executor.map(tasks.make_x_bytes, sizes, chunksize=chunksize)] == sizes
 
 
-@pytest.mark.parametrize("chunksize", CHUNKSIZES)
-def test_map_stop_iteration_of_an_item_ends_nothing_silently(executor, chunksize):
-    results = executor.map(tasks.stop_on_three, range(6), chunksize=chunksize)
-    assert [next(results) for _ in range(3)] == [0, 1, 2]
-    with pytest.raises(RuntimeError, match="StopIteration"):  # as a generator says it
-        next(results)
+def test_map_stop_iteration_of_an_item_ends_nothing_silently(executor, subtests):
+    for chunksize in CHUNKSIZES:
+        with subtests.test(chunksize=chunksize):
+            results = executor.map(tasks.stop_on_three, range(6), chunksize=chunksize)
+            assert [next(results) for _ in range(3)] == [0, 1, 2]
+            with pytest.raises(RuntimeError, match="StopIteration"):  # as a generator says it
+                next(results)
 
 
 def test_map_parts_of_a_batch_keep_their_order_while_the_manager_is_busy(executor):
@@ -181,16 +190,13 @@ def test_map_consumer_that_waits_for_a_long_item_keeps_the_others_supplied(execu
 
 
 def test_map_struck_while_it_collects_promises_nothing(executor):
-    class Struck(BaseException):
-        pass
-
     class Strikes:
         def __reduce__(self):
-            raise Struck
+            raise KeyboardInterrupt
 
-    with pytest.raises(Struck):
+    with pytest.raises(KeyboardInterrupt):
         executor.map(tasks.identity, [1, 2, Strikes()], chunksize=3)
-    assert not executor._pool._promises
+    assert not executor._pool._kernel.core.open_maps
 
 
 @pytest.mark.parametrize("buffersize", [None, 2])
@@ -250,23 +256,6 @@ def test_map_closed_early_cancels_what_waits():
         for _ in range(MOST_IN_FLIGHT + 1):  # as many as can have been sent
             exits.put(None)
     assert 1 <= ran.qsize() <= MOST_IN_FLIGHT + 1
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "text"),
-    [
-        ({"chunksize": 0}, ValueError, "chunksize must be None or > 0, got 0"),
-        ({"chunksize": 1.5}, TypeError, "chunksize must be an integer or None, got 1.5"),
-        ({"buffersize": 0}, ValueError, "buffersize must be None or > 0, got 0"),
-        ({"buffersize": "x"}, TypeError, "buffersize must be an integer or None, got 'x'"),
-        ({"timeout": "x"}, TypeError, "timeout must be a number of seconds or None, got 'x'"),
-        ({"timeout": float("nan")}, ValueError, "timeout must be a number of seconds or None, got nan"),
-    ],
-)
-def test_map_with_bad_argument_raises_at_once_with_the_value(arguments, error, text):
-    with pytest.raises(error) as info:
-        InterpreterPoolExecutor(1).map(tasks.identity, [1], **arguments)
-    assert str(info.value) == text
 
 
 def test_map_with_chunksize_beyond_buffersize_takes_no_more_than_the_buffer(executor):

@@ -17,8 +17,8 @@ from interp_pool import InterpreterPoolExecutor
 STATM = Path("/proc/self/statm")
 PAYLOAD = b"p" * 10_000
 WARM_UP = 5_000
-SHORT, LONG = 20_000, 1_000_000
-# What a few thousand results of 10 KB leave behind in the allocator; those of the short form are 200 MB each way.
+SHORT, LONG = 10_000, 1_000_000
+# What a few thousand results of 10 KB leave behind in the allocator; those of the short form are 100 MB each way.
 ALLOWED = 64 * 1024 * 1024  # bytes
 
 pytestmark = pytest.mark.skipif(not STATM.exists(), reason="the memory of a process is read from /proc")

@@ -12,9 +12,9 @@ import tasks
 import interp_api
 from interp_api import InterpreterError
 from interp_pool import BrokenInterpreterPool, InterpreterPool, InterpreterPoolExecutor
-from interp_pool._hooks import all_pools
-from interp_pool._lifecycle import PoolState
-from interp_pool._warm import reserve
+from interp_pool._core.states import PoolState
+from interp_pool._pool.process_hooks import all_pools
+from interp_pool._workers.reserve import reserve
 
 
 def test_repr_tells_workers_busy_lent_and_queued(gate):
@@ -86,7 +86,7 @@ def test_pool_with_arguments_that_describe_workers_is_refused(arguments):
         InterpreterPoolExecutor(pool=InterpreterPool(1), **arguments)
 
 
-def test_ledger_is_even_after_submit_was_refused():
+def test_no_task_is_open_after_submit_was_refused():
     pool = InterpreterPool(1)
     executor = InterpreterPoolExecutor(pool=pool)
     pool.shutdown()
@@ -130,7 +130,7 @@ def test_lease_is_not_starved_by_a_backlog(gate):
                 leased.set()
 
         thread = threading.Thread(target=take)
-        with pool._lock:
+        with pool._kernel.lock:
             thread.start()
         gate.open()
         assert leased.wait(60)
@@ -147,7 +147,7 @@ def test_lease_while_pool_shuts_down_still_lets_its_tasks_finish(gate):
         pool.shutdown(wait=False)
     assert future.result(60) == 1
     pool.shutdown()
-    assert pool._state is PoolState.CLOSED
+    assert pool._kernel.core.state is PoolState.CLOSED
 
 
 def test_lease_after_shutdown_is_refused():
@@ -172,7 +172,7 @@ def test_lease_waiting_when_pool_shuts_down_is_refused(gate):
     with pool.lease():
         thread = threading.Thread(target=take)
         thread.start()
-        while len(pool._leases) < 2:
+        while len(pool._kernel.staff.leases) < 2:
             thread.join(0.001)
         pool.shutdown()
         thread.join(60)
@@ -211,8 +211,8 @@ def test_stale_end_does_not_starve_the_pool(gate):
     with InterpreterPool(1, max_tasks_per_child=1) as pool:
         executor = InterpreterPoolExecutor(pool=pool)
         held = gate.hold(executor)[0]
-        with pool._lock:
-            pool._stop_workers(1)
+        with pool._kernel.lock:
+            pool._kernel.calls.send_ends(1)
         gate.open()
         assert held.result(60)
         assert [executor.submit(tasks.identity, i).result(60) for i in range(3)] == [0, 1, 2]

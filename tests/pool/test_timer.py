@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import queue
+import threading
+from contextlib import contextmanager
 from time import monotonic
 
 import pytest
 
-from interp_pool import _timer
+from interp_pool._process import timer as timer_module
 
 
 @pytest.fixture
 def timer():
-    timer = _timer.Timer()
+    timer = timer_module.Timer()
     yield timer
     timer.end()
+
+
+@contextmanager
+def hold(timer):
+    """Have the timer's thread call nothing else meanwhile."""
+    begun, may_end = threading.Event(), threading.Event()
+    timer.call_at(0.0, lambda: (begun.set(), may_end.wait(60)))
+    assert begun.wait(60)
+    yield
+    may_end.set()
 
 
 def test_calls_come_in_the_order_of_their_times(timer):
     called = queue.SimpleQueue()
     start = monotonic()
-    with timer._changed:  # it calls nothing before all are there
+    with hold(timer):  # it calls nothing before all are there
         for delay in (0.03, 0.01, 0.02, -5.0):
             timer.call_at(start + delay, lambda delay=delay: called.put((delay, monotonic())))
     order = [called.get(timeout=60) for _ in range(4)]
@@ -31,22 +43,24 @@ def test_calls_come_in_the_order_of_their_times(timer):
 def test_call_that_was_called_off_does_not_come(timer):
     called = queue.SimpleQueue()
     now = monotonic()
-    with timer._changed:  # it calls nothing before all are there
+    with hold(timer):  # it calls nothing before all are there
         calls = [timer.call_at(now + 0.01, lambda n=n: called.put(n)) for n in range(5)]
-        calls[0].call_off()
-        calls[3].call_off()
+        calls[0].cancel()
+        calls[3].cancel()
         timer.call_at(now + 0.02, lambda: called.put("end"))
     assert [*iter(lambda: called.get(timeout=60), "end")] == [1, 2, 4]
 
 
 def test_calls_that_were_called_off_do_not_pile_up(timer):
-    for _ in range(20 * _timer._FEW):
-        timer.call_at(monotonic() + 3600, print).call_off()
-    assert len(timer._calls) <= 2 * _timer._FEW
+    for _ in range(20 * timer_module._FEW):
+        timer.call_at(monotonic() + 3600, print).cancel()
+    with hold(timer):  # it has taken them all
+        assert not timer._inbox
+        assert len(timer._calls) <= 2 * timer_module._FEW
 
 
 def test_thread_ends_when_there_is_nothing_to_call_and_comes_back(timer, monkeypatch):
-    monkeypatch.setattr(_timer, "LINGER", 0.0)
+    monkeypatch.setattr(timer_module, "LINGER", 0.0)
     called = queue.SimpleQueue()
     for n in range(3):
         timer.call_at(monotonic(), lambda n=n: called.put(n))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import environment_tasks
 import pytest
 import scripts
 import tasks
 
 import interp_api
 from interp_pool import InterpreterPoolExecutor, close_idle, warm_up
-from interp_pool._warm import MOST_IDLE, Reserve, reserve
+from interp_pool._workers.reserve import reserve
 
 
 def run(function, *args, **options):
@@ -30,15 +31,6 @@ def test_executor_without_reuse_does_not_take_a_warm_one():
     assert run(tasks.current_id) != run(tasks.current_id, reuse=False)
 
 
-def test_initialized_interpreter_goes_to_equal_initializer_only():
-    options = {"initializer": tasks.initialize, "initargs": ("key", 1)}
-    first = run(tasks.current_id, **options)
-    assert run(tasks.current_id) != first
-    assert run(tasks.current_id, initializer=tasks.initialize, initargs=("key", 2)) != first
-    assert run(tasks.current_id, **options) == first
-    assert run(tasks.look_up, "runs", **options) == 1
-
-
 def test_plain_warm_interpreter_is_initialized_for_the_next():
     first = run(tasks.current_id)
     assert run(tasks.current_id, initializer=tasks.initialize, initargs=("key", 1)) == first
@@ -46,9 +38,9 @@ def test_plain_warm_interpreter_is_initialized_for_the_next():
 
 def test_initializer_that_used_main_runs_again_for_the_next_executor():
     """What it left in `__main__` is gone, so an interpreter that it ran in is not what it would make."""
-    options = {"initializer": tasks.initialize_in_main, "initargs": ("config", 5)}
-    assert run(tasks.look_in_main, "config", **options) == 5
-    assert run(tasks.look_in_main, "config", **options) == 5
+    options = {"initializer": environment_tasks.initialize_in_main, "initargs": ("config", 5)}
+    assert run(environment_tasks.look_in_main, "config", **options) == 5
+    assert run(environment_tasks.look_in_main, "config", **options) == 5
 
 
 def test_initializer_with_shared_memory_runs_again_for_the_next_executor():
@@ -58,12 +50,11 @@ def test_initializer_with_shared_memory_runs_again_for_the_next_executor():
             run(tasks.look_up, "missing", initializer=tasks.initialize_with_view, initargs=(memoryview(buffer),))
             is None
         )
-        assert len(reserve) == 0
 
 
 def test_main_is_emptied_on_return():
-    assert run(tasks.bind_in_main, "leftover") is None
-    assert run(tasks.main_names) == []
+    assert run(environment_tasks.bind_in_main, "leftover") is None
+    assert run(environment_tasks.main_names) == []
 
 
 def test_interpreter_with_foreign_thread_is_closed_and_not_kept(gate, monkeypatch):
@@ -94,7 +85,10 @@ def test_interpreter_with_an_interrupted_task_is_not_kept_unless_closing_leaks(s
 
 @pytest.mark.parametrize(
     "options",
-    [{"initializer": tasks.fail_to_initialize, "initargs": ("x",)}, {"initializer": tasks.exit_in_initializer}],
+    [
+        {"initializer": tasks.fail_to_initialize, "initargs": ("x",)},
+        {"initializer": environment_tasks.exit_in_initializer},
+    ],
 )
 def test_interpreter_with_failed_initializer_is_not_kept(logged, options):
     with InterpreterPoolExecutor(1, **options) as executor:
@@ -139,40 +133,6 @@ def test_idle_timeout_that_never_comes_keeps_the_interpreter(idle_timeout):
     assert run(tasks.current_id, idle_timeout=idle_timeout) == first
 
 
-class FakeInterpreter:
-    def __init__(self):
-        self.is_closed = False
-
-    def is_running(self):
-        return False
-
-    def close(self):
-        self.is_closed = True
-
-
-def test_reserve_keeps_the_most_idle_and_closes_the_oldest():
-    kept = Reserve()
-    made = [FakeInterpreter() for _ in range(MOST_IDLE + 2)]
-    for interpreter in made:
-        kept.give(None, interpreter, None)
-    assert [interpreter.is_closed for interpreter in made[:3]] == [True, True, False]
-    assert kept.take(None) is made[-1]
-    kept.close_idle()
-    assert all(interpreter.is_closed for interpreter in made[:-1])
-
-
-def test_reserve_goes_on_when_one_cannot_be_closed():
-    class Stubborn(FakeInterpreter):
-        def close(self):
-            raise interp_api.InterpreterError("interpreter running")
-
-    kept, last = Reserve(), FakeInterpreter()
-    kept.give(None, Stubborn(), None)
-    kept.give(None, last, None)
-    kept.close_idle()
-    assert last.is_closed
-
-
 def test_warmed_up_interpreter_is_used_by_the_next_executor():
     warm_up(2, wait=True)
     assert len(reserve) == 2
@@ -183,18 +143,13 @@ def test_warmed_up_interpreter_is_used_by_the_next_executor():
 def test_warm_up_has_imported_what_a_worker_needs():
     warm_up(1, wait=True)
     [(_, interpreter, _)] = reserve._idle
-    assert "interp_pool._worker_main" in interpreter.call(tasks.modules)
+    assert "interp_pool._worker.loop" in interpreter.call(tasks.modules)
 
 
+@pytest.mark.programs
 def test_warm_up_in_the_background_is_finished_before_exit(tmp_path):
     script = "import interp_pool\nif __name__ == '__main__':\n    interp_pool.warm_up(3)\n"
     assert scripts.run_text(tmp_path, script) == (0, "", "")
-
-
-@pytest.mark.parametrize(("count", "error"), [(0, ValueError), (1.5, TypeError), (True, TypeError)])
-def test_warm_up_with_bad_count_raises_at_once(count, error):
-    with pytest.raises(error, match="count must be"):
-        warm_up(count)
 
 
 def test_warm_up_that_fails_in_the_background_is_logged(monkeypatch, caplog):

@@ -1,18 +1,27 @@
-"""The protocol of `_worker_control`, with each order of its steps forced: the worker's loop in a thread, here."""
+"""The protocol of `_worker.control_thread`, with each order of its steps forced: the worker's loop in a thread,
+here."""
 
 from __future__ import annotations
 
+import _thread
 import sys
 import threading
 
 import pytest
 import tasks
+from waiting import sleepers
 
-from interp_api import SimpleQueue, decode, encode_call
-from interp_api._cpython import queue_count
-from interp_pool import TaskInterrupted, _thread_state, _worker_control, _worker_main
-from interp_pool._failures import decode_failure
-from interp_pool._messages import CONTROL_INTERRUPT, DATA, TASK_FAILED, VALUE, WORKER_LEAVING
+from interp_api import Doorbell, SimpleQueue, decode, encode_call, ring, wait_at
+from interp_api._wakeup import doorbell
+from interp_pool import TaskInterrupted
+from interp_pool._options.pool_options import PoolOptions
+from interp_pool._process import thread_state
+from interp_pool._wire.answer import get_answer
+from interp_pool._wire.decoding import decode_failure
+from interp_pool._wire.messages import BOARD, DATA, INTERRUPT, QUESTIONS, TASK, TASK_FAILED, VALUE, WORKER_LEAVING
+from interp_pool._worker import control_thread
+from interp_pool._worker import loop as loop_module
+from interp_pool._workers import handle
 
 
 class Board(list):
@@ -31,7 +40,7 @@ class PausedAtC2(Board):
         self.looks = 0
 
     def __getitem__(self, cell):
-        is_control = threading.get_ident() != self.owner
+        is_control = cell == TASK and threading.get_ident() != self.owner
         if is_control:
             self.looks += 1
         if is_control and self.looks == 2 and not self.pauses_after:
@@ -54,9 +63,10 @@ class Loop:
     """A worker's loop with its control thread in this interpreter."""
 
     def __init__(self, kind):
-        self.calls, self.results, self.messages, self.turns = (SimpleQueue() for _ in range(4))
-        self.turns.put(None)
-        self.board = kind([0, 0, 0])
+        self.calls, self.results, self.load_lock = (SimpleQueue() for _ in range(3))
+        self.load_lock.put(None)
+        self.bell = Doorbell()
+        self.board = kind([0] * len(BOARD))
         self._made = threading.Event()
         self.thread = threading.Thread(target=self._run)
         self.thread.start()
@@ -64,10 +74,10 @@ class Loop:
 
     def _run(self):
         self.board.owner = threading.get_ident()
-        self.control = _worker_control.Control(self.messages.id, self.turns, self.board)
+        self.control = control_thread.Control((self.bell.reader, self.bell.address), self.load_lock, self.board)
         self._made.set()
         try:
-            self.is_fit = _worker_main._serve_calls(self.calls, self.results, self.control, self.board, 7, 0, None)
+            self.is_fit = loop_module._serve_calls(self.calls, self.results, self.control, self.board, 7, 0, None)
         finally:
             self.control.end()
 
@@ -75,7 +85,16 @@ class Loop:
         self.calls.put((work_id, encode_call(function, args, {})))
 
     def interrupt(self, work_id):
-        self.messages.put((CONTROL_INTERRUPT, work_id))
+        self.board[INTERRUPT] = work_id  # R1
+        ring(self.bell.address)  # R2
+
+    def ask(self, questions, work_id):
+        """Ask where a task is; return the queue for the answer."""
+        reply = SimpleQueue()
+        questions.put((work_id, reply.id))
+        self.board[QUESTIONS] = questions.id  # R1
+        ring(self.bell.address)  # R2
+        return reply
 
     def result(self):
         """Return (work id, result or exception) of the next result item."""
@@ -100,7 +119,7 @@ def loop(request):
     loop = Loop(kind)
     yield loop
     loop.end()
-    assert loop.board[0] <= 0
+    assert loop.board[TASK] <= 0
     assert loop.control.struck == 0
     del request.node.funcargs["loop"]  # its queues end before the leak check looks
 
@@ -115,14 +134,14 @@ def test_task_that_ends_while_the_control_thread_is_about_to_strike(loop, monkey
         return ended.wait(60)
 
     functions = {1: first, 2: lambda: max(n for n in range(2000))}
-    monkeypatch.setattr(_worker_main, "_unpickled", lambda payload: (functions[payload], (), {}))
+    monkeypatch.setattr(loop_module, "_unpickled", lambda payload: (functions[payload], (), {}))
     loop.calls.put((1, 1))
     assert runs.wait(60)
     loop.interrupt(1)
     assert loop.board.reached.wait(60)  # between C1 and its strike, with the lock
     loop.calls.put((2, 2))
     ended.set()  # the task ends, and the loop waits for the lock at L4
-    while list.__getitem__(loop.board, 0) > 0:
+    while list.__getitem__(loop.board, TASK) > 0:
         pass
     loop.board.go.set()
     assert loop.result() == (1, True)
@@ -138,11 +157,11 @@ def test_task_is_struck_and_the_next_one_is_not(loop, monkeypatch):
             pass
 
     functions = {1: spin, 2: lambda: max(n for n in range(2000))}
-    monkeypatch.setattr(_worker_main, "_unpickled", lambda payload: (functions[payload], (), {}))
+    monkeypatch.setattr(loop_module, "_unpickled", lambda payload: (functions[payload], (), {}))
     loop.calls.put((1, 1))
     loop.calls.put((2, 2))
     assert runs.wait(60)
-    assert loop.board[0] == 1
+    assert loop.board[TASK] == 1
     loop.interrupt(1)
     work_id, error = loop.result()
     assert (work_id, type(error)) == (1, TaskInterrupted)
@@ -155,28 +174,147 @@ def test_interrupt_of_another_task_strikes_nobody(loop):
     assert loop.result() == (1, 5)
 
 
-def test_control_threads_load_what_shares_a_table_one_at_a_time(loop, monkeypatch):
-    """Two interpreters that import `_ctypes` at once: once in 100 a segmentation fault on 3.13, a TypeError on 3.15."""
-    monkeypatch.delitem(sys.modules, "interp_pool._thread_state")
+@pytest.fixture
+def looked(request, monkeypatch):
+    """A loop whose control thread has looked for requests (S1) and waits for them (S3) once it may go on."""
+    looked, go = threading.Event(), threading.Event()
+    wait_at = control_thread.wait_at
+
+    def wait(reader):
+        looked.set()
+        assert go.wait(60)
+        wait_at(reader)
+
+    monkeypatch.setattr(control_thread, "wait_at", wait)
+    loop = Loop(Board)
+    assert looked.wait(60)
+    yield loop, go
+    del request.node.funcargs["looked"]  # its queues end before the leak check looks
+
+
+def test_request_that_comes_between_the_look_and_the_wait_is_carried_out(looked):
+    """The ring is kept until the wait begins."""
+    loop, go = looked
     started = SimpleQueue()
-    loop.turns.get(60)
     loop.send(1, tasks.spin, started)
     started.get(60)
     loop.interrupt(1)
-    while not queue_count(loop.turns._sleepers):
-        pass
-    assert loop.board[0] == 1
-    loop.turns.put(None)
+    go.set()
     work_id, error = loop.result()
     assert (work_id, type(error)) == (1, TaskInterrupted)
-    assert loop.turns.qsize() == 1
+    loop.end()
+
+
+@pytest.fixture
+def held(loop, request, monkeypatch):
+    """Task 1 waits in C, and the control thread, on its way to strike it, for its turn to load what it needs."""
+    runs, end = threading.Event(), _thread.allocate_lock()
+    end.acquire()
+
+    def task_that_is_asked():
+        runs.set()
+        end.acquire()
+        for _ in range(1000):
+            pass
+
+    monkeypatch.setattr(loop_module, "_unpickled", lambda payload: (task_that_is_asked, (), {}))
+    monkeypatch.delitem(sys.modules, "interp_pool._process.thread_state")
+    loop.load_lock.get(60)
+    loop.calls.put((1, 1))
+    assert runs.wait(60)
+    loop.interrupt(1)
+    while not sleepers(loop.load_lock):
+        pass
+    yield loop
+    end.release()
+    work_id, error = loop.result()
+    assert (work_id, type(error)) == (1, TaskInterrupted)
+    del request.node.funcargs["held"]
+
+
+def test_requests_that_come_while_another_one_is_carried_out_are_all_carried_out(held):
+    questions = SimpleQueue()
+    replies = [held.ask(questions, work_id) for work_id in (1, 2, 1, 1)]
+    held.load_lock.put(None)
+    answers = [get_answer(reply, 60) for reply in replies]
+    assert [answer is None for answer in answers] == [False, True, False, False]  # the second one does not run
+
+
+def test_questions_that_nobody_waits_for_any_more_are_in_nobodys_way(held):
+    left = held.ask(SimpleQueue(), 1)
+    questions = SimpleQueue()
+    replies = [held.ask(questions, 1), held.ask(questions, 1)]
+    held.load_lock.put(None)
+    assert all(get_answer(reply, 60) for reply in replies)
+    assert left.qsize() == 0
+    del questions
+    held.interrupt(1)  # not once more: it was carried out
+    other = SimpleQueue()
+    assert get_answer(held.ask(other, 1), 60)
+
+
+def test_request_is_carried_out_once(loop, monkeypatch):
+    """A second exception would strike what the task does about the first."""
+    struck = SimpleQueue()
+    monkeypatch.setitem(control_thread._REQUESTS, INTERRUPT, lambda control, work_id: struck.put(work_id))
+    for work_id in (1, 2, 3):
+        loop.interrupt(work_id)
+        assert struck.get(60) == work_id
+        loop.interrupt(work_id)
+    questions = SimpleQueue()
+    for _ in range(2):
+        get_answer(loop.ask(questions, 1), 60)  # so the last one was looked at
+    assert struck.qsize() == 0
+
+
+def test_end_comes_after_what_was_wanted_before(looked):
+    loop, go = looked
+    questions = SimpleQueue()
+    loop.calls.put(None)
+    while not loop.control._is_ending:
+        pass
+    reply = loop.ask(questions, 1)
+    go.set()
+    assert get_answer(reply, 60) is None
+    loop.thread.join()
+
+
+@pytest.mark.parametrize("kind", ["eventfd", "pipe"])
+def test_rings_that_nobody_hears_keep_nobody_waiting(monkeypatch, kind):
+    """A pipe takes some thousands."""
+    if kind == "eventfd" and sys.platform != "linux":
+        pytest.skip("Linux has these")
+    monkeypatch.setattr(doorbell, "KIND", kind)
+    worker = handle.Worker(0, PoolOptions(), SimpleQueue(), SimpleQueue())
+    worker._bell = Doorbell()
+    for _ in range(20_000):
+        worker.interrupt(1)
+    wait_at(worker._bell.reader)
+    worker.thread = None  # it was not started, and keeps the worker
+
+
+def test_control_threads_load_what_shares_a_table_one_at_a_time(loop, monkeypatch):
+    """Two interpreters that import `_ctypes` at once: once in 100 a segmentation fault on 3.13, a TypeError on 3.15."""
+    monkeypatch.delitem(sys.modules, "interp_pool._process.thread_state")
+    started = SimpleQueue()
+    loop.load_lock.get(60)
+    loop.send(1, tasks.spin, started)
+    started.get(60)
+    loop.interrupt(1)
+    while not sleepers(loop.load_lock):
+        pass
+    assert loop.board[TASK] == 1
+    loop.load_lock.put(None)
+    work_id, error = loop.result()
+    assert (work_id, type(error)) == (1, TaskInterrupted)
+    assert loop.load_lock.qsize() == 1
 
 
 def test_exception_struck_outside_of_the_tasks_function_is_still_its_outcome(loop, monkeypatch):
     def struck(*_):
         raise TaskInterrupted
 
-    monkeypatch.setattr(_worker_main, "_encode_result", struck)
+    monkeypatch.setattr(loop_module, "_encode_result", struck)
     loop.send(1, tasks.identity, 5)
     work_id, error = loop.result()
     assert (work_id, type(error)) == (1, TaskInterrupted)
@@ -185,9 +323,9 @@ def test_exception_struck_outside_of_the_tasks_function_is_still_its_outcome(loo
 def test_exception_that_is_still_to_come_after_the_task_is_taken_back(loop, monkeypatch):
     """At L4 the exception may have been asked for and not been raised."""
     cleared = []
-    raise_in_thread = _thread_state.raise_in_thread
+    raise_in_thread = thread_state.raise_in_thread
     monkeypatch.setattr(
-        _thread_state,
+        thread_state,
         "raise_in_thread",
         lambda thread_id, exception: (cleared.append(exception), raise_in_thread(thread_id, exception)),
     )
@@ -196,7 +334,7 @@ def test_exception_that_is_still_to_come_after_the_task_is_taken_back(loop, monk
         loop.control.struck = 1
         return (VALUE, 1, "done", 0.0)
 
-    monkeypatch.setattr(_worker_main, "_run", strike)
+    monkeypatch.setattr(loop_module, "_run", strike)
     loop.send(1, tasks.identity, 5)
     assert loop.result() == (1, "done")
     assert cleared == [None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import named_by_threading
+import pytest
 import scripts
 import tasks
 
@@ -10,7 +11,10 @@ import interp_api
 from interp_pool import InterpreterPoolExecutor
 
 COSTLY = {"concurrent.futures", "logging", "dataclasses", "traceback", "typing", "pickle", "asyncio", "re"}
-OURS = {"_failures", "_interrupted", "_messages", "_worker_control", "_worker_main"}
+OURS = {
+    "_wire": "failures interrupted messages",
+    "_worker": "baseline batch control_thread loop main_ahead resource_tracker surroundings",
+}
 
 
 def test_started_worker_has_imported_nothing_costly():
@@ -18,7 +22,12 @@ def test_started_worker_has_imported_nothing_costly():
         loaded = set(executor.submit(tasks.modules).result(60))
         assert not loaded & COSTLY
         ours = {name for name in loaded if name.startswith("interp_pool")}
-        assert ours == {"interp_pool", *(f"interp_pool.{name}" for name in OURS)}
+        rooms = {f"interp_pool.{room}" for room in OURS}
+        assert ours == {
+            "interp_pool",
+            *rooms,
+            *(f"interp_pool.{room}.{name}" for room, names in OURS.items() for name in names.split()),
+        }
 
 
 PLAIN = """
@@ -34,11 +43,12 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.programs
 def test_worker_of_a_plain_program_has_imported_next_to_nothing(tmp_path):
     # With warning filters of its own, as under pytest, it would load warnings as well.
     _, output, errors = scripts.run_text(tmp_path, PLAIN, options=())
     loaded = set(output.splitlines())
-    assert "interp_pool._worker_main" in loaded, errors
+    assert "interp_pool._worker.loop" in loaded, errors
     assert not loaded & (COSTLY | {"collections", "functools", "importlib", "threading", "warnings"})
 
 
@@ -52,7 +62,7 @@ def test_worker_thread_has_its_name_as_soon_as_a_module_needs_it():
 IMPORT_AND_NAME = """
 import _frozen_importlib, _thread, importlib.util, sys
 from importlib.abc import Loader
-from interp_pool import _worker_main
+from interp_pool._worker import loop
 
 assert "threading" not in sys.modules
 entered, resume, ended = [_thread.allocate_lock() for _ in range(3)]
@@ -71,9 +81,9 @@ class Finder:
         return importlib.util.spec_from_loader(name, Paused()) if name == "threading" else None
 
 def name_thread():
-    _worker_main._name = "worker"
+    loop._name = "worker"
     try:
-        _worker_main._name_thread()
+        loop._name_thread()
         outcome.append(sys.modules["threading"].current_thread().name)
     except BaseException as exc:
         outcome.append(exc)
@@ -108,7 +118,7 @@ def test_looking_where_a_task_is_and_stopping_it_loads_next_to_nothing():
             pass
         assert future.interrupt(60)
         loaded = set(executor.submit(tasks.modules).result(60))
-    assert "interp_pool._thread_state" in loaded
+    assert "interp_pool._process.thread_state" in loaded
     assert not loaded & {"concurrent", "ctypes", "queue", "threading"}
 
 

@@ -172,7 +172,7 @@ def _ours(standard_name: str, attribute: str) -> Any:
 
 def _list_queues() -> list[Any]:
     """List the queues users made: a queue of ours is several at the low level."""
-    return list(__import__("interp_api._queue", fromlist=["list_all_queues"]).list_all_queues())
+    return list(__import__("interp_api._queues.queue", fromlist=["list_all_queues"]).list_all_queues())
 
 
 def _accept_private_arguments() -> None:

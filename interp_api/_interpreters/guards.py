@@ -1,0 +1,195 @@
+"""Guards against what the runtime does to a process with interpreters: one place for each.
+
+- 3.13: what datetime and ctypes keep in C must be initialised by the main interpreter first, or two subinterpreters
+  that use them at the same time corrupt the heap (gh-136421) or follow a null pointer.
+- Creating interpreters is serialised: 3.13 initialises static types without locks (gh-129817 and others).
+- A fork with a live interpreter kills the child (gh-139759): those of this package that are idle are closed before, and
+  none is made meanwhile.
+- An interpreter that is left at exit makes 3.13 hang if it has a thread, and 3.14+ warn (gh-128639, gh-141528).
+
+Closing against running is `_interpreters.entry_lock`'s; removed queue items are `_queues.unbound`'s; tracemalloc is
+`_interpreters.tracing`'s.
+"""
+
+import atexit
+import os
+import sys
+from _thread import RLock
+from itertools import starmap
+
+from interp_api._interpreters.entry_lock import EntryLock
+from interp_api._interpreters.tracing import check_tracing, guard_start
+from interp_api._runtime.cpython import (
+    CURRENT_ID,
+    STATICS_FIRST_IN_MAIN,
+    WHENCE_STDLIB,
+    InterpreterError,
+    interpreter_create,
+    interpreter_destroy,
+    interpreter_list,
+    main_interpreter,
+)
+from interp_api._runtime.light_imports import partial
+from interp_api._runtime.locks import holding, is_held_here
+from interp_api._wakeup.arena import ENTRY_SPAN
+from interp_api._wakeup.seats import is_ended
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+creating = RLock()
+"""Held while an interpreter is being made: the runtime lists it before it can be entered without a crash.
+
+Held during a fork too: an interpreter made between the look for those that are there and the fork would kill the child.
+Reentrant, because a signal handler may list interpreters meanwhile, or fork.
+"""
+
+closing = RLock()
+"""Held while a fork closes interpreters: who is refused by one of them can wait for what comes of that."""
+
+_MOST_ATTEMPTS = 32  # to create an interpreter that can have an entry lock; there are many more of these
+
+_has_statics = False
+_created: set[int] = set()  # by this interpreter, and perhaps closed since
+_held: list[bool] = []  # one entry while `creating` is held for a fork; guarded by that
+
+
+def create_guarded(made: list[int]) -> None:
+    """Create an interpreter in the only way this package does, with `creating` held.
+
+    Args:
+        made: gets its id, in the step that makes it.
+
+    Raises:
+        InterpreterError: the runtime could not, or tracemalloc is tracing.
+    """
+    check_tracing("create an interpreter")
+    guard_start(creating)
+    if STATICS_FIRST_IN_MAIN and not _has_statics and main_interpreter()[0] == CURRENT_ID:
+        _initialise_statics()  # before the first interpreter can
+    for _ in range(_MOST_ATTEMPTS):
+        made.extend(starmap(interpreter_create, ((),)))
+        _created.update(made)
+        if EntryLock(made[0], is_ours=True).open():  # before somebody who lists it opens one that says "not ours"
+            return
+        interpreter_destroy(made[0])  # its cell is that of one that still lives
+        _created.discard(made.pop())
+    raise InterpreterError(f"no entry lock is free: {ENTRY_SPAN} interpreters are the most there can be")
+
+
+def _initialise_statics() -> None:
+    global _has_statics
+    _has_statics = True
+    __import__("_datetime")
+    try:
+        simple: Any = __import__("_ctypes")._SimpleCData
+    except ImportError:
+        return  # Python was built without
+    type("_Long", (simple,), {"_type_": "L"})  # the first type fills the table
+
+
+def close_guarded(lock: EntryLock, id: int) -> None:
+    """Destroy an interpreter.
+
+    Raises:
+        InterpreterError: it is running, or not one that may be destroyed.
+        InterpreterNotFoundError: it was destroyed before.
+
+    Blocks: until its threads have ended.
+    """
+    lock.run("interpreter running", interpreter_destroy, id)
+    lock.unclaim()
+    _created.discard(id)
+
+
+def _close_leftovers() -> None:
+    """At exit: destroy what was created here and is still there, waiting for its threads."""
+    for id in sorted(_created):
+        try:
+            close_guarded(EntryLock(id), id)
+        except InterpreterError:
+            pass  # closed meanwhile, or a daemon thread is in it: the runtime's own exit has to cope
+    _created.clear()
+
+
+def _before_fork() -> None:
+    """Close what is idle, unless something runs: then the child is lost, and closing would only cost the parent."""
+    idle, left = holding(creating, _look)
+    closed = 0
+    if not left:
+        closed, left = _close(idle)  # which may wait for threads inside, and so not while nothing can be created
+    _held.extend(map(creating.acquire, (True,)))  # until after the fork
+    if not left:
+        idle, left = _look()
+        if not left:  # what was made meanwhile is young
+            more, left = _close(idle)
+            closed += more
+    if closed or left:
+        _warn_of_fork(closed, left)
+
+
+def _look() -> tuple[list[tuple[int, EntryLock]], int]:
+    """Return the interpreters that can be closed, and how many others there are, beside this one."""
+    idle: list[tuple[int, EntryLock]] = []
+    left = 0
+    for id, whence in interpreter_list():
+        if id == CURRENT_ID:
+            continue
+        try:
+            if whence == WHENCE_STDLIB and (lock := EntryLock(id)).is_ours and lock.is_free:
+                idle.append((id, lock))
+            else:
+                left += 1
+        except InterpreterError:
+            left += not is_ended(id)
+    return idle, left
+
+
+def _close(idle: list[tuple[int, EntryLock]]) -> tuple[int, int]:
+    """Return how many could be closed, and how many are there still."""
+    return holding(closing, partial(_close_all, idle))
+
+
+def _close_all(idle: list[tuple[int, EntryLock]]) -> tuple[int, int]:
+    closed = left = 0
+    for id, lock in idle:
+        try:
+            close_guarded(lock, id)
+            closed += 1
+        except InterpreterError:
+            left += not is_ended(id)
+    return closed, left
+
+
+def _after_fork() -> None:
+    """In parent and child alike: the lock belongs to the thread that forked, which goes on in both."""
+    if _held and is_held_here(creating):  # the way there may have been struck
+        _held.pop()
+        creating.release()
+
+
+def _warn_of_fork(closed: int, left: int) -> None:
+    import warnings
+
+    if closed:
+        warnings.warn(
+            f"closed {closed} idle interpreter(s) before fork(): they would have killed the child process",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    if left:
+        warnings.warn(
+            f"fork() with {left} running interpreter(s): the child process will be killed by the runtime "
+            "(gh-139759); wait for the tasks first, or use the spawn or forkserver start method",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+
+
+atexit.register(_close_leftovers)
+if sys.platform != "win32" and main_interpreter()[0] == CURRENT_ID:
+    from interp_api._wakeup.fork import renew_in_child
+
+    renew_in_child(closing)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)

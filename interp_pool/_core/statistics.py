@@ -1,0 +1,70 @@
+"""What a pool tells about itself: a snapshot of its counts."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """The counts of a pool at one moment. A batch of `map` is one task."""
+
+    workers_starting: int
+    """Workers whose interpreter is being made or prepared."""
+    workers_idle: int
+    """Workers that wait for a task."""
+    workers_busy: int
+    """Workers that run one."""
+    workers_leaving: int
+    """Workers that take no more tasks and are ending."""
+    workers_abandoned: int
+    """Workers whose task does not stop; others have their places."""
+    workers_lent: int
+    """Interpreters that are lent, each in a worker's place."""
+    tasks_waiting: int
+    """Tasks in the backlog, without those that were cancelled."""
+    tasks_sent: int
+    """Tasks that were sent to the workers and that none has begun with; and those whose result is on its way."""
+    tasks_running: int
+    """Tasks that a worker runs, but for those of abandoned workers, which have ended for everybody else."""
+    tasks_ended: int
+    """Tasks that have ended, in whatever way: also those that were cancelled before they were sent to a worker."""
+    interrupts: int
+    """Tasks that were told to stop while they ran, by `interrupt()`, Ctrl-C or `terminate_workers()`; some may have
+    ended with a result just then."""
+    timeouts: int
+    """Tasks that were told to stop, or taken out of the queue, because their timeout or deadline had passed; some may
+    have ended with a result just then."""
+    abandoned: int
+    """How often a worker was abandoned."""
+    restarts: int
+    """Workers that were started in place of one that was abandoned, was lost, or had reached its task limit."""
+    messages_sent: int
+    """Messages to the workers."""
+    messages_received: int
+    """Messages with results."""
+    bytes_sent: int
+    """Bytes of pickled tasks, and of the memory they share."""
+    bytes_received: int
+    """Bytes of pickled results; a result that needs no pickling counts nothing."""
+
+    def describe(self) -> str:
+        """Return everything in a line; of what need not happen, what has."""
+        workers = self.workers_starting + self.workers_idle + self.workers_busy + self.workers_leaving
+        return f"workers {workers}, busy {self.workers_busy}, lent {self.workers_lent}" + "".join(
+            f", {what} {count}"
+            for what, count in (
+                ("starting", self.workers_starting),
+                ("leaving", self.workers_leaving),
+                ("abandoned", self.workers_abandoned),
+                ("queued", self.tasks_waiting + self.tasks_sent),
+                ("ended", self.tasks_ended),
+                ("interrupts", self.interrupts),
+                ("timeouts", self.timeouts),
+                ("abandonings", self.abandoned),
+                ("restarts", self.restarts),
+                ("messages sent", self.messages_sent),
+                ("messages received", self.messages_received),
+                ("bytes sent", self.bytes_sent),
+                ("bytes received", self.bytes_received),
+            )
+            if count or what == "queued"
+        )

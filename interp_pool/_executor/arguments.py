@@ -1,0 +1,42 @@
+"""The arguments of an executor: those of a pool, or a pool, and what is there for other executors' sake."""
+
+from interp_pool._options.declared import option
+from interp_pool._options.pool_options import PoolArguments
+from interp_pool._pool.pool import InterpreterPool
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class ExecutorArguments(PoolArguments):
+    """The arguments of an executor. Those of its own pool are checked by that."""
+
+    mp_context: object = option(
+        default=None,
+        doc="accepted, and without effect, so that a call of ProcessPoolExecutor needs no change.",
+    )
+    pool: InterpreterPool | None = option(
+        default=None,
+        doc="""run the tasks in this pool instead of one of the executor's own; then none of the arguments above that
+            describe workers may be given, and shutting the executor down leaves the pool open.""",
+    )
+
+    def complete(self) -> None:
+        """Check how the arguments go together.
+
+        Raises:
+            TypeError: they do not, or the pool is none.
+        """
+        pool: Any = self.pool
+        if pool is None:
+            return
+        if not isinstance(pool, InterpreterPool):
+            raise TypeError(f"pool must be an InterpreterPool, got {pool!r}")
+        if self.of_pool():
+            raise TypeError("pool cannot be combined with arguments that describe workers: give them to the pool")
+
+    def of_pool(self) -> "dict[str, Any]":
+        """Return what was given for a pool of its own."""
+        given = self.given()
+        return {name: given[name] for name in PoolArguments.declared if name in given}

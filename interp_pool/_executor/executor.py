@@ -1,0 +1,376 @@
+"""InterpreterPoolExecutor: the `concurrent.futures` interface on top of a pool.
+
+Owns the arguments, their checks and what the futures mean to the caller; everything else is the pool's.
+"""
+
+import threading
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
+from typing import overload
+
+import interp_api
+from interp_pool._core.task import Task
+from interp_pool._errors import BrokenInterpreterPool
+from interp_pool._executor.arguments import ExecutorArguments
+from interp_pool._executor.map_by_submit import map_by_submit
+from interp_pool._executor.map_run import MapRun
+from interp_pool._executor.refusals import encode_batch, failed_future, is_of_the_task, pickling_error
+from interp_pool._executor.view import ExecutorView, WithOptions
+from interp_pool._futures.stopping import GRACE, Reason, TaskControl
+from interp_pool._futures.task_future import TaskFuture
+from interp_pool._options.checks import check_seconds, check_size
+from interp_pool._options.declared import keywords, takes
+from interp_pool._options.task_options import NO_OPTIONS, TaskOptions
+from interp_pool._pool.outcomes import without_frames
+from interp_pool._pool.pool import InterpreterPool
+from interp_pool._process.open_tasks import OpenTasks
+from interp_pool._wire.messages import TIMED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures import Executor
+    from typing import Any
+
+    from interp_pool._core.statistics import Statistics
+
+
+class InterpreterPoolExecutor(ThreadPoolExecutor):
+    """An executor whose workers are interpreters of this process, each with its own GIL.
+
+    Works where a `ProcessPoolExecutor` does: tasks and results are copied by pickle, functions are found by reference.
+
+    Thread safety: all methods may be called from several threads at once.
+
+    Source: `concurrent.futures.InterpreterPoolExecutor`, CPython 3.14; `ProcessPoolExecutor` for `max_tasks_per_child`
+    and `chunksize`.
+    """
+
+    BROKEN = BrokenInterpreterPool
+
+    @takes(ExecutorArguments)
+    def __init__(self, arguments: ExecutorArguments) -> None:
+        """Make an executor; workers start when there is work for them.
+
+        {options}
+
+        Raises:
+            TypeError: an argument has the wrong type, or was given together with `pool`.
+            ValueError: a number is out of range.
+            TaskPicklingError: the initializer or its arguments cannot be pickled.
+            RuntimeError: a worker is just loading the main module, which lacks its `__name__ == "__main__"` guard.
+        """
+        shared = arguments.pool
+        self._pool = InterpreterPool(**arguments.of_pool()) if shared is None else shared
+        self._open_tasks = None if shared is None else shared.note_executor()
+        if shared is None:
+            # A forgotten executor still finishes its tasks; its workers then end.
+            weakref.finalize(self, self._pool.forget).atexit = False
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} on {self._pool!r}>"
+
+    @property
+    def _max_workers(self) -> int:  # type: ignore[override]  # read-only, as all of these: they are the pool's
+        return self._pool.max_workers
+
+    @property
+    def _threads(self) -> set[threading.Thread]:  # type: ignore[override]  # see above
+        return self._pool.worker_threads
+
+    @property
+    def _thread_name_prefix(self) -> str:  # type: ignore[override]  # see above
+        return self._pool.thread_name_prefix
+
+    @property
+    def _broken(self) -> "BaseException | str | bool":  # type: ignore[override]  # see above
+        return self._pool.broken or False
+
+    @property
+    def _shutdown(self) -> bool:  # type: ignore[override]  # see above
+        return self._pool.is_shut_down if self._open_tasks is None else self._open_tasks.is_closed
+
+    def submit[**P, T](self, fn: "Callable[P, T]", /, *args: "P.args", **kwargs: "P.kwargs") -> "TaskFuture[T]":
+        """Schedule `fn(*args, **kwargs)` in a worker.
+
+        The task is pickled now, in this thread: what happens to the arguments later does not matter, save for
+        memoryviews and PickleBuffers, which are shared with the worker.
+
+        Returns:
+            The task's future. If the task cannot be pickled, it has a TaskPicklingError.
+
+        Raises:
+            BrokenInterpreterPool: the initializer failed.
+            RuntimeError: the executor is shut down, or the interpreter is exiting.
+            QueueFull: `max_backlog` tasks wait, and `when_full` says to raise.
+
+        Blocks: while `max_backlog` tasks wait, unless `when_full` says to raise.
+        """
+        try:
+            payload = interp_api.encode_call(fn, args, kwargs)
+        except Exception as exc:
+            return self._refuse(fn, args, kwargs, exc)
+        future: TaskFuture[T] = TaskFuture(self._pool)
+        item = Task(future, fn, payload, self._open_tasks)
+        if self._open_tasks is None:
+            self._pool.submit(item)
+        else:
+            self._submit_noted(item, self._open_tasks)
+        return future
+
+    def submit_with[T](
+        self, options: TaskOptions, fn: "Callable[..., T]", args: "tuple[Any, ...]", kwargs: "dict[str, Any]"
+    ) -> "TaskFuture[T]":
+        """Do what `submit` does for a task with options; for the view that has them."""
+        try:
+            payload = interp_api.encode_call(fn, args, kwargs)
+        except Exception as exc:
+            return self._refuse(fn, args, kwargs, exc)
+        future: TaskFuture[T] = TaskFuture(self._pool)
+        future.is_interrupted_by_cancel = options.interrupt_on_cancel
+        flags = 0 if options.timeout is None else TIMED
+        item = Task(future, fn, payload, self._open_tasks, flags, control=TaskControl(options))
+        if options.is_too_late():
+            self._check_open()
+            return failed_future(TaskControl(options, Reason.DEADLINE).error(item.name, "was not started"))
+        if self._open_tasks is None:
+            self._pool.submit(item)
+        else:
+            self._submit_noted(item, self._open_tasks)
+        return future
+
+    def _submit_noted(self, item: Task, open_tasks: OpenTasks) -> None:
+        """Submit to a pool that others share."""
+        try:
+            open_tasks.begin(item)
+            self._pool.submit(item)
+        except BaseException:
+            open_tasks.end(item)
+            raise
+
+    def _refuse(
+        self, fn: "Callable[..., Any]", args: "tuple[Any, ...]", kwargs: "dict[str, Any]", exc: Exception
+    ) -> "TaskFuture[Any]":
+        """Return the future of a task that cannot be pickled."""
+        if isinstance(fn, WithOptions):  # looked for only here, where it costs other tasks nothing
+            return self.submit_with(fn.options, fn.__wrapped__, args, kwargs)
+        self._check_open()
+        if not is_of_the_task(exc, fn, args, kwargs):
+            raise exc
+        return failed_future(pickling_error(fn, args, kwargs, without_frames(exc)))
+
+    @keywords(TaskOptions)
+    def options(self, **options: "Any") -> ExecutorView:
+        """Return an executor that runs tasks here, each with these options.
+
+        It is an Executor itself: `executor.options(timeout=1).submit(...)`, or `loop.run_in_executor(view, ...)`.
+        (`loop.set_default_executor` wants the executor, which is a ThreadPoolExecutor for it.)
+
+        {options}
+
+        Raises:
+            TypeError: there is no such option, or it has the wrong type.
+            ValueError: a number is out of range.
+        """
+        return ExecutorView(self, NO_OPTIONS.replace(options))
+
+    @property
+    def submits_itself(self) -> bool:
+        """Whether nobody has put another `submit` in the place of this class's."""
+        return type(self).submit is _OWN_SUBMIT and "submit" not in self.__dict__
+
+    @property
+    def maps_itself(self) -> bool:
+        """Whether nobody has put another `map` in the place of this class's."""
+        return type(self).map is _OWN_MAP and "map" not in self.__dict__
+
+    def _check_open(self) -> None:
+        self._pool.check_open()
+        if self._shutdown:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+
+    @overload  # type: ignore[override]  # narrower: a wrong argument is an error
+    def map[T, A1](
+        self,
+        fn: "Callable[[A1], T]",
+        iterable1: "Iterable[A1]",
+        /,
+        *,
+        timeout: float | None = None,
+        chunksize: int | None = None,
+        buffersize: int | None = None,
+    ) -> "Iterator[T]": ...
+
+    @overload
+    def map[T, A1, A2](
+        self,
+        fn: "Callable[[A1, A2], T]",
+        iterable1: "Iterable[A1]",
+        iterable2: "Iterable[A2]",
+        /,
+        *,
+        timeout: float | None = None,
+        chunksize: int | None = None,
+        buffersize: int | None = None,
+    ) -> "Iterator[T]": ...
+
+    @overload
+    def map[T, A1, A2, A3](
+        self,
+        fn: "Callable[[A1, A2, A3], T]",
+        iterable1: "Iterable[A1]",
+        iterable2: "Iterable[A2]",
+        iterable3: "Iterable[A3]",
+        /,
+        *,
+        timeout: float | None = None,
+        chunksize: int | None = None,
+        buffersize: int | None = None,
+    ) -> "Iterator[T]": ...
+
+    @overload
+    def map[T](
+        self,
+        fn: "Callable[..., T]",
+        iterable1: "Iterable[Any]",
+        iterable2: "Iterable[Any]",
+        iterable3: "Iterable[Any]",
+        iterable4: "Iterable[Any]",
+        /,
+        *iterables: "Iterable[Any]",
+        timeout: float | None = None,
+        chunksize: int | None = None,
+        buffersize: int | None = None,
+    ) -> "Iterator[T]": ...
+
+    def map[T](
+        self,
+        fn: "Callable[..., T]",
+        *iterables: "Iterable[Any]",
+        timeout: float | None = None,
+        chunksize: int | None = None,
+        buffersize: int | None = None,
+    ) -> "Iterator[T]":
+        """Return an iterator over the results of `map(fn, *iterables)`, in order.
+
+        Args:
+            fn: takes as many arguments as there are iterables.
+            iterables: consumed before this returns, or with `buffersize` as results are taken. The first items are sent
+                while the others are taken; if an iterable raises, those that it gave before still run.
+            timeout: seconds from now that all results must be there; None means no limit.
+            chunksize: items per message to a worker; None means as many as take some 1.5 ms, fewer towards the end, and
+                one if an item takes longer. An item is pickled when its message is sent, which may be later. A message
+                that takes longer than expected is split: what has not begun goes to a worker without work, and is
+                pickled again. With a chunksize messages are never split.
+                Where `submit` was overridden or replaced, it is called for each item, or chunk if this is given.
+            buffersize: most items whose results have not been taken; None means no limit.
+
+        Raises:
+            TimeoutError: from the iterator, when the time is up.
+            Exception: from the iterator, whatever `fn` raised for the item.
+            TypeError: an argument has the wrong type.
+            ValueError: a number is out of range.
+        """
+        if isinstance(fn, WithOptions) and self.submits_itself:  # of a view, through a `map` that overrides this one
+            return self.map_with(fn.options, fn.__wrapped__, iterables, timeout, chunksize, buffersize)
+        return self.map_with(NO_OPTIONS, fn, iterables, timeout, chunksize, buffersize)
+
+    def map_with[T](
+        self,
+        options: TaskOptions,
+        fn: "Callable[..., T]",
+        iterables: "tuple[Iterable[Any], ...]",
+        timeout: float | None,
+        chunksize: int | None,
+        buffersize: int | None,
+        through: "Executor | None" = None,
+    ) -> "Iterator[T]":
+        """Do what `map` does with options; for the view that has them.
+
+        Args:
+            options: of each message.
+            fn: see `map`, as what follows.
+            iterables: as there.
+            timeout: as there.
+            chunksize: as there.
+            buffersize: as there.
+            through: whose `submit` is to be called for each item or chunk; None means this executor's, if it is not the
+                class's own, and otherwise no `submit`.
+        """
+        check_size("chunksize", chunksize)
+        check_size("buffersize", buffersize)
+        if timeout is not None:
+            check_seconds("timeout", timeout)
+        end = None if timeout is None or timeout > threading.TIMEOUT_MAX / 2 else monotonic() + timeout
+        if through is None and not self.submits_itself:
+            through = self
+        if through is not None:
+            return map_by_submit(through, fn, iterables, end, chunksize or 1, buffersize)
+        self._check_open()
+        run = MapRun(self._pool, self._open_tasks, encode_batch, fn, iterables, chunksize, buffersize, options)
+        return run.results(end, keeps=None if buffersize is None else self)
+
+    def statistics(self) -> "Statistics":
+        """Return a snapshot of the counts of the executor's pool: workers and tasks by state, messages, bytes."""
+        return self._pool.statistics()
+
+    def resize(self, max_workers: int | None = None, *, min_workers: int | None = None) -> None:
+        """Change how many workers there may be, and how many stay. See `InterpreterPool.resize`."""
+        self._pool.resize(max_workers, min_workers=min_workers)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Refuse further tasks; those that were submitted are still done.
+
+        Args:
+            wait: return only when they are done and, unless the pool is shared, all its threads have ended.
+            cancel_futures: cancel the tasks that no worker has been given.
+
+        Blocks: with `wait`, until the last of them has ended. Called from a callback of one of its own futures it does
+            not wait, nor from a signal handler or a finalizer that has interrupted the executor's own code.
+        """
+        if self._open_tasks is None:
+            self._pool.shutdown(wait, cancel_futures=cancel_futures)
+        else:
+            self._open_tasks.close()
+            self._pool.tell_submitters()
+            if cancel_futures:
+                self._pool.cancel_waiting(self._open_tasks)
+            self._pool.call_off_stand_in()
+            if wait and not self._pool.must_not_wait:
+                try:
+                    self._pool.wait_done(self._open_tasks)
+                except KeyboardInterrupt:
+                    self._pool.stop_at_once(self._open_tasks)
+                    raise
+
+    def __exit__(self, exc_type: type[BaseException] | None, *exc_info: object) -> None:
+        if exc_type is not None and issubclass(exc_type, KeyboardInterrupt):
+            self.shutdown(wait=False)
+            self._pool.stop_at_once(self._open_tasks)
+        self.shutdown()
+
+    def terminate_workers(self) -> None:
+        """Stop everything at once, and take no more tasks.
+
+        What waits is cancelled. Running tasks are interrupted, and their futures get TaskInterrupted. A worker whose
+        task is in C code cannot be ended: it goes on until that returns, without anybody waiting for it.
+
+        Never blocks; `shutdown()` afterwards does, a quarter of a second for such tasks. On a shared pool only this
+        executor's tasks are stopped.
+        """
+        self._stop_for_good(GRACE)
+
+    def kill_workers(self) -> None:
+        """Do what `terminate_workers` does, but give running tasks no time: their futures end now.
+
+        They are interrupted all the same, and their `finally` blocks run.
+        """
+        self._stop_for_good(0.0)
+
+    def _stop_for_good(self, grace: float) -> None:
+        self.shutdown(wait=False, cancel_futures=True)
+        self._pool.stop_all(grace, Reason.TERMINATED, self._open_tasks)
+
+
+_OWN_SUBMIT, _OWN_MAP = InterpreterPoolExecutor.submit, InterpreterPoolExecutor.map

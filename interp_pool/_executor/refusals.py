@@ -1,0 +1,95 @@
+"""What cannot be sent to a worker: whose fault that is, and what its future says.
+
+Owns the errors of pickling in the caller's thread.
+"""
+
+import threading
+
+import interp_api
+from interp_pool._errors import TaskPicklingError
+from interp_pool._futures.claims import start_new
+from interp_pool._futures.task_future import TaskFuture
+from interp_pool._pool.outcomes import without_frames
+from interp_pool._wire.texts import brief
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from interp_pool._wire.messages import Payload
+
+
+def encode_batch(fn: "Callable[..., Any]", items: list[object], *, is_single: bool) -> "Payload":
+    """Encode a batch of map.
+
+    Raises:
+        TaskPicklingError: the function or an item cannot be pickled.
+    """
+    try:
+        return interp_api.encode_call(fn, (items,), {})
+    except BaseException as exc:
+        if not is_of_the_task(exc, fn, (items,), {}):
+            raise
+        args: Any = items if is_single else items[0]
+        error = pickling_error(fn, args, {}, without_frames(exc))
+    raise error
+
+
+def is_of_the_task(
+    exc: BaseException, fn: "Callable[..., Any]", args: "tuple[Any, ...]", kwargs: dict[str, object]
+) -> bool:
+    """Return whether an exception comes from what is pickled, its own code say, and not from a signal handler.
+
+    These strike in the main thread only, and seldom at the same place again.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return True
+    if isinstance(exc, KeyboardInterrupt):
+        return False
+    for _ in range(2):
+        try:
+            interp_api.encode_call(fn, args, kwargs)
+        except BaseException as again:
+            if type(again) is not type(exc):
+                return False
+        else:
+            return False
+    return True
+
+
+def failed_future(error: BaseException) -> "TaskFuture[Any]":
+    """Return the future of a task that was not sent."""
+    future: TaskFuture[Any] = TaskFuture()
+    start_new(future)
+    future.set_exception(error)
+    return future
+
+
+def pickling_error(
+    fn: object, args: tuple[object, ...], kwargs: dict[str, object], exc: BaseException
+) -> TaskPicklingError:
+    """Name what cannot be pickled: the function or one of the arguments."""
+    name = getattr(fn, "__qualname__", None) or repr(fn)
+    for what, obj in _parts(fn, args, kwargs):
+        try:
+            interp_api.encode(obj, share=True)
+        except BaseException as own:
+            if not isinstance(own, Exception) and type(own) is not type(exc):
+                raise  # a signal handler's
+            culprit = f"{what} of {name}()" if what else name
+            exc = without_frames(own)
+            break
+    else:
+        culprit = f"{name}() and its arguments"
+    error = TaskPicklingError(f"cannot send {culprit}: {brief(exc)}")
+    error.__cause__ = exc
+    return error
+
+
+def _parts(fn: object, args: tuple[object, ...], kwargs: dict[str, object]) -> "Iterator[tuple[str, object]]":
+    yield "", fn
+    for position, arg in enumerate(args, 1):
+        yield f"argument {position}", arg
+    for key, arg in kwargs.items():
+        yield f"argument {key!r}", arg

@@ -1,0 +1,130 @@
+"""Checks of what users give: a clear error at once."""
+
+import threading
+
+
+def check_str(name: str, value: object) -> str:
+    """Check a text, and return it.
+
+    Raises:
+        TypeError: it is not a str.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a str, got {value!r}")
+    return value
+
+
+def check_flag(name: str, value: object) -> bool:
+    """Check a flag, and return it.
+
+    Raises:
+        TypeError: it is not a bool.
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be a bool, got {value!r}")
+    return value
+
+
+def check_int(name: str, value: object) -> int:
+    """Check a number, and return it.
+
+    Raises:
+        TypeError: it is not an int.
+    """
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} must be an int, got {value!r}")
+    return value
+
+
+def check_sizes(max_workers: object, min_workers: object) -> None:
+    """Check how many workers there may be, and how many stay.
+
+    Raises:
+        TypeError: a number is not an int.
+        ValueError: it is out of range.
+    """
+    most, few = check_count("max_workers", max_workers), check_int("min_workers", min_workers)
+    if not 0 <= few <= most:
+        raise ValueError(f"min_workers must be from 0 to max_workers, which is {most}, got {few}")
+
+
+def check_count(name: str, value: object, *, least: int = 1) -> int:
+    """Check a number of things, and return it.
+
+    Raises:
+        TypeError: it is not an int.
+        ValueError: it is less than the least there may be.
+    """
+    count = check_int(name, value)
+    if count < least:
+        # The words of the first are the standard library's.
+        bound = "greater than 0" if least == 1 else f"at least {least}"
+        raise ValueError(f"{name} must be {bound}, got {count}")
+    return count
+
+
+def check_size(name: str, value: object) -> None:
+    """Check a number of items that may be None.
+
+    Raises:
+        TypeError: it is not an int.
+        ValueError: it is less than 1.
+    """
+    # The words are the standard library's.
+    if value is None:
+        return
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} must be an integer or None, got {value!r}")
+    if value < 1:
+        raise ValueError(f"{name} must be None or > 0, got {value}")
+
+
+def check_seconds(name: str, value: object, *, or_none: str = " or None") -> float:
+    """Check a duration or a time, and return it as a float.
+
+    Args:
+        name: of the argument.
+        value: what was given.
+        or_none: for the words of the error.
+
+    Raises:
+        TypeError: it is not a number.
+        ValueError: it is nan.
+    """
+    if not isinstance(value, int | float):
+        raise TypeError(f"{name} must be a number of seconds{or_none}, got {value!r}")
+    try:
+        seconds = float(value)
+    except OverflowError:
+        seconds = float("inf") if value > 0 else float("-inf")
+    if seconds != seconds:
+        raise ValueError(f"{name} must be a number of seconds{or_none}, got {value!r}")
+    return seconds
+
+
+def check_limit(name: str, value: float | None) -> float | None:
+    """Check a duration that may be None, and return it as a float.
+
+    Raises:
+        TypeError: it is not a number.
+        ValueError: it is negative or nan.
+    """
+    if value is None:
+        return None
+    seconds = check_seconds(name, value)
+    if seconds < 0:
+        raise ValueError(f"{name} must be a non-negative number of seconds or None, got {value!r}")
+    return seconds
+
+
+def check_timeout(value: object) -> float:
+    """Check a number of seconds to wait, and return it.
+
+    Raises:
+        TypeError: it is not a number.
+        ValueError: it is negative or nan.
+    """
+    seconds = check_seconds("timeout", value, or_none="")
+    if seconds < 0:
+        raise ValueError(f"timeout must be a non-negative number of seconds, got {value!r}")
+    return min(seconds, threading.TIMEOUT_MAX / 2)

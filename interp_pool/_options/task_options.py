@@ -1,0 +1,65 @@
+"""What can be asked of one task: its limits, its rank and its name."""
+
+from time import monotonic
+
+from interp_pool._options.checks import check_flag, check_int, check_limit, check_seconds, check_str
+from interp_pool._options.declared import Declared, option, unless_none
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class TaskOptions(Declared):
+    """The options of a task, checked."""
+
+    timeout: float | None = option(
+        default=None,
+        check=check_limit,
+        doc="""seconds a task may run, counted from when a worker has loaded it. Then it is interrupted, and its future
+            gets a TimeoutError; 0.25 s later at the latest, also if the task does not stop: see `interrupt` of the
+            future.""",
+    )
+    deadline: float | None = option(
+        default=None,
+        check=unless_none(check_seconds),
+        doc="""a time on the clock of `time.monotonic()`. A task that is not done then gets a TimeoutError: if it runs
+            it is interrupted, otherwise it is not started.""",
+    )
+    priority: int = option(
+        default=0,
+        check=check_int,
+        doc="""an int; among tasks that wait, those with a higher one go first. Others get one turn in eight. Tasks that
+            were already sent to the workers are not overtaken: one at least, and as many as take a few milliseconds if
+            they take as long as those before.""",
+    )
+    name: str | None = option(
+        default=None,
+        check=unless_none(check_str),
+        doc="what messages call the task, instead of its function's name.",
+    )
+    interrupt_on_cancel: bool = option(
+        default=False,
+        check=check_flag,
+        doc="""whether `cancel()` of the future, also through the asyncio future that wraps it, interrupts the task if
+            it runs.""",
+    )
+
+    def is_too_late(self) -> bool:
+        """Return whether a task with this deadline need not be started."""
+        return self.deadline is not None and self.deadline <= monotonic()
+
+    def replace(self, changes: "dict[str, Any]") -> "TaskOptions":
+        """Return options with some of them changed.
+
+        Raises:
+            TypeError: there is no such option, or it has the wrong type.
+            ValueError: a number is out of range.
+        """
+        return TaskOptions(**{**self.given(), **changes})
+
+    def __repr__(self) -> str:
+        return ", ".join(f"{name}={value!r}" for name, value in self.given().items())
+
+
+NO_OPTIONS = TaskOptions()

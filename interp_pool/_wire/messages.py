@@ -1,0 +1,119 @@
+"""Everything that crosses a queue between pool and worker: its shape, and nothing else.
+
+Both sides import this file, and it is all they share. A payload is what `interp_api.encode` makes.
+
+    to the workers            (work_id, payload of (function, args, kwargs)), a task;
+                              (-work_id, payload, flags), a task that is timed, if the flags have TIMED;
+                              (-work_id, payload of (function, (items,), {}), flags), a batch of map, if they have
+                              BATCH; with SINGLE each item is the only argument of its call, and not the tuple of all;
+                              with SPLIT it may give items back, and says when it has begun, like a timed task;
+                              None, an end: one worker ends
+    to one starting worker    Setup, a tuple, bound in its `__main__` until the worker begins
+    to one control thread     questions, in a queue that is there only while somebody asks: (work id, id of a
+                              SimpleQueue), put there where the task is (`_wire.answer`), as a tuple of (file, line,
+                              function), outermost first, or None if it does not run
+    from the workers          (kind, number, body, seconds)
+    on a worker's board       integers of 8 bytes, each written by one side and read by the other at any time
+
+    cell of a board   written by   what it is; times are in ns on the monotonic clock
+    TASK              worker       the work id of the task it runs, negative once that has ended
+    BEGAN             worker       when the last timed task began, 0 until it is unpickled
+    STRUCK            worker       when a task was last struck
+    PREPARED          worker       whether it is prepared, and from now on runs the program's code
+    MAY_RECYCLE       pool         whether it may end at a limit and leave threads behind
+    INTERRUPT         pool         the work id of a task to stop, if it runs; then it rings
+    GIVE_BACK         pool         the work id of a batch that is to give back what has not begun, if it runs; likewise
+    QUESTIONS         pool         the id of the queue of questions, see above; then it rings
+    RETIRE            pool         1 - TASK, read from the board: end, unless TASK is another one by now; then it rings
+                                   all that wait for call items
+
+    kind                 number      body                                            seconds
+    BATCH_REST           work id     how many of its items a batch keeps             it has run
+    BATCH_PART           work id     payload of (results, failures by position)      0
+    BATCH_DONE           work id     the same, the last                              the batch ran
+    VALUE                work id     the result itself, a scalar                     the task ran
+    DATA                 work id     payload of a result without code, see below     the task ran
+    RESULT               work id     payload of any other result                     the task ran
+    TASK_FAILED          work id     failure: what the task raised                   the task ran
+    TASK_UNREADABLE      work id     failure: what unpickling the task raised        0
+    RESULT_UNSENDABLE    work id     failure: what pickling the result raised        the task ran
+    WORKER_READY         worker id   None                                            the initializer ran
+    INITIALIZER_FAILED   worker id   failure                                         0
+    WORKER_LEAVING       worker id   whether it took an end or reached a limit,      0
+                                     None if it retired
+    WORKER_LOST          worker id   (work id or None, failure or text)              0
+    WORKER_LEFT          worker id   None: its last result item is in the queue      0
+    WORKER_ENDED         worker id   None                                            0
+    POOL_CALLED          0           None: look at the pool's state                  0
+    TRACKER_WANTED       worker id   id of a SimpleQueue: put the descriptor of      0
+                                     multiprocessing's resource tracker there, or a
+                                     text why there is none
+    MODULE_REFUSED       worker id   (work id or what else is on the board, refusal) 0
+
+DATA is a pickle that names no class and no function: unpickling it runs nobody's code, so it may happen in any thread
+and under any lock.
+
+A batch sends what it has when it has run for a while, so that no result waits long behind an unfinished item; a failure
+in it is (TASK_FAILED or RESULT_UNSENDABLE, failure). BATCH_REST comes before its outcome, more than once perhaps, with
+the same number: the items behind it were not begun, and never will be in this batch.
+
+WORKER_LOST, WORKER_LEFT and WORKER_ENDED are put by the worker's thread, outside, POOL_CALLED by the pool itself. A
+failure is (payload of the exception or None, its notes, type name, qualified name, module, message, summary, traceback
+text or the places it would name, the innermost last, refusal or None).
+
+A refusal is what the exception comes from if that is a module that cannot be loaded in a subinterpreter: what to call
+it, its name or "", and who imports whom, from the task's function down to it. MODULE_REFUSED comes before the outcome
+of the first task that fails of it, for its future may be one that nobody reads.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from interp_api import Payload as Payload  # noqa: PLC0414  # for the other files
+
+TIMED, BATCH, SINGLE, SPLIT = 1, 2, 4, 8  # flags of a call item
+
+BOARD = TASK, BEGAN, STRUCK, PREPARED, MAY_RECYCLE, INTERRUPT, GIVE_BACK, QUESTIONS, RETIRE = range(9)
+"""The cells of a board."""
+
+INITIALIZING = 1 << 62
+"""On a board, in place of a work id: the worker runs the initializer."""
+
+SETUP = "__interp_pool_setup__"
+"""What the setup is called in `__main__`."""
+
+(
+    BATCH_REST,
+    BATCH_PART,
+    BATCH_DONE,
+    VALUE,
+    DATA,
+    RESULT,
+    TASK_FAILED,
+    TASK_UNREADABLE,
+    RESULT_UNSENDABLE,
+    WORKER_READY,
+    INITIALIZER_FAILED,
+    WORKER_LEAVING,
+    WORKER_LOST,
+    WORKER_LEFT,
+    WORKER_ENDED,
+    POOL_CALLED,
+    TRACKER_WANTED,
+    MODULE_REFUSED,
+) = range(18)
+
+type Place = tuple[str, int, str]
+"""File, line and function."""
+type Refusal = tuple[str, str, tuple[str, ...]]
+"""What to call a module, its name or "", the chain of imports."""
+type Failure = tuple[Payload | None, tuple[str, ...], str, str, str, str, str, str | tuple[Place, ...], Refusal | None]
+type ResultItem = tuple[int, int, Any, float]
+type Program = tuple[tuple[str, ...], tuple[bytes, bytes | None] | None, tuple[str, ...]]
+"""Its `sys.argv`; how to load its main module and the source of that, None if it cannot be loaded; the modules that
+were being imported when the pool was made."""
+type Setup = tuple[int, str, bool, Payload | int | None, Payload, int, int | None, memoryview | None, Program]
+"""Worker id, thread name or "", whether the user chose it, payload of (initializer, initargs) or None, or the id
+of a SimpleQueue that has it; payload of
+(warning filters, environment), task limit or 0, most threads that tasks may leave or None, the board, the program."""

@@ -1,0 +1,25 @@
+"""Where a task is or was, as text: the pool's side of `where()` and of the traceback of an interrupt."""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from interp_pool._wire.messages import Place
+
+_OWN = "/interp_pool/_worker/loop.py"  # the task begins below its innermost call
+
+
+def format_places(places: "Iterable[Place]") -> str:
+    """Return lines as in a traceback, with the source where it can be read."""
+    from traceback import FrameSummary, StackSummary
+
+    return "".join(StackSummary.from_list([FrameSummary(*place) for place in places]).format())
+
+
+def describe_place(phrase: str, places: "list[Place]") -> str:
+    """Return a phrase about a task and the calls it is in, without those of the worker."""
+    own = [number for number, (file, *_) in enumerate(places, 1) if file.replace("\\", "/").endswith(_OWN)]
+    calls = places[max(own, default=0) :]
+    if not calls:
+        return f"The task {phrase}."
+    return f"The task {phrase}. Its calls, the innermost last:\n{format_places(calls).rstrip()}"

@@ -1,0 +1,30 @@
+"""How an exception is quoted within the text of another: the first line that is not empty, bounded.
+
+The whole text, and what it comes from, is in the cause.
+"""
+
+_LONGEST = 500  # characters of another error's text within one of ours
+
+
+def describe(cause: "BaseException | str") -> str:
+    """Return an exception as `Type: text`: the text alone can be empty, or a number."""
+    if isinstance(cause, str):
+        return cause
+    text = _first_line(cause)
+    return f"{type(cause).__name__}: {text}" if text else type(cause).__name__
+
+
+def brief(exc: BaseException) -> str:
+    """Return an exception's text for use within that of another; with the type where it says nothing alone."""
+    text = _first_line(exc)
+    return describe(exc) if not text or isinstance(exc, LookupError | StopIteration) else text
+
+
+def _first_line(exc: BaseException) -> str:
+    """Return the first line of a text that is not empty, bounded; the others are in the cause."""
+    try:
+        lines = (line.strip() for line in str(exc).splitlines())
+        text = next((line for line in lines if line), "")
+    except BaseException:
+        return ""  # it cannot be made
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

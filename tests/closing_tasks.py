@@ -1,0 +1,106 @@
+"""What interpreters do that are closed while others take what they have put."""
+
+from __future__ import annotations
+
+import atexit
+import sys
+import threading
+
+
+def put(queue, items, kind=None):
+    """Put items, as what is to become of them says."""
+    import interp_api
+
+    options = {} if kind is None else {"unbounditems": getattr(interp_api, kind)}
+    for item in items:
+        queue.put(item, **options)
+
+
+def put_many(queue, count):
+    """Put small lists, which need pickling."""
+    for number in range(count):
+        queue.put([number] * 20)
+
+
+def put_at_exit(queue, items, kind=None):
+    """Put items, and more when the interpreter exits, after everything of the package has."""
+    atexit.register(put, queue, items, kind)
+    put(queue, ["early"])
+
+
+class PutsWhenItDies:
+    """Puts when the interpreter's modules are torn down."""
+
+    def __init__(self, queue):
+        self.put = queue.put
+
+    def __del__(self):
+        self.put([1, 2, 3])
+
+
+def put_when_modules_die(queue):
+    """Leave an object behind that puts something when this interpreter is finalized."""
+    queue.put(["before"])
+    sys.modules["__main__"].kept = PutsWhenItDies(queue)
+
+
+def put_in_thread(queue, released, count):
+    """Leave a thread behind that puts when it is told to."""
+
+    def run():
+        released.get()
+        put_many(queue, count)
+
+    threading.Thread(target=run).start()
+
+
+def consume(queue, results, is_over):
+    """Get until told otherwise; put what went wrong, by its text, and how many came whole and dead."""
+    from interp_api import UNBOUND, ItemInterpreterDestroyed, QueueEmpty
+
+    wrong, whole, dead = {}, 0, 0
+    while True:
+        try:
+            item = queue.get(timeout=0.05)
+        except QueueEmpty:
+            if is_over.qsize():
+                break
+            continue
+        except ItemInterpreterDestroyed:
+            dead += 1
+        except Exception as exc:
+            wrong[repr(exc)] = wrong.get(repr(exc), 0) + 1
+            continue
+        else:
+            if item is UNBOUND:
+                dead += 1
+            elif item == [item[0]] * 20:
+                whole += 1
+            else:
+                wrong["torn"] = wrong.get("torn", 0) + 1
+        queue.task_done()
+    results.put((wrong, whole, dead))
+
+
+def answer(value):
+    """Return what was sent, made anew."""
+    return [value]
+
+
+def large(size):
+    """Return bytes and a list that do not fit into small messages."""
+    return {"bytes": bytes(range(256)) * (size // 256), "list": [*range(size // 8)]}
+
+
+def put_large(queue, size):
+    """Put what is lent to the receiver instead of being copied twice."""
+    queue.put(large(size))
+
+
+def put_simple(id, items):
+    """Put items into a SimpleQueue."""
+    from interp_api import SimpleQueue
+
+    queue = SimpleQueue(id)
+    for item in items:
+        queue.put(item)

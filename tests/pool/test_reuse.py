@@ -1,0 +1,451 @@
+"""An executor in a warm interpreter finds what it would find in a new one, whatever the tasks of others did there."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from textwrap import dedent
+
+import pytest
+import reuse_tasks
+import scripts
+import tasks
+
+import interp_api
+from interp_pool import InterpreterPool, InterpreterPoolExecutor
+from interp_pool._pool.starting import TRIES
+from interp_pool._workers.handle import MOST_STARTS
+from interp_pool._workers.reserve import reserve
+
+
+def run(function, *args, **options):
+    with InterpreterPoolExecutor(1, **options) as executor:
+        return executor.submit(function, *args).result(60)
+
+
+def both(function, *args, **options):
+    """Run a task; return the interpreter it ran in, and its result."""
+    with InterpreterPoolExecutor(1, **options) as executor:
+        return executor.submit(tasks.current_id).result(60), executor.submit(function, *args).result(60)
+
+
+# What a task does, and an expression that tells whether the next executor sees it.
+CHANGES = {
+    "sys.path": ("import sys; sys.path.insert(0, '/nowhere')", "import_module('sys').path"),
+    "sys.path bound anew": ("import sys; sys.path = ['/nowhere']", "import_module('sys').path"),
+    "sys.argv": ("import sys; sys.argv[:] = ['spoilt']", "import_module('sys').argv"),
+    "sys.meta_path": ("import sys; sys.meta_path.insert(0, object())", "len(import_module('sys').meta_path)"),
+    "sys.path_hooks": ("import sys; sys.path_hooks.clear()", "len(import_module('sys').path_hooks)"),
+    "name in sys": ("import sys; sys.frozen = True", "hasattr(import_module('sys'), 'frozen')"),
+    "recursion limit": ("import sys; sys.setrecursionlimit(5000)", "import_module('sys').getrecursionlimit()"),
+    "switch interval": ("import sys; sys.setswitchinterval(0.1)", "import_module('sys').getswitchinterval()"),
+    "digits": ("import sys; sys.set_int_max_str_digits(0)", "import_module('sys').get_int_max_str_digits()"),
+    "bytecode": ("import sys; sys.dont_write_bytecode ^= True", "import_module('sys').dont_write_bytecode"),
+    "excepthook": ("import sys; sys.excepthook = print", "import_module('sys').excepthook.__name__"),
+    "unraisablehook": ("import sys; sys.unraisablehook = print", "import_module('sys').unraisablehook.__name__"),
+    "displayhook": ("import sys; sys.displayhook = print", "import_module('sys').displayhook.__name__"),
+    "stdout": ("import io, sys; sys.stdout = io.StringIO()", "import_module('sys').stdout.fileno()"),
+    "stderr": ("import io, sys; sys.__stderr__ = sys.stderr = io.StringIO()", "import_module('sys').stderr.fileno()"),
+    "no stdout": ("import sys; sys.stdout = None", "import_module('sys').stdout is None"),
+    "trace of threads": (
+        "import threading; threading.settrace(print); threading.setprofile(print)",
+        "(import_module('threading').gettrace(), import_module('threading').getprofile())",
+    ),
+    "trace": ("import sys; sys.settrace(lambda *args: None)", "import_module('sys').gettrace()"),
+    "profile": ("import sys; sys.setprofile(lambda *args: None)", "import_module('sys').getprofile()"),
+    "monitoring": (
+        "import sys; sys.monitoring.use_tool_id(3, 'mine'); sys.monitoring.set_events(3, 1)",
+        "import_module('sys').monitoring.get_tool(3)",
+    ),
+    "threading.excepthook": (
+        "import threading; threading.excepthook = print",
+        "import_module('threading').excepthook is import_module('threading').__excepthook__",
+    ),
+    "stack size": ("import threading; threading.stack_size(1 << 20)", "import_module('threading').stack_size()"),
+    "gc off": ("import gc; gc.disable()", "import_module('gc').isenabled()"),
+    "gc threshold": ("import gc; gc.set_threshold(1)", "import_module('gc').get_threshold()"),
+    "gc debug": ("import gc; gc.set_debug(gc.DEBUG_COLLECTABLE)", "import_module('gc').get_debug()"),
+    "gc callbacks": ("import gc; gc.callbacks.append(lambda *args: None)", "len(import_module('gc').callbacks)"),
+    "environment": ("import os; os.environ['REUSED'] = 'yes'", "import_module('os').environ.get('REUSED')"),
+    "environment without": ("import os; os.environ.pop('PATH')", "import_module('os').environ.get('PATH')"),
+    "environment emptied": ("import os; os.environ.clear()", "len(import_module('os').environ)"),
+    "builtin": ("import builtins; builtins.print = None", "print.__name__"),
+    "name in builtins": ("import builtins; builtins._ = str", "'_' in dir(import_module('builtins'))"),
+    "warning filters": (
+        "import warnings; warnings.simplefilter('error'); warnings.warn_explicit",
+        "[(each[0], each[2].__name__) for each in import_module('warnings').filters]",
+    ),
+    "showwarning": (
+        "import warnings; warnings.showwarning = print; warnings.formatwarning = print",
+        "(import_module('warnings').showwarning.__name__, import_module('warnings').formatwarning.__name__)",
+    ),
+    "logging level": (
+        "import logging; logging.basicConfig(level=10, force=True)",
+        "(import_module('logging').root.level, import_module('logging').root.handlers)",
+    ),
+    "logger": (
+        "import logging; log = logging.getLogger('a.b'); log.setLevel(1); log.propagate = False; log.disabled = True",
+        (
+            "(import_module('logging').getLogger('a.b').level, import_module('logging').getLogger('a.b').propagate,"
+            " import_module('logging').getLogger('a.b').disabled)"
+        ),
+    ),
+    "logger of the standard library": (
+        "import asyncio, logging; log = asyncio.log.logger; log.setLevel(1); log.addFilter(print)",
+        (
+            "(import_module('asyncio').log.logger.level, import_module('asyncio').log.logger.filters,"
+            " import_module('asyncio').log.logger is import_module('logging').getLogger('asyncio'))"
+        ),
+    ),
+    "logging disabled": ("import logging; logging.disable()", "import_module('logging').root.manager.disable"),
+    "logger class": (
+        "import logging; logging.setLoggerClass(type('Mine', (logging.Logger,), {}))",
+        "type(import_module('logging').getLogger('c.d')).__name__",
+    ),
+    "record factory": (
+        "import logging; logging.setLogRecordFactory(print)",
+        "import_module('logging').getLogRecordFactory().__name__",
+    ),
+    "level names": (
+        "import logging; logging.addLevelName(10, 'X'); logging.addLevelName(25, 'Y')",
+        "(import_module('logging').getLevelName(10), import_module('logging').getLevelName(25))",
+    ),
+    "warnings captured": (
+        "import logging; logging.captureWarnings(True)",
+        "import_module('warnings').showwarning.__module__ == 'logging'",
+    ),
+    "decimal context": (
+        "import decimal; decimal.getcontext().prec = 3",
+        "import_module('decimal').getcontext().prec",
+    ),
+    "decimal default": (
+        (
+            "import decimal\nfor each in (decimal.DefaultContext, decimal.BasicContext, decimal.ExtendedContext):\n"
+            "    each.prec = 3; each.rounding = decimal.ROUND_UP; each.traps[decimal.Inexact] = True; each.Emax = 9\n"
+            "    each.flags[decimal.Inexact] = True; each.capitals = 0; each.clamp = 1; each.Emin = -9"
+        ),
+        (
+            "[repr(getattr(import_module('decimal'), name)) for name in"
+            " ('DefaultContext', 'BasicContext', 'ExtendedContext')]"
+        ),
+    ),
+    "codec errors": (
+        "import codecs; codecs.register_error('strict', lambda error: ('?', error.end))",
+        "import_module('codecs').lookup_error('strict').__name__",
+    ),
+    "codec": (
+        "import codecs; codecs.register(lambda name: codecs.lookup('utf-8') if name == 'mine' else None)",
+        "import_module('reuse_tasks').knows_codec('mine')",
+    ),
+    "csv": (
+        "import csv; csv.register_dialect('mine', delimiter=';'); csv.field_size_limit(10)",
+        "(import_module('csv').list_dialects(), import_module('csv').field_size_limit())",
+    ),
+    "XML namespace": (
+        "import xml.etree.ElementTree as tree; tree.register_namespace('mine', 'http://mine')",
+        "sorted(import_module('xml.etree.ElementTree')._namespace_map)",
+    ),
+    "temporary folder": ("import tempfile; tempfile.tempdir = '/nowhere'", "import_module('tempfile').gettempdir()"),
+    "MIME types": (
+        "import mimetypes; mimetypes.add_type('x/mine', '.mine')",
+        "import_module('mimetypes').guess_type('x.mine')",
+    ),
+    "socket timeout": ("import socket; socket.setdefaulttimeout(5)", "import_module('socket').getdefaulttimeout()"),
+    "opener": (
+        "import urllib.request; urllib.request.install_opener(object())",
+        "import_module('urllib.request')._opener",
+    ),
+    "https context": (
+        "import ssl; ssl._create_default_https_context = ssl._create_unverified_context",
+        "import_module('ssl')._create_default_https_context.__name__",
+    ),
+    "copyreg": (
+        "import copyreg; copyreg.pickle(memoryview, lambda view: (bytes, (b'',)))",
+        "memoryview in import_module('copyreg').dispatch_table",
+    ),
+    "copyreg of the standard library": (
+        "import copyreg; copyreg.pickle(complex, lambda number: (int, (5,)))",
+        "import_module('copyreg').dispatch_table[complex].__name__",
+    ),
+    "copyreg extension": (
+        "import copyreg; copyreg.add_extension('reuse_tasks', 'state', 200)",
+        "import_module('copyreg')._extension_registry",
+    ),
+    "module global": ("import reuse_tasks; reuse_tasks.set_state('old')", "import_module('reuse_tasks').STATE"),
+    "module made": (
+        "import sys, types; sys.modules['made_up'] = types.ModuleType('made_up')",
+        "'made_up' in import_module('sys').modules",
+    ),
+    "module hidden": (
+        "import sys; sys.modules['interp_of_nobody'] = None",
+        "'interp_of_nobody' in import_module('sys').modules",
+    ),
+    "main": ("import __main__; __main__.left = 1", "hasattr(import_module('__main__'), 'left')"),
+    "lines of sources": (
+        "import linecache; linecache.cache['/nowhere.py'] = (1, None, ['old'], '/nowhere.py')",
+        "import_module('linecache').getline('/nowhere.py', 1)",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def new():
+    """What the expressions are in a new interpreter."""
+    expressions = [expression for _, expression in (*CHANGES.values(), *PATCHES.values())]
+    with InterpreterPoolExecutor(1, reuse=False) as executor:
+        return {each: executor.submit(reuse_tasks.look, each).result(60) for each in expressions}
+
+
+@pytest.mark.parametrize(("text", "expression"), CHANGES.values(), ids=CHANGES.keys())
+def test_next_executor_does_not_see_what_was_changed(new, text, expression):
+    with InterpreterPoolExecutor(1) as executor:
+        executor.submit(reuse_tasks.change, text).result(60)
+    ((_, interpreter, _),) = reserve._idle
+    first = interpreter.id
+    assert both(reuse_tasks.look, expression) == (first, new[expression])
+    run(abs, -1, initializer=reuse_tasks.change, initargs=(text,))
+    assert both(reuse_tasks.look, expression) == (first, new[expression])
+
+
+# What nothing can set back, if only on CPython 3.13: the next executor gets another interpreter.
+PATCHES = {
+    "codec errors of its own": (
+        "import codecs; codecs.register_error('mine', codecs.ignore_errors)",
+        "import_module('reuse_tasks').knows_error('mine')",
+    ),
+    "function": ("import json, reuse_tasks; json.dumps = reuse_tasks.look", "import_module('json').dumps.__name__"),
+    "lambda": (
+        "import time; time.sleep = eval('lambda seconds: 5', {'__name__': 'x'})",
+        "import_module('time').sleep(0)",
+    ),
+    "class": (
+        "import decimal; decimal.Decimal = type('D', (), {'__module__': 'x'})",
+        "import_module('decimal').Decimal(1) + 1",
+    ),
+    "builtin": ("import builtins; builtins.len = lambda obj: 42", "len([])"),
+}
+
+
+@pytest.mark.parametrize(("text", "expression"), PATCHES.values(), ids=PATCHES.keys())
+def test_next_executor_does_not_see_a_patch_of_the_standard_library(new, text, expression):
+    run(reuse_tasks.change, text)
+    assert run(reuse_tasks.look, expression) == new[expression]
+
+
+def test_asyncio_policy_is_not_seen_by_the_next_executor():
+    text = """
+        import asyncio, warnings
+        warnings.simplefilter("ignore")
+        class Policy(asyncio.DefaultEventLoopPolicy): pass
+        asyncio.set_event_loop_policy(Policy())
+        asyncio.run(asyncio.sleep(0))
+    """
+    first, _ = both(reuse_tasks.change, dedent(text))
+    again, policy = both(
+        reuse_tasks.look,
+        "type(import_module('asyncio').events._get_event_loop_policy()).__name__"
+        if sys.version_info >= (3, 14)
+        else "type(import_module('asyncio').get_event_loop_policy()).__name__",
+    )
+    assert (again, policy == "Policy") == (first, False)
+
+
+def test_random_numbers_are_those_of_no_other_worker_or_executor():
+    drawn = [run(reuse_tasks.look, "import_module('random').random()") for _ in range(3)]
+    run(reuse_tasks.change, "import random; random.seed(5)")
+    drawn += [run(reuse_tasks.look, "import_module('random').random()") for _ in range(3)]
+    with InterpreterPoolExecutor(1, initializer=reuse_tasks.change, initargs=("import random; random.seed(5)",)) as own:
+        seeded = own.submit(reuse_tasks.look, "import_module('random').random()").result(60)
+    assert len(set(drawn) | {seeded}) == 7
+    assert run(reuse_tasks.look, "import_module('random').random()") not in {*drawn, seeded}
+
+
+# What a task does to its interpreter so that no other executor can use it.
+DAMAGES = {
+    "module hidden": "import sys; sys.modules['threading'] = None",
+    "no modules": "import sys; sys.modules.clear()",
+    "stdout closed": "import sys; sys.stdout.close()",
+    "stderr closed": "import sys; sys.stderr.close()",
+    "module replaced": "import sys, types; sys.modules['os'] = types.ModuleType('os')",
+    "later module replaced": "import sys, types; sys.modules['csv'] = types.ModuleType('csv')",
+    "module removed": "import sys; del sys.modules['io']",
+    "codecs removed": "import sys; del sys.modules['encodings']",
+    "our module removed": "import sys; del sys.modules['interp_pool._worker.loop']",
+    "builtins emptied": "import builtins\nfor name in ('getattr', 'isinstance', 'next'): delattr(builtins, name)",
+    "import broken": "import builtins; builtins.__import__ = None",
+    "no finders": "import sys; sys.meta_path.clear(); sys.modules.pop('interp_api._interpreters.remote', None)",
+    "sys.modules replaced": "import sys; sys.modules = {}",
+    "exit function that fails": "import atexit; atexit.register(lambda: 1 / 0)",
+    "exit function that exits": "import atexit, sys; atexit.register(sys.exit, 3)",
+}
+
+
+@pytest.mark.parametrize("text", DAMAGES.values(), ids=DAMAGES.keys())
+def test_interpreter_that_a_task_has_spoilt_harms_no_later_executor(text, logged, capfd):
+    with InterpreterPoolExecutor(1) as executor:
+        executor.submit(reuse_tasks.change, text).exception(60)
+    for _ in range(3):
+        with InterpreterPoolExecutor(1) as executor:
+            assert executor.submit(tasks.add, 1, 2).result(60) == 3
+            assert executor.submit(reuse_tasks.change, "print('end', end='', flush=True)").result(60) is None
+            used = "import threading, csv, io, os, encodings; os.getcwd"
+            assert executor.submit(reuse_tasks.change, used).result(60) is None
+    assert "endendend" in capfd.readouterr().out
+
+
+def test_interpreter_in_which_no_worker_can_start_is_replaced(logged):
+    """As if what has spoilt it were nothing the check knows."""
+    for _ in range(2):
+        spoilt = interp_api.create()
+        spoilt.exec("import sys; sys.modules['interp_pool'] = None")
+        reserve.give(spoilt, None)
+    assert run(tasks.identity, 5) == 5
+    assert logged == []
+
+
+def test_worker_that_cannot_start_in_any_interpreter_breaks_the_pool_with_the_last_error(logged, monkeypatch):
+    made = []
+
+    def create(original=interp_api.create):
+        made.append(original())
+        made[-1].exec("import sys; sys.modules['interp_pool'] = None")
+        return made[-1]
+
+    monkeypatch.setattr(interp_api, "create", create)
+    with InterpreterPoolExecutor(1) as executor:
+        error = executor.submit(tasks.identity, 5).exception(60)
+    assert "interp_pool" in str(error)
+    assert len(made) == TRIES * MOST_STARTS
+    made.clear()
+
+
+def test_initializer_runs_for_each_executor(tmp_path):
+    path = tmp_path / "config"
+    for text in ("old", "new"):
+        path.write_text(text, encoding="utf-8")
+        options = {
+            "initializer": reuse_tasks.change,
+            "initargs": (f"import reuse_tasks; reuse_tasks.STATE = open({str(path)!r}).read()",),
+        }
+        assert run(reuse_tasks.state, **options) == text
+        assert run(reuse_tasks.state) == "new"  # what the module says itself
+    with InterpreterPool(1, initializer=reuse_tasks.set_state, initargs=("leased",)) as pool:
+        for _ in range(2):
+            with pool.lease() as interpreter:
+                assert interpreter.call(reuse_tasks.state) == "leased"
+
+
+def test_module_that_was_edited_is_read_anew_by_the_next_executor(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.syspath_prepend(tmp_path)
+    package = tmp_path / "edited"
+    package.mkdir()
+    (package / "__init__.py").write_text("", encoding="utf-8")
+    for text in ("1", "22", "333"):
+        (package / "part.py").write_text(f"def value(): return {text}\n", encoding="utf-8")
+        (package / f"part{text}.py").write_text(f"value = {text}", encoding="utf-8")
+        changed = "import sys; sys.dont_write_bytecode = True"
+        with InterpreterPoolExecutor(1, initializer=reuse_tasks.change, initargs=(changed,)) as executor:
+            assert executor.submit(reuse_tasks.look, "import_module('edited.part').value()").result(60) == int(text)
+            assert executor.submit(reuse_tasks.look, f"import_module('edited.part{text}').value").result(60) == int(
+                text
+            )
+
+
+def test_modules_stay_for_executors_that_say_so():
+    kept, _ = both(reuse_tasks.set_state, "kept", reuse="modules")
+    assert both(reuse_tasks.state, reuse="modules") == (kept, "kept")
+    other, seen = both(reuse_tasks.state)
+    assert other != kept
+    assert seen == "new"
+    assert both(reuse_tasks.state, reuse="modules") == (kept, "kept")
+
+
+def test_executor_that_keeps_modules_takes_an_interpreter_without():
+    plain, _ = both(reuse_tasks.set_state, "forgotten")
+    assert both(reuse_tasks.state, reuse="modules") == (plain, "new")
+
+
+def test_standard_library_is_set_back_though_modules_stay():
+    run(
+        reuse_tasks.change,
+        "import sys, logging; sys.setrecursionlimit(5000); logging.basicConfig(level=10)",
+        reuse="modules",
+    )
+    expression = "(import_module('sys').getrecursionlimit(), import_module('logging').root.level)"
+    assert run(reuse_tasks.look, expression, reuse="modules") == (1000, logging.WARNING)
+
+
+def test_environment_is_the_parents_when_the_worker_starts(monkeypatch):
+    for value in ("first", "second"):
+        monkeypatch.setenv("REUSED", value)
+        with InterpreterPoolExecutor(1) as executor:
+            assert executor.submit(os.getenv, "REUSED").result(60) == value
+            assert executor.submit(subprocess.getoutput, "echo $REUSED").result(60) == value
+    monkeypatch.delenv("REUSED")
+    assert run(os.getenv, "REUSED") is None
+
+
+def test_environment_that_a_task_has_changed_is_no_other_executors(monkeypatch):
+    """Also not in an interpreter that is made afterwards: the process's own environment has been changed."""
+    monkeypatch.setenv("REUSED", "parent")
+    run(reuse_tasks.change, "import os; os.environ['REUSED'] = 'task'; os.environ['REUSED_TOO'] = 'task'")
+    expression = "[import_module('os').environ.get(name) for name in ('REUSED', 'REUSED_TOO')]"
+    for options in ({}, {"reuse": False}):
+        assert run(reuse_tasks.look, expression, **options) == ["parent", None]
+    os.unsetenv("REUSED_TOO")
+
+
+EXIT_FUNCTIONS = """
+import atexit, sys, weakref
+from interp_pool import InterpreterPool, InterpreterPoolExecutor
+from interp_pool._worker import reset
+
+class Thing: pass
+keep = []
+
+def register(text):
+    atexit.register(print, text)
+    keep.append(Thing())
+    weakref.finalize(keep[-1], print, text, "finalized")
+
+def nothing(): pass
+
+if __name__ == "__main__":
+    for name, options in (("reused", {}), ("new", {"reuse": False}), ("child", {"max_tasks_per_child": 1})):
+        with InterpreterPoolExecutor(1, **options) as executor:
+            executor.submit(register, name).result()
+        print("end of", name, flush=True)
+    with InterpreterPoolExecutor(1, initializer=register, initargs=("initializer",)) as executor:
+        executor.submit(nothing).result()
+    print("end of initializer", flush=True)
+    with InterpreterPool(1) as pool:
+        with pool.lease() as interpreter:
+            interpreter.exec("import atexit; atexit.register(print, 'lease')")
+        print("end of lease", flush=True)
+"""
+
+
+@pytest.mark.programs
+def test_exit_functions_of_tasks_run_at_the_end_of_their_executor(tmp_path):
+    status, output, errors = scripts.run_text(tmp_path, EXIT_FUNCTIONS)
+    assert (status, errors) == (0, "")
+    lines = output.splitlines()
+    for name in ("reused", "new", "child", "initializer"):
+        at_end = lines.index(f"end of {name}")
+        assert sorted(lines[at_end - 2 : at_end]) == [name, f"{name} finalized"]
+    assert lines.index("lease") == lines.index("end of lease") - 1
+    assert len(lines) == 14
+
+
+def test_interpreter_goes_on_to_log_and_finalize_after_its_exit_functions_have_run():
+    text = (
+        "import logging, weakref; logging.getLogger().addHandler(logging.NullHandler()); weakref.finalize(print, str)"
+    )
+    first, _ = both(reuse_tasks.change, text)
+    count = "(import_module('atexit')._ncallbacks(), import_module('weakref').finalize._shutdown)"
+    second, (number, is_over) = both(reuse_tasks.look, count)
+    assert (second, is_over) == (first, False)
+    assert both(reuse_tasks.look, count) == (first, (number, False))

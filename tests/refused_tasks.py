@@ -1,0 +1,52 @@
+"""Functions for workers that need a module that cannot be loaded there. The file itself can be."""
+
+from __future__ import annotations
+
+import sys
+
+
+def plain():
+    import faulthandler
+
+    return faulthandler
+
+
+def by_name(module):
+    import importlib
+
+    return importlib.import_module(module)
+
+
+def behind_another_error():
+    try:
+        import faulthandler  # noqa: F401
+    except ImportError as exc:
+        raise RuntimeError("no backend") from exc
+
+
+def behind_exit():
+    try:
+        import faulthandler  # noqa: F401
+    except ImportError:
+        sys.exit("please install it")
+
+
+def handled():
+    try:
+        import faulthandler  # noqa: F401
+    except ImportError:
+        return "done without"
+
+
+def plain_at(number):
+    return plain() if number == 3 else number
+
+
+class NeededByResult:
+    def __reduce__(self):
+        plain()
+        return int, ()
+
+
+def result():
+    return NeededByResult()

@@ -1,0 +1,1 @@
+"""Exceptions and calls that strike the public operations wherever CPython runs signal handlers."""
