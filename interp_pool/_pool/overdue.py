@@ -39,9 +39,16 @@ class Overdue:
 
     def reset(self) -> None:
         """Begin anew; also in a forked child."""
-        self._rest_look: Call | None = None  # set with or without the lock: a second look does no harm
+        # Set with or without the lock, perhaps after it has come: a second look does no harm, and a past one none either.
+        self._rest_look: Call | None = None
         self._has_sent_since = False  # a batch, since the last look; set as _rest_look is
         self._patience = LATE  # seconds until the next look, if no batch that runs says when
+
+    @property
+    def is_looking(self) -> bool:
+        """Whether a look is to come, which will see what has been sent before this is asked. Needs no lock."""
+        look = self._rest_look
+        return look is not None and look.is_to_come
 
     @property
     def has_idle(self) -> bool:
@@ -51,7 +58,7 @@ class Overdue:
 
     def watch_batches(self) -> None:
         """If a worker has nothing to do, look soon whether a batch that was just sent takes too long. Never blocks."""
-        if self._rest_look is not None:
+        if self.is_looking:
             self._has_sent_since = True
         elif self.has_idle:  # without the lock: a task that ends just now looks again
             self._look_soon()
@@ -59,10 +66,9 @@ class Overdue:
     def _look_for_rest(self) -> None:
         """Called by the timer."""
         with self._kernel.lock:
-            self._rest_look = None
             has_sent, self._has_sent_since = self._has_sent_since, False
             wait = self._ask_for_rest() or (2 * LATE if has_sent and self._kernel.core.open_maps else None)
-            if wait is not None:
+            if wait is not None and not self.is_looking:
                 self._rest_look = timer.call_at(monotonic() + wait, self._look_for_rest)
 
     # Everything below is called with the lock held, but for _look_soon, which need not be.
@@ -70,7 +76,7 @@ class Overdue:
     def watch_if_idle(self) -> None:
         """If a worker has nothing to do, look soon whether a batch of another one should be split."""
         if (
-            self._rest_look is None
+            not self.is_looking
             and self.has_idle
             and any(map(_is_worth_a_look, self._kernel.tasks.in_flight.values()))
         ):
@@ -80,7 +86,6 @@ class Overdue:
         """Have the timer let go of the pool, which ends."""
         if self._rest_look is not None:
             self._rest_look.cancel()
-            self._rest_look = None
 
     def _look_soon(self) -> None:
         self._patience = LATE

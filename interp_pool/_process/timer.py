@@ -41,6 +41,11 @@ class Call:
     def __init__(self, function: "Callable[[], object]") -> None:
         self.function: Callable[[], object] | None = function
 
+    @property
+    def is_to_come(self) -> bool:
+        """Whether it has neither begun nor been cancelled. Where it has begun, what it looks at may come too late."""
+        return self.function is not None
+
     def cancel(self) -> None:
         """Do not call it. Lets go of the function at once."""
         self.function = None
@@ -180,7 +185,7 @@ class Timer(Part):
             if call.function is not None and when > monotonic():
                 return
             heapq.heappop(self._calls)
-            function = call.function
+            function, call.function = call.function, None  # before it looks at anything
             if function is not None:
                 try:
                     function()

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 from interp_pool._core.core import PoolCore
 from interp_pool._pool.overdue import Overdue, timer
+from interp_pool._process.timer import Call
 from interp_pool._wire.messages import SPLIT
 
 
@@ -43,6 +44,12 @@ def pool_with(*workers, most=2, flags=SPLIT, is_all_sent=True, promises=1, backl
     core.open_maps.update([run] if promises else [])
     kernel = SimpleNamespace(core=core, tasks=core.tasks, staff=core.workers, lock=threading.RLock())
     return Overdue(kernel)
+
+
+def come(call):
+    """Do what the timer does when the time has come."""
+    function, call.function = call.function, None
+    function()
 
 
 def asked(pool):
@@ -117,12 +124,29 @@ def test_nothing_is_looked_at_without_a_map():
 
 def test_batches_sent_while_a_look_is_due_share_one_more(monkeypatch):
     pool, looks = pool_with(), []
-    monkeypatch.setattr(timer, "call_at", lambda _when, look: looks.append(look) or looks)
+    monkeypatch.setattr(timer, "call_at", lambda _when, look: looks.append(Call(look)) or looks[-1])
     for _ in range(3):
         pool.watch_batches()
     assert len(looks) == 1
-    looks[0]()  # none of them runs any more, but one that was sent after the first may be on its way
+    come(looks[0])  # none of them runs any more, but one that was sent after the first may be on its way
     assert len(looks) == 2
-    looks[1]()
+    come(looks[1])
     assert len(looks) == 2
-    assert pool._rest_look is None
+    assert not pool.is_looking
+
+
+def test_look_that_has_come_before_it_was_noted_keeps_no_other_away(monkeypatch):
+    pool, looks = pool_with(), []
+
+    def call_at(_when, look):
+        looks.append(Call(look))
+        if len(looks) == 1:
+            come(looks[0])  # the timer is quicker than who asks it
+        return looks[-1]
+
+    monkeypatch.setattr(timer, "call_at", call_at)
+    pool.watch_batches()
+    assert not pool.is_looking
+    pool.watch_batches()
+    assert len(looks) == 2
+    assert pool.is_looking

@@ -263,10 +263,13 @@ def test_short_task_that_was_sent_ahead_does_not_wait_behind_a_long_one(executor
         assert [future.result(60) for future in futures] == tasks_
 
 
-def test_statistics_of_a_split_map_count_its_messages(executor, ran):
+def test_statistics_of_a_split_map_count_its_messages(executor):
     items = with_long_at(60, 40)
-    assert list(run_or_wait(executor, ran, items)) == items
-    statistics = executor.statistics()
+    for _ in range(20):  # until a batch was split: on a busy machine items seem long, and the long one may go alone
+        assert list(run_or_wait(executor, create_queue(), items)) == items
+        statistics = executor.statistics()
+        if statistics.messages_received > statistics.messages_sent:
+            break
     assert statistics.tasks_ended == statistics.messages_sent
     assert statistics.messages_received > statistics.messages_sent  # what was given back is one more
     assert (statistics.tasks_waiting, statistics.tasks_sent, statistics.tasks_running) == (0, 0, 0)
@@ -276,4 +279,4 @@ def test_nothing_looks_for_overdue_batches_when_there_is_none(executor, ran):
     list(run_or_wait(executor, ran, with_long_at(60, 40)))
     executor.submit(tasks.identity, 1).result(60)
     executor._pool._overdue._look_for_rest()  # one that was asked for finds nothing, and is the last
-    assert executor._pool._overdue._rest_look is None
+    assert not executor._pool._overdue.is_looking
