@@ -38,9 +38,10 @@ class Run:
         finally:
             self.batch.end()
         results, failures = [], {}
-        for part in [*(body for kind, _, body, _ in self.sent if kind == BATCH_PART), last]:
-            failures.update({len(results) + position: failure for position, failure in part[1].items()})
-            results.extend(part[0])
+        for start, part, failed in [*(body for kind, _, body, _ in self.sent if kind == BATCH_PART), last]:
+            assert start == len(results)
+            failures.update({start + position: failure for position, failure in failed.items()})
+            results.extend(part)
         return results, failures
 
     @property

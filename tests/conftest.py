@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 # Before _away_from_the_sources: failing examples are kept from one run to the next.
 os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(Path(__file__).parents[1] / ".hypothesis"))
 
+# Seconds for what follows in a test after a subtest failed, or the test was timed out; see below.
+AFTERWARDS = 60.0
+
 # How long a thread that is already on its way out may take, on a machine that is busy with other things.
 STRAGGLER_TIMEOUT = 10.0
 
@@ -214,6 +217,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--pure"):
         config.pluginmanager.register(Count())
+
+
+def pytest_exception_interact(node: pytest.Item, report: pytest.TestReport) -> None:
+    """Time the rest of a test as well: pytest and its timeout plugin stop doing so at the first subtest that fails."""
+    if report.when == "call" and hasattr(signal, "setitimer") and not node.config.option.usepdb:
+        signal.signal(signal.SIGALRM, _time_out)
+        signal.setitimer(signal.ITIMER_REAL, AFTERWARDS)
+
+
+def _time_out(*_: object) -> None:
+    pytest.fail(f"timed out after another failure: {AFTERWARDS} s")
+
+
+def pytest_runtest_logfinish() -> None:
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def pytest_sessionstart() -> None:

@@ -352,7 +352,7 @@ class MapRun(Returning):
             raise task_error(kind, failure, name_task(self._fn, self._options, is_map=True))
 
     def _next_part(self, end: float | None) -> "tuple[list[Any], dict[int, tuple[int, Any]]] | None":
-        """Wait for the next results of the first batch; None if that has no more and another one is first now."""
+        """Wait for the next results of the first batch; None if those came before, or another one is first now."""
         batch = self._pending[0]
         if self._buffersize is not None and not batch.has_arrived():
             self._is_waiting = True
@@ -365,8 +365,13 @@ class MapRun(Returning):
             part: Any = batch.parts.popleft()
             if batch.has_returned and batch.kept is None and not batch.again:  # nearly always
                 self._pending.popleft()
-            is_payload = type(part) is bytes or len(part) != 2
-            return interp_api.decode(part) if is_payload else part  # type: ignore[return-value]  # as sent
+            is_payload = type(part) is bytes or len(part) != 3
+            content: Any = interp_api.decode(part) if is_payload else part
+            start, results, failures = content
+            if start < batch.taken:
+                return None
+            batch.taken += len(results)
+            return results, failures
         if batch.kept is None and not batch.again:
             self._pending.popleft()
         error = None if batch.is_replaced and batch.again else batch.exception()

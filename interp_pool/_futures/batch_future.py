@@ -32,9 +32,10 @@ class BatchFuture(TaskFuture[None]):
         self.items = items
         self.again: deque[BatchFuture] = deque()
         """The batches with those of its items that were sent anew, in order, which the consumer has not taken over."""
-        self._last: object = None
         self.parts: deque[Any] = deque()
-        """Payloads, or what was in them where these could not be kept: (results, failures by position)."""
+        """Payloads, or what was in them where these could not be kept, see `_wire.messages`; some of them twice."""
+        self.taken = 0
+        """How many results its consumer has taken, by which it tells a part that it has had already."""
 
     @property
     def left(self) -> int:
@@ -59,13 +60,10 @@ class BatchFuture(TaskFuture[None]):
         return isinstance(other, BatchFuture) and other.run is self.run
 
     def add_part(self, part: object) -> None:
-        """Add results and wake the consumer. Runs nobody's code, and takes no lock.
+        """Add results and wake the consumer. Runs nobody's code, takes no lock, and can be done again.
 
         The part is there before anybody looks for a waiter, and a waiter is there before it looks for a part.
         """
-        if part is self._last:
-            return  # who added it was struck before that was noted
-        self._last = part
         self.parts.append(part)
         self._wake_waiters()
 

@@ -39,7 +39,7 @@ class Overdue:
 
     def reset(self) -> None:
         """Begin anew; also in a forked child."""
-        # Set with or without the lock, perhaps after it has come: a second look does no harm, and a past one none either.
+        # Set with or without the lock, perhaps after it has come: a second look does no harm, nor does a past one.
         self._rest_look: Call | None = None
         self._has_sent_since = False  # a batch, since the last look; set as _rest_look is
         self._patience = LATE  # seconds until the next look, if no batch that runs says when
@@ -75,11 +75,7 @@ class Overdue:
 
     def watch_if_idle(self) -> None:
         """If a worker has nothing to do, look soon whether a batch of another one should be split."""
-        if (
-            not self.is_looking
-            and self.has_idle
-            and any(map(_is_worth_a_look, self._kernel.tasks.in_flight.values()))
-        ):
+        if not self.is_looking and self.has_idle and any(map(_is_worth_a_look, self._kernel.tasks.in_flight.values())):
             self._look_soon()
 
     def call_off_timers(self) -> None:

@@ -29,7 +29,7 @@ Both sides import this file, and it is all they share. A payload is what `interp
 
     kind                 number      body                                            seconds
     BATCH_REST           work id     how many of its items a batch keeps             it has run
-    BATCH_PART           work id     payload of (results, failures by position)      0
+    BATCH_PART           work id     payload of a part, see below                    0
     BATCH_DONE           work id     the same, the last                              the batch ran
     VALUE                work id     the result itself, a scalar                     the task ran
     DATA                 work id     payload of a result without code, see below     the task ran
@@ -53,8 +53,10 @@ Both sides import this file, and it is all they share. A payload is what `interp
 DATA is a pickle that names no class and no function: unpickling it runs nobody's code, so it may happen in any thread
 and under any lock.
 
-A batch sends what it has when it has run for a while, so that no result waits long behind an unfinished item; a failure
-in it is (TASK_FAILED or RESULT_UNSENDABLE, failure). BATCH_REST comes before its outcome, more than once perhaps, with
+A batch sends what it has when it has run for a while, so that no result waits long behind an unfinished item. A part is
+(place of its first result in the batch, results, failures by position among them); a failure is (TASK_FAILED or
+RESULT_UNSENDABLE, failure). Who deals with a message may be struck, and another deals with it again: by its place the
+consumer tells a part that it has taken already. BATCH_REST comes before its outcome, more than once perhaps, with
 the same number: the items behind it were not begun, and never will be in this batch.
 
 WORKER_LOST, WORKER_LEFT and WORKER_ENDED are put by the worker's thread, outside, POOL_CALLED by the pool itself. A

@@ -61,6 +61,7 @@ class Batch:
         "_rest",
         "_results",
         "_sent",
+        "_start",
         "_started",
         "_usual",
         "_work_id",
@@ -72,7 +73,7 @@ class Batch:
         items: "list[Any]",
         flags: int,
         put: "Callable[[object], None]",
-        encode_part: "Callable[[list[object], dict[int, tuple[int, Failure]]], Payload]",
+        encode_part: "Callable[[int, list[object], dict[int, tuple[int, Failure]]], Payload]",
     ) -> None:
         """Prepare to run a batch.
 
@@ -81,12 +82,14 @@ class Batch:
             items: of the batch.
             flags: of its call item.
             put: takes result items.
-            encode_part: encodes results and failures by position.
+            encode_part: encodes the place of the first result, results, and failures by position among these.
         """
         self._work_id, self._items, self._flags, self._put = work_id, items, flags, put
         self._encode_part = encode_part
         self._parting = allocate_lock()
-        # Of the next part, and how many of its results are sent already; guarded by the lock, but for what is appended.
+        # Of the next part: the place of the first result in the batch, and how many of its results are sent already;
+        # guarded by the lock, but for what is appended.
+        self._start = 0
         self._results: list[object] = []
         self._failures: dict[int, tuple[int, Failure]] = {}
         self._sent = 0
@@ -125,13 +128,14 @@ class Batch:
         sent, failures = self._sent, self._failures
         end = sent + len(results)
         among = {position - sent: failures[position] for position in [*failures] if sent <= position < end}
-        return self._encode_part(results, among)
+        return self._encode_part(self._start + sent, results, among)
 
     def _take_part(self) -> "Payload":
         """Return what has not been sent, encoded, and begin another part. The task's thread's (S2)."""
         with self._parting:
             results = self._results[self._sent :] if self._sent else self._results
             payload = self._encode(results)
+            self._start += len(self._results)
             self._results, self._failures, self._sent = [], {}, 0
         return payload
 

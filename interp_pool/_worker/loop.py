@@ -314,17 +314,17 @@ def _run_one(work_id: int, function: "Callable[..., Any]", args: "Iterable[Any]"
     except BaseException as exc:
         failures[0] = TASK_FAILED, _encode_own_failure(exc)
     seconds = perf_counter() - started
-    return BATCH_DONE, work_id, _encode_part([result], failures), seconds
+    return BATCH_DONE, work_id, _encode_part(0, [result], failures), seconds
 
 
 def _encode_own_failure(exc: BaseException) -> "Failure":
     return encode_failure(_without_own_frame(exc))
 
 
-def _encode_part(results: list[object], failures: "dict[int, tuple[int, Failure]]") -> "Payload":
+def _encode_part(start: int, results: list[object], failures: "dict[int, tuple[int, Failure]]") -> "Payload":
     """Encode results, with a failure in place of each that cannot be sent."""
     try:
-        return encode((results, failures), share=False)
+        return encode((start, results, failures), share=False)
     except TaskInterrupted:
         raise
     except BaseException:
@@ -336,7 +336,7 @@ def _encode_part(results: list[object], failures: "dict[int, tuple[int, Failure]
             except BaseException as exc:
                 failures[position] = RESULT_UNSENDABLE, encode_failure(_without_own_frame(exc))
                 results[position] = None
-    return encode((results, failures), share=False)
+    return encode((start, results, failures), share=False)
 
 
 def _unpickled(payload: "Payload") -> "tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from types import SimpleNamespace
+from unittest import mock
 
 from hypothesis import settings, strategies
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -17,8 +18,9 @@ from interp_pool import WorkerLostError
 from interp_pool._executor.map_run import MapRun
 from interp_pool._futures.claims import start_new
 from interp_pool._options.task_options import NO_OPTIONS
+from interp_pool._pool import outcomes
 from interp_pool._pool.kernel import Kernel
-from interp_pool._pool.outcomes import fail_lost, settle_quietly
+from interp_pool._pool.outcomes import fail_lost, settle, settle_quietly
 from interp_pool._wire.messages import BATCH_DONE, BATCH_PART, BATCH_REST, SPLIT
 
 LOST = -1
@@ -105,14 +107,14 @@ class Pool:
         batch = self.running[number % len(self.running)]
         end = min(batch.begun + count, batch.kept)
         self.ran.extend(batch.items[batch.begun : end])
-        results, batch.begun = batch.items[batch.sent : end], end
-        batch.sent = end
+        start, results = batch.sent, batch.items[batch.sent : end]
+        batch.begun = batch.sent = end
         if end == batch.kept:
             self.running.remove(batch)
             if batch.kept < len(batch.items):
                 self.messages.append((BATCH_REST, batch.item, batch.kept))
         kind = BATCH_DONE if end == batch.kept else BATCH_PART
-        self.messages.append((kind, batch.item, interp_api.encode((results, {}), share=False)))
+        self.messages.append((kind, batch.item, interp_api.encode((start, results, {}), share=False)))
 
     def ask(self, number):
         batch = self.running[number % len(self.running)]
@@ -124,7 +126,8 @@ class Pool:
         batch = self.running.pop(number % len(self.running))
         self.messages.append((LOST, batch.item, None))
 
-    def deliver(self):
+    def deliver(self, *, is_again=False):
+        """Deal with a message; again: after somebody left it unfinished, as its future was not free just then."""
         kind, item, body = self.messages.popleft()
         assert item in self.in_flight
         run = item.future.run
@@ -133,8 +136,13 @@ class Pool:
         elif kind == LOST:
             run.note_done(item.future, 0, 0.0)
             fail_lost(item, "it is gone")
-        else:
-            assert item.is_ended or settle_quietly(item, kind, body)
+        elif not item.is_ended:
+            if is_again:
+                with mock.patch.object(outcomes, "finish_quietly", return_value=False):
+                    settle_quietly(item, kind, body)
+                settle(item, kind, body)
+            else:
+                assert settle_quietly(item, kind, body)
         if kind in (BATCH_DONE, LOST):
             self.in_flight.discard(item)
             run.note_done(item.future, item.count, 1e-6 * item.count)
@@ -183,9 +191,9 @@ class MapMachine(RuleBasedStateMachine):
         self.pool.lose(number)
 
     @precondition(lambda self: self.pool.messages)
-    @rule()
-    def deliver(self):
-        self.pool.deliver()
+    @rule(is_again=strategies.booleans())
+    def deliver(self, is_again):
+        self.pool.deliver(is_again=is_again)
 
     @precondition(lambda self: self.pool.todo)
     @rule()

@@ -38,7 +38,7 @@ def test_batch_asked_in_the_middle_of_an_item_keeps_what_has_begun(at):
 def test_batch_asked_during_its_last_item_sends_the_results_that_are_there_and_gives_nothing_back():
     run = Run([*range(11)], lambda run, item: run.give_back() if item == 10 else item)
     assert run.go() == ([*range(10), None], {})
-    assert [(kind, body) for kind, _, body, _ in run.sent] == [(BATCH_PART, ([*range(10)], {}))]
+    assert [(kind, body) for kind, _, body, _ in run.sent] == [(BATCH_PART, (0, [*range(10)], {}))]
 
 
 def test_results_that_need_code_of_theirs_are_left_to_the_thread_that_made_them():
@@ -56,7 +56,7 @@ def test_result_that_was_sent_when_asked_is_not_sent_again():
 
     run = Run([*range(4)], do)
     assert run.go() == ([0, 1, 2], {})
-    assert [body for kind, _, body, _ in run.sent if kind == BATCH_PART] == [([0, 1], {})]
+    assert [body for kind, _, body, _ in run.sent if kind == BATCH_PART] == [(0, [0, 1], {})]
 
 
 def test_failure_among_results_that_are_sent_when_asked_keeps_its_place():
@@ -121,15 +121,15 @@ def test_batch_asked_while_its_parts_are_encoded_keeps_what_was_run(clock):
     run = Run([*range(4)], do)
     taken = []
 
-    def encode_part(results, failures):
-        taken.append(results)
+    def encode_part(start, results, failures):
+        taken.append((start, results))
         run.give_back()
-        return results, failures
+        return start, results, failures
 
     run.batch._encode_part = encode_part
     run.batch.run(run, repr, lambda: None)
     run.batch.end()
-    assert taken == [[0], []]
+    assert taken == [(0, [0]), (1, [])]
     assert run.kept == 1
 
 

@@ -24,7 +24,6 @@ KNOWN: dict[tuple[str, str], str] = {
     **{("interrupt_what_runs", mode): _LOST for mode in POINT_MODES},
     **{("as_completed_futures", mode): _LOST for mode in POINT_MODES},
     **{("wait_for_futures", mode): _LOST for mode in POINT_MODES},
-    ("map_in_chunks", "calls"): _ONCE_SEEN,
     ("interrupt", "twice, 2 points later"): _ONCE_SEEN,
     **{
         (name, "once, an Exception"): _SWALLOWED

@@ -1,4 +1,4 @@
-"""The leak check of conftest.py, run on tests that leak."""
+"""The checks of conftest.py, run on tests that leak and on tests that stand still."""
 
 from __future__ import annotations
 
@@ -42,6 +42,22 @@ def test_fails_and_leaks():
     raise ValueError
 """
 
+STILL = """
+import threading
+
+def test_of_three(subtests):
+    with subtests.test(1):
+        assert False
+    for number in 2, 3:
+        with subtests.test(number):
+            lock = threading.Lock()
+            lock.acquire()
+            lock.acquire()
+
+def test_that_takes_its_time():
+    assert not threading.Event().wait(0.5)
+"""
+
 
 def test_leak_check_tells_each_kind_of_leak_and_nothing_else(tmp_path):
     conftest = (TESTS / "conftest.py").read_text(encoding="utf-8")
@@ -64,3 +80,20 @@ def test_leak_check_tells_each_kind_of_leak_and_nothing_else(tmp_path):
         "ERROR test_leaky.py::test_leaks_thread",
         "ERROR test_leaky.py::test_leaks_descriptor",
     ]
+
+
+def test_subtest_that_stands_still_after_another_has_failed_is_timed_out(tmp_path):
+    conftest = (TESTS / "conftest.py").read_text(encoding="utf-8")
+    (tmp_path / "conftest.py").write_text(conftest.replace("AFTERWARDS = 60.0", "AFTERWARDS = 0.2"), encoding="utf-8")
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\npythonpath = {TESTS}\nmarkers =\n    leaks\n    conformance\n")
+    (tmp_path / "test_still.py").write_text(STILL)
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_still.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    assert run.stdout.count("timed out after another failure") >= 2
+    assert "4 failed, 1 passed" in run.stdout
