@@ -54,6 +54,26 @@ def put_in_thread(queue, released, count):
     threading.Thread(target=run).start()
 
 
+def put_and_end_slowly(queue, items, kind, reached, go_on):
+    """Put items; at the exit, stop after the contents of the first one have been taken back."""
+    import interp_api
+    from interp_api._wakeup import boxes
+
+    for item in items:
+        queue.put(item, unbounditems=getattr(interp_api, kind))
+    bury_all = boxes._bury_all
+    of_queue, _ = boxes._boxes[queue.id]
+
+    def stop(box, bury):
+        if box == of_queue:
+            bury(boxes.queue_get(box)[0])
+            reached.put(None)
+            go_on.get()
+        bury_all(box, bury)
+
+    boxes._bury_all = stop
+
+
 def consume(queue, results, is_over):
     """Get until told otherwise; put what went wrong, by its text, and how many came whole and dead."""
     from interp_api import UNBOUND, ItemInterpreterDestroyed, QueueEmpty

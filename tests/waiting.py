@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import queue
 
-from interp_api._wakeup.slot import GETTER, JOINER, PUTTER, WATCHER, open_slotted
+from interp_api._wakeup.slot import GETTER, HEIR, JOINER, PUTTER, WATCHER, open_slotted
 from interp_pool._process.locks import WaitList
 
 __all__ = [
     "GETTER",
+    "HEIR",
     "JOINER",
     "PUTTER",
     "WATCHER",
@@ -69,7 +70,7 @@ def wait_for_sleeper(queue, kind=GETTER, count=1):
         pass
 
 
-def is_slept_at(id):
-    """Return whether a thread sleeps on the queue with an id, waiting for what a getter waits for."""
+def is_slept_at(id, kind=GETTER):
+    """Return whether a thread sleeps on the queue with an id, waiting for what those of a kind wait for."""
     slot = open_slotted(id)
-    return GETTER in slot.region.memory[slot.first : slot.end]
+    return kind in slot.region.memory[slot.first : slot.end]

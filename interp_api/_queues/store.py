@@ -261,7 +261,7 @@ class Store:
     def _lose(self, got: "list[tuple[Any, ...]]", steps: "list[Any]", held: list[int]) -> None:
         """Account for an item that an exception has taken: its slot must not be lost, nor the contents be another's."""
         if got:
-            lose(got[0][0], steps)
+            lose(got[0][0], self.slot, steps)
             self._release(held)
 
     def _accept(
@@ -269,7 +269,7 @@ class Store:
     ) -> tuple[object, int | None] | None:
         """Account for a low-level item that was taken; None if it is to be skipped."""
         if type(item) is int and item >= TOKENS:  # pyright: ignore[reportUnknownArgumentType]  # whatever it is
-            taken = take_boxed(item, land_item, steps)
+            taken = take_boxed(item, self.slot, land_item, steps)
             if taken is not None:
                 if held:
                     self._release(held)

@@ -1,7 +1,7 @@
 """Items of an interpreter that can be closed: closing it takes nothing away under those who are taking.
 
-Owns where the contents of such items are, and the protocol between taking one and the end of its interpreter: T1 to T6
-and C1 to C5, in README.md. It must not know what the contents mean to a queue.
+Owns where the contents of such items are, and the protocol between taking one and the end of its interpreter: T1 to T7
+and C1 to C6, in README.md. It must not know what the contents mean to a queue.
 
 A mortal interpreter, any but the main one, puts a token into the queue, an int, and the contents into its box for that
 queue: a low-level queue with as many items as there are tokens on their way, in the same order. Each box carries the id
@@ -25,13 +25,17 @@ from interp_api._runtime.cpython import (
 )
 from interp_api._runtime.light_imports import call, partial
 from interp_api._wakeup.channel import create_linked, linked_number
-from interp_api._wakeup.parking import ring_all, wait_until
-from interp_api._wakeup.slot import GETTER, Slot, create_slotted, exists, open_slotted
+from interp_api._wakeup.parking import fence, ring_all, wait_until
+from interp_api._wakeup.slot import GETTER, HEIR, IS_CLOSED, Slot, create_slotted, exists, open_slotted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from mmap import mmap
     from typing import Any
+
+    # Calls for T2 and for T4; where T3 looks; the guard.
+    type _Known = tuple[tuple[Callable[[], None]], tuple[Callable[[], Any]], mmap, int, Slot]
 
 IS_MORTAL: bool = main_interpreter()[0] != CURRENT_ID
 """Whether this interpreter can end before the process does."""
@@ -42,10 +46,11 @@ TOKENS = 1 << 62
 LOOSE = frozenset((type(None), bool, int))
 """Types of items that refer to nobody's memory, and go without a box."""
 
-_MOST_KNOWN = 256  # boxes to take from without asking for their guard: 0.3 us
+_MOST_KNOWN = 256  # boxes to take from without asking for their guard: 1 us
+_PATIENCE = 10.0  # seconds for an end that takes microseconds; a fork may have torn it
 
 _boxes: "dict[int, tuple[int, Callable[[object], None]]]" = {}  # by the queue; guarded by _lock, but for reading
-_known: "dict[int, tuple[Callable[[], None], Callable[[], Any], int]]" = {}  # other interpreters' boxes
+_known: "dict[int, _Known]" = {}  # other interpreters' boxes
 _lock = RLock()  # reentrant, because a signal handler or a finalizer may put something
 _guard: Slot | None = None  # made with the first box
 _GUARD = 1  # what its low-level queue carries
@@ -100,56 +105,65 @@ def _forget_dead_queues() -> None:
             queue_destroy(box)
 
 
-def take_boxed(token: int, land: "Callable[[object], object]", steps: "list[Any]") -> tuple[object] | None:
-    """Take the contents a token stands for; None if their interpreter has ended.
+def take_boxed(token: int, queue: Slot, land: "Callable[[object], object]", steps: "list[Any]") -> tuple[object] | None:
+    """Take the contents a token stands for; None if their interpreter has ended, or is about to.
 
     Args:
         token: taken out of the queue by the caller.
+        queue: where it was.
         land: makes of contents that are a tuple what does not refer to the memory of their interpreter; it must run
             nobody's code.
         steps: an empty list, which has two items before this returns or raises if the contents were taken.
     """
     box = (token - TOKENS) >> 2
-    known = _known.get(box)
-    guard = 0
     try:
-        if known is None:
-            known = _know(box)
-        guard = known[2]
-        steps.extend(map(call, known[:2]))  # T2, T3: who has contents is in the guard
-        content = steps[1][0]
-        kind: object = type(content)  # pyright: ignore[reportUnknownVariableType]  # whatever it is
-        return (land(content) if kind is tuple else content,)  # T4
+        enter, take, memory, closed, guard = _known.get(box) or _know(box)
+        try:
+            steps.extend(map(call, enter))  # T2: who may have contents is in the guard
+            if not memory[closed]:  # T3
+                steps.extend(map(call, take))  # T4
+                content = steps[1][0]
+                kind: object = type(content)  # pyright: ignore[reportUnknownVariableType]  # whatever it is
+                return (land(content) if kind is tuple else content,)  # T5
+        finally:
+            try:
+                if steps and queue_get(guard.id)[0]:  # T6
+                    ring_all(guard, GETTER)  # T7
+            except QueueNotFoundError:
+                pass  # its interpreter has not waited for who came so late
     except QueueError:
-        _known.pop(box, None)
-        return None
-    finally:
-        if steps and queue_get(guard)[0]:  # T5
-            _ring_end(guard)  # T6
+        pass
+    _inherit(box, queue)
+    return None
 
 
-def _ring_end(guard: int) -> None:
-    try:
-        slot = open_slotted(guard)
-    except QueueNotFoundError:
-        return  # it has seen for itself that its guard is empty
-    assert slot is not None
-    ring_all(slot, GETTER)
+def _inherit(box: int, queue: Slot) -> None:
+    """Wait until the contents of a box are accounted for, whose interpreter is about to end."""
+    _known.pop(box, None)
+    wait_until(lambda: not exists(box) or None, queue, HEIR, _PATIENCE)
 
 
-def _know(box: int) -> "tuple[Callable[[], None], Callable[[], Any], int]":
-    """Return how to do T2 and T3 at a box, and the id of its guard, and remember that."""
-    guard = linked_number(box) or 0
+def _know(box: int) -> "_Known":
+    """Return how to take from a box, and remember that."""
+    guard = open_slotted(linked_number(box) or 0)
+    assert guard is not None
     if len(_known) >= _MOST_KNOWN:
         _known.clear()
-    known = _known[box] = partial(queue_append, guard, None), partial(queue_get, box), guard
+    known = (
+        (partial(queue_append, guard.id, None),),
+        (partial(queue_get, box),),
+        guard.region.memory,
+        guard.base + IS_CLOSED,
+        guard,
+    )
+    _known[box] = known
     return known
 
 
-def lose(token: object, steps: "list[Any]") -> None:
+def lose(token: object, queue: Slot, steps: "list[Any]") -> None:
     """Take out of its box what a taker that was struck has not: it took the token, if it is one, and did `steps`."""
-    if type(token) is int and token >= TOKENS and len(steps) < 2:  # T2, T3
-        take_boxed(token, _let_go, [])
+    if type(token) is int and token >= TOKENS and len(steps) < 2:  # T2, T4
+        take_boxed(token, queue, _let_go, [])
 
 
 def _let_go(_content: object) -> object:
@@ -162,22 +176,40 @@ def kind_of(token: int) -> int:
 
 
 def _end() -> None:
-    """End this interpreter's part (C1 to C5)."""
+    """End this interpreter's part (C1 to C6)."""
     global _has_ended
+    assert _guard is not None
     with _lock:
         _has_ended = True
-        boxes = [*_boxes.values()]
+        boxes = [*_boxes.items()]
         _boxes.clear()
-    for box, bury in boxes:
-        try:
-            while True:
-                bury(queue_get(box)[0])
-        except QueueError:
-            pass  # all taken, or the queue is gone
-        queue_destroy(box)
-    assert _guard is not None
+    _guard.region.memory[_guard.base + IS_CLOSED] = 1
+    fence(_guard)
     wait_until(_is_left, _guard, GETTER, None)
+    for items, (box, bury) in boxes:
+        try:
+            _bury_all(box, bury)
+        finally:
+            queue_destroy(box)
+            _tell_heirs(items)
     queue_destroy(_guard.id)
+
+
+def _bury_all(box: int, bury: "Callable[[object], None]") -> None:
+    try:
+        while True:
+            bury(queue_get(box)[0])
+    except QueueError:
+        pass  # all of them, or the queue is gone
+
+
+def _tell_heirs(items: int) -> None:
+    try:
+        queue = open_slotted(items)
+    except QueueNotFoundError:
+        return
+    if queue is not None:
+        ring_all(queue, HEIR)
 
 
 def _is_left() -> bool | None:

@@ -318,11 +318,11 @@ class SimpleQueue:
             got.extend(map(queue_get, (self._id,)))
             item = got[0][0]
             if type(item) is int and item >= TOKENS:
-                return take_boxed(item, _as_it_is, steps) or (None,)
+                return take_boxed(item, self._slot, _as_it_is, steps) or (None,)
             return got[0]
         except BaseException:
             if got:
-                lose(got[0][0], steps)
+                lose(got[0][0], self._slot, steps)
             raise
 
 

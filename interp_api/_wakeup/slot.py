@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # What a byte of a seat says its thread waits for.
 GETTER, PUTTER, JOINER, WATCHER = b"\1", b"\2", b"\3", b"\4"
 STANDING_BACK = b"\5"  # a getter that is not to be rung while somebody takes the items in its place
+HEIR = b"\6"  # has the token of an item whose interpreter is about to end
 
 # Where a slot has what: cells first.
 OWNER, SKIPS, VERDICTS, CURSOR = 0, 1, 2, 3

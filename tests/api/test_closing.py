@@ -1,4 +1,4 @@
-"""Taking what an interpreter has put while that is closed: T1 to C5 are the steps of `interp_api._wakeup.boxes`."""
+"""Taking what an interpreter has put while that is closed: T1 to C6 are the steps of `interp_api._wakeup.boxes`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import partial
 
 import closing_tasks as tasks
 import pytest
-from waiting import is_slept_at
+from waiting import HEIR, is_slept_at
 
 import interp_api
 from interp_api import (
@@ -59,7 +59,7 @@ def before(function, step):
 def guard_in_use():
     """Return the guard that a taker has entered."""
     alive = set(queue_list())
-    (guard,) = {guard for _, _, guard in boxes._known.values() if guard in alive and queue_count(guard)}
+    (guard,) = {guard.id for *_, guard in boxes._known.values() if guard.id in alive and queue_count(guard.id)}
     return guard
 
 
@@ -155,6 +155,31 @@ def test_two_takers_of_one_interpreter_are_both_waited_for(monkeypatch, interpre
     assert sorted(future.result(60) for future in getting) == [[1], [2]]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_item_taken_in_the_middle_of_its_interpreters_end_is_dead_and_no_other_one(interpreter, threads, kind):
+    queue, reached, go_on = create_queue(5), create_queue(), create_queue()
+    interpreter.call(tasks.put_and_end_slowly, queue, [["first"], ["second"], ["third"]], kind, reached, go_on)
+    queue.put("after")
+    closing = threads.submit(interpreter.close)
+    reached.get()  # C5
+    getting = threads.submit(queue.get)
+    while not is_slept_at(queue.id, HEIR):  # T3
+        assert not getting.done()
+    go_on.put(None)
+    closing.result(60)
+    got = []
+    for get in [partial(getting.result, 60), *[queue.get_nowait] * (0 if kind == "UNBOUND_REMOVE" else 3)]:
+        try:
+            got.append(get())
+        except ItemInterpreterDestroyed:
+            got.append("destroyed")
+        queue.task_done()
+    dead = {"UNBOUND": [UNBOUND] * 3, "UNBOUND_ERROR": ["destroyed"] * 3, "UNBOUND_REMOVE": []}
+    assert got == [*dead[kind], "after"]
+    assert queue.empty()
+    queue.join()
+
+
 def test_large_items_that_were_got_do_not_need_their_interpreter_any_more(interpreter):
     queue = create_queue()
     interpreter.call(tasks.put_large, queue, 1_000_000)
@@ -247,7 +272,7 @@ def test_threads_of_a_closing_interpreter_put_until_they_end(interpreter, thread
     released.put(None)
     got = [queue.get(timeout=60) for _ in range(50)]
     closing.result(60)
-    assert all(item is UNBOUND or item == [number] * 20 for number, item in enumerate(got))
+    assert [item for number, item in enumerate(got) if item is not UNBOUND and item != [number] * 20] == []
     with pytest.raises(QueueEmpty):
         queue.get_nowait()
 
