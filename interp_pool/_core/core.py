@@ -60,8 +60,21 @@ class PoolCore[W: "WorkerHandle", M: "OpenMap"]:
         """Decide how many tasks may be in flight."""
         self.tasks.set_window(self.workers.active, is_pausing=self.is_pausing)
 
+    def note_failed_start(self) -> int:
+        """The last worker could not start, or was lost before it had a task; return how often in a row that was so."""
+        self._forgive_failed_starts()
+        self.workers.failed_starts += 1
+        self.workers.ended_before = self.tasks.count_ended()
+        return self.workers.failed_starts
+
+    def _forgive_failed_starts(self) -> None:
+        # That a worker is ready shows little: it may be lost before it does anything.
+        if self.workers.failed_starts and self.tasks.count_ended() > self.workers.ended_before:
+            self.workers.failed_starts = 0
+
     def add_wanted_workers(self, now: float) -> bool:
         """Make the workers that there is work for; return whether there are any to start."""
+        self._forgive_failed_starts()
         least = self.workers.min_workers if self.state is PoolState.RUNNING else 0
         if self.is_pausing or not self.workers.add_wanted(self.tasks.count, least, now):
             return False

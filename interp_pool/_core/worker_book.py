@@ -26,6 +26,7 @@ class WorkerBook[W: "WorkerHandle"]:
     __slots__ = (
         "abandonings",
         "active",
+        "ended_before",
         "failed_starts",
         "is_short",
         "leases",
@@ -53,7 +54,8 @@ class WorkerBook[W: "WorkerHandle"]:
         self.vacancies = 0  # workers that are to be replaced
         self.next_number = 0
         self.is_short = False  # of workers that could not start
-        self.failed_starts = 0  # in a row, when there was no other worker
+        self.failed_starts = 0  # in a row, when there was no other worker, and without a task that has ended since
+        self.ended_before = 0  # how many tasks had ended at the last of them
         self.resume_starts_at = 0.0  # on the monotonic clock
         # What happened so far.
         self.abandonings = self.restarts = 0

@@ -253,8 +253,6 @@ class Manager:
         worker = self._kernel.staff.workers.get(number)
         if worker is None:
             return  # left behind
-        if kind == WORKER_READY:
-            self._kernel.staff.failed_starts = 0
         if kind == WORKER_LEFT:
             worker.left_at = monotonic()
         is_leaving = kind == WORKER_LEAVING

@@ -82,10 +82,8 @@ class Starting:
                 self._kernel.staff.is_short = True
                 self._kernel.todo.append(partial(_warn, f"{error}; the pool goes on with the others"))
             return
-        self._kernel.staff.failed_starts += 1
-        if any(
-            _gives_back(worker, now, self._kernel.staff.failed_starts) for worker in self._kernel.staff.workers.values()
-        ):
+        count = self._kernel.core.note_failed_start()
+        if any(_gives_back(worker, now, count) for worker in self._kernel.staff.workers.values()):
             self._forget_retry()
             try:
                 self._retry = timer.call_at(now + PAUSE, self._kernel.call_manager)

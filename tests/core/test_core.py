@@ -139,6 +139,19 @@ def test_workers_of_a_short_pool_are_made_one_at_a_time():
     assert core.workers.active == 2
 
 
+def test_failed_starts_are_forgiven_when_a_task_has_ended_and_not_when_a_worker_is_ready():
+    core = make_core(most=1)
+    task = take(core)
+    for count in (1, 2):
+        (worker,) = started(core, 1)
+        core.worker_told(worker, WorkerEvent.WORKER_LOST)
+        assert core.note_failed_start() == count
+        core.workers.forget(worker)
+        assert core.add_wanted_workers(0.0)
+    core.tasks.in_flight.pop(task.work_id)
+    assert core.note_failed_start() == 1
+
+
 def test_no_worker_is_made_before_starts_may_go_on():
     core = make_core()
     core.workers.resume_starts_at = 5.0

@@ -204,6 +204,21 @@ def test_worker_lost_without_memory_to_tell_fails_its_task(monkeypatch, make_fla
         executor._pool.check_invariants()
 
 
+def test_workers_that_are_lost_before_they_have_a_task_break_the_pool_in_the_end(monkeypatch, logged):
+    monkeypatch.setattr(starting, "PAUSE", 0.0)
+
+    def serve(self, interpreter):
+        self._cells[PREPARED] = 1
+        self._results.put((WORKER_READY, self.number, None, 0.0))
+        raise ValueError("of its own code")
+
+    monkeypatch.setattr(handle.Worker, "_serve", serve)
+    with InterpreterPoolExecutor(1) as executor:
+        future = executor.submit(tasks.identity, 1)
+        with pytest.raises(BrokenInterpreterPool, match="a worker could not start: ValueError: of its own code"):
+            future.result(60)
+
+
 def test_no_thread_for_the_timer_does_not_end_the_pool(monkeypatch, logged):
     def call_at(*args):
         raise RuntimeError("can't start new thread")
