@@ -25,7 +25,6 @@ from interp_api._pickling.codec import decode, is_plain, land
 from interp_api._queues.queue import Queue
 from interp_api._runtime.cpython import (
     CURRENT_ID,
-    UNBOUND_OP_REPLACE,
     WHENCE_NAMES,
     WHENCE_STDLIB,
     bind_main,
@@ -39,13 +38,12 @@ from interp_api._runtime.cpython import (
     interpreter_whence,
     is_directly_shareable,
     main_interpreter,
-    queue_create,
-    queue_destroy,
     queue_get,
     run_script,
 )
 from interp_api._runtime.light_imports import partial
 from interp_api._runtime.locks import holding
+from interp_api._wakeup.channel import QueueRefs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -324,13 +322,14 @@ class Interpreter:
         if not is_callable(callable):
             raise TypeError(f"expected a callable, got {callable!r}")
         payload = encode_task(callable, args, kwargs)
-        reply = queue_create(0, UNBOUND_OP_REPLACE)
+        refs = QueueRefs([])
+        reply = refs.create(0)
         try:
             self._make_ready()
             check_tracing("run an interpreter")
             kind, outcome = self._entry_lock.run(_BUSY, self._call_remote, reply, payload)
         finally:
-            queue_destroy(reply)
+            refs.drop()
         if kind == RESULT:
             try:
                 return decode(outcome)

@@ -25,12 +25,12 @@ from interp_api._queues.unbound import UNBOUND, UnboundKind, forget_verdicts, un
 from interp_api._runtime.cpython import (
     CURRENT_ID,
     UNBOUND_OP_ERROR,
-    UNBOUND_OP_REPLACE,
     main_interpreter,
     queue_count,
-    queue_create,
     queue_list,
 )
+from interp_api._runtime.light_imports import partial
+from interp_api._runtime.locks import holding
 from interp_api._wakeup.channel import QueueRefs, check_timeout
 from interp_api._wakeup.parking import wait_until
 from interp_api._wakeup.slot import GETTER, JOINER, create_slotted, open_slotted
@@ -65,11 +65,8 @@ def create_queue(maxsize: int = 0, *, unbounditems: UnboundKind = UNBOUND) -> "Q
     if not isinstance(maxsize, int):  # pyright: ignore[reportUnnecessaryIsInstance]  # not everybody has a type checker
         raise TypeError(f"maxsize must be an int, got {maxsize!r}")
     op = unbound_op(unbounditems)
-    refs = QueueRefs([])
-    held = 0
-    if maxsize:
-        held = queue_create(max(maxsize, _LOWEST_MAXSIZE), UNBOUND_OP_REPLACE)
-        refs.add(held)
+    refs, held_refs = QueueRefs([]), QueueRefs([])
+    held = held_refs.create(max(maxsize, _LOWEST_MAXSIZE)) if maxsize else 0
     return Queue(create_slotted(_QUEUE + held * 4 + op, refs).id)
 
 
@@ -108,13 +105,15 @@ class Queue:
         """
         if not isinstance(id, int):  # pyright: ignore[reportUnnecessaryIsInstance]  # not everybody has a type checker
             raise TypeError(f"id must be an int, got {id!r}")
-        id = int(id)
-        with _known_lock:
-            known = _known.get(id)
-            if known is None:
-                known = super().__new__(cls)
-                known._open(id)
-                _known[id] = known
+        return holding(_known_lock, partial(cls._find, int(id)))
+
+    @classmethod
+    def _find(cls, id: int) -> "Self":
+        known = _known.get(id)
+        if known is None:
+            known = super().__new__(cls)
+            known._open(id)
+            _known[id] = known
         return known  # type: ignore[return-value]  # subclasses share the ids
 
     def _open(self, id: int) -> None:
@@ -267,10 +266,13 @@ class Queue:
         Never read it yourself: call `get_nowait()` until it raises QueueEmpty or ShutDown. It belongs to this object
         and this interpreter. Readable is a hint: another getter may have been faster.
         """
-        with _known_lock:
-            if self._watch is None:
-                self._watch = Watch(self._slot)
-            return self._watch.fileno()
+        holding(_known_lock, self._start_watch)
+        assert self._watch is not None
+        return self._watch.fileno()
+
+    def _start_watch(self) -> None:
+        if self._watch is None:
+            self._watch = Watch(self._slot)
 
     def renew_in_child(self) -> None:
         """In a forked child: undo what threads of the parent had begun, and have a descriptor of the child's own."""

@@ -7,6 +7,7 @@ Owns one seat, whose byte in the queue's slot says so while nothing is there. Ru
 from _thread import RLock
 
 from interp_api._runtime.cpython import queue_count
+from interp_api._runtime.locks import holding
 from interp_api._wakeup.doorbell import ring
 from interp_api._wakeup.seats import Seat
 from interp_api._wakeup.slot import IS_CLOSED, IS_WATCHED, WATCHER, Slot
@@ -29,9 +30,11 @@ class Watch:
 
     def settle(self) -> None:
         """After a get: if nothing is left, make the descriptor unreadable until the next put."""
-        with self._lock:
-            if not self._has_something() and self.seat.wait(0.0):
-                self._arm()
+        holding(self._lock, self._settle)
+
+    def _settle(self) -> None:
+        if not self._has_something() and self.seat.wait(0.0):
+            self._arm()
 
     def renew(self) -> None:
         """In a forked child, where nobody watches, and the descriptor is another one under the same number: go on."""

@@ -37,7 +37,7 @@ if sys.version_info >= (3, 14):
         check_script,
         queue_append,
         queue_append_error,
-        queue_create,
+        queue_creation,
         queue_put,
         queue_ref_type,
         register_queue_types,
@@ -51,7 +51,7 @@ else:
         check_script,
         queue_append,
         queue_append_error,
-        queue_create,
+        queue_creation,
         queue_put,
         queue_ref_type,
         register_queue_types,
@@ -86,6 +86,11 @@ class _Full(_interpqueues.QueueError):
 
 queue_refs_released: "list[Callable[[int], None]]" = []
 """Whom to tell the id of each queue that a reference of this interpreter was dropped to."""
+
+
+def queue_create(maxsize: int, unbound: int) -> int:
+    """Create a low-level queue that refuses what is not directly shareable."""
+    return next(queue_creation(maxsize, unbound))
 
 
 class QueueRef:
@@ -200,6 +205,7 @@ __all__ = [
     "queue_bind",
     "queue_count",
     "queue_create",
+    "queue_creation",
     "queue_destroy",
     "queue_get",
     "queue_list",

@@ -11,7 +11,7 @@ from interp_api._runtime.light_imports import partial
 
 TYPE_CHECKING = False  # importing typing would cost every worker 8 ms
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any
 
 # Typeshed knows neither this function nor that flags may be 0.
@@ -46,9 +46,9 @@ def register_queue_types(ref: type, empty: type[Exception], full: type[Exception
         _queues._register_heap_types(ref, empty, full)
 
 
-def queue_create(maxsize: int, unbound: int) -> int:
-    """Create a low-level queue that refuses what is not directly shareable."""
-    return int(_queues.create(maxsize, unbound, _SHAREABLE_ONLY))
+def queue_creation(maxsize: int, unbound: int) -> "Iterator[int]":
+    """Return what creates a low-level queue, which refuses what is not directly shareable, and gives its id: in C."""
+    return map(_queues.create, (maxsize,), (unbound,), (_SHAREABLE_ONLY,))
 
 
 def queue_ref_type(own: "Callable[[int], object]") -> "Callable[[int], object]":

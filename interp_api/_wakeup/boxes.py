@@ -24,7 +24,8 @@ from interp_api._runtime.cpython import (
     queue_get,
 )
 from interp_api._runtime.light_imports import call, partial
-from interp_api._wakeup.channel import create_linked, linked_number
+from interp_api._runtime.locks import holding
+from interp_api._wakeup.channel import QueueRefs, create_linked, linked_number
 from interp_api._wakeup.parking import fence, ring_all, wait_until
 from interp_api._wakeup.slot import GETTER, HEIR, IS_CLOSED, Slot, create_slotted, exists, open_slotted
 
@@ -53,6 +54,7 @@ _boxes: "dict[int, tuple[int, Callable[[object], None]]]" = {}  # by the queue; 
 _known: "dict[int, _Known]" = {}  # other interpreters' boxes
 _lock = RLock()  # reentrant, because a signal handler or a finalizer may put something
 _guard: Slot | None = None  # made with the first box
+_guard_refs = QueueRefs([])
 _GUARD = 1  # what its low-level queue carries
 _has_ended = False
 
@@ -82,20 +84,21 @@ def put_boxed(items: int, content: object, op: int, bury: "Callable[[object], No
 
 def _box(items: int, bury: "Callable[[object], None]") -> int:
     """Return this interpreter's box for a queue; 0 once the interpreter has ended."""
-    global _guard
     known = _boxes.get(items)
-    if known is not None:
-        return known[0]
-    with _lock:
-        if _has_ended:
-            return 0
-        if _guard is None:
-            atexit.register(_end)
-            _guard = create_slotted(_GUARD, None)
-        _forget_dead_queues()
-        if items not in _boxes:
-            _boxes[items] = create_linked(_guard.id), bury
-        return _boxes[items][0]
+    return holding(_lock, partial(_make_box, items, bury)) if known is None else known[0]
+
+
+def _make_box(items: int, bury: "Callable[[object], None]") -> int:
+    global _guard
+    if _has_ended:
+        return 0
+    if _guard is None:
+        atexit.register(_end)
+        _guard = create_slotted(_GUARD, _guard_refs)
+    _forget_dead_queues()
+    if items not in _boxes:
+        _boxes[items] = create_linked(_guard.id), bury
+    return _boxes[items][0]
 
 
 def _forget_dead_queues() -> None:
@@ -192,7 +195,7 @@ def _end() -> None:
         finally:
             queue_destroy(box)
             _tell_heirs(items)
-    queue_destroy(_guard.id)
+    _guard_refs.drop()
 
 
 def _bury_all(box: int, bury: "Callable[[object], None]") -> None:

@@ -4,13 +4,13 @@ Owns the one immutable field of a low-level queue that every interpreter can rea
 the queue is unbounded, whatever the value, so it can hold a number. It must not know what the numbers mean.
 """
 
-from itertools import starmap
+from itertools import repeat, starmap
 
 from interp_api._runtime.cpython import (
     UNBOUND_OP_REPLACE,
-    QueueError,
     queue_bind,
     queue_create,
+    queue_creation,
     queue_maxsize,
     queue_release,
 )
@@ -20,12 +20,16 @@ _ADDRESS_BASE = 1 << 40  # this tells our numbers from a user's maxsize of -1
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
+
+    _Map = map[None]  # pyright: ignore[reportIndexIssue]  # not at run time
+else:
+    _Map = map
 
 
-def create_linked(number: int, unbound: int = UNBOUND_OP_REPLACE) -> int:
+def create_linked(number: int) -> int:
     """Create an unbounded low-level queue that carries a number >= 0, readable from every interpreter."""
-    return queue_create(-_ADDRESS_BASE - number, unbound)
+    return queue_create(-_ADDRESS_BASE - number, UNBOUND_OP_REPLACE)
 
 
 def linked_number(qid: int) -> int | None:
@@ -51,10 +55,18 @@ def check_timeout(timeout: float | None) -> float | None:
     return timeout
 
 
+class _Ref(_Map):
+    """A reference, `_Ref(queue_release, (id,))`: when it goes, it takes the one step of this map."""
+
+    __slots__ = ()
+    # In C, which no exception of a signal handler strikes; a method in Python may be struck before its first line.
+    __del__ = _Map.__next__
+
+
 class QueueRefs:
     """Keeps low-level queues alive from this interpreter; the last reference of any interpreter destroys them."""
 
-    __slots__ = ("_ids",)
+    __slots__ = ("_refs",)
 
     def __init__(self, ids: "Iterable[int]") -> None:
         """Bind all the queues.
@@ -62,22 +74,29 @@ class QueueRefs:
         Raises:
             QueueNotFoundError: one of them is gone; those bound before are released.
         """
-        self._ids: list[int] = []
+        self._refs: list[_Ref] = []
         for id in ids:
             self.add(id)
 
     def add(self, id: int) -> None:
         """Bind one more queue."""
-        exhaust(starmap(call, ((queue_bind, id), (self._ids.append, id))))  # what is bound is noted, whatever strikes
+        exhaust(starmap(call, ((queue_bind, id), (self._refs.extend, _made_for((id,))))))  # what is bound is noted
 
-    def __del__(
-        self,
-        release: "Callable[[int], None]" = queue_release,
-        gone: type[Exception] = QueueError,
-    ) -> None:
-        # The defaults survive the clearing of the module's globals at exit.
-        for id in getattr(self, "_ids", ()):  # it may have been struck before it had any
-            try:
-                release(id)
-            except gone:
-                pass
+    def create(self, maxsize: int) -> int:
+        """Create a low-level queue and bind it, in one step; return its id."""
+        ids: list[int] = []
+        steps = (ids.extend, queue_creation(maxsize, UNBOUND_OP_REPLACE)), (exhaust, map(queue_bind, ids))
+        exhaust(starmap(call, (*steps, (self._refs.extend, _made_for(ids)))))
+        return ids[0]
+
+    def create_linked(self, number: int) -> int:
+        """Do the same for an unbounded queue that carries a number >= 0."""
+        return self.create(-_ADDRESS_BASE - number)
+
+    def drop(self) -> None:
+        """Release all of them."""
+        self._refs.clear()
+
+
+def _made_for(ids: "Iterable[int]") -> "Iterable[_Ref]":
+    return map(_Ref, repeat(queue_release), zip(ids))

@@ -16,7 +16,7 @@ from interp_api._runtime.cpython import (
     queue_list,
 )
 from interp_api._wakeup.arena import CELL, GROWTH, SEATS, SLOT, SLOTS, Region, segment, tables
-from interp_api._wakeup.channel import create_linked, linked_number
+from interp_api._wakeup.channel import linked_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,8 +94,8 @@ def destroy(id: int) -> None:
         pass
 
 
-def create_slotted(number: int, refs: "QueueRefs | None") -> Slot:
-    """Create a low-level queue that carries a number and has a slot; keep it alive by `refs`, or for ever.
+def create_slotted(number: int, refs: "QueueRefs") -> Slot:
+    """Create a low-level queue that carries a number and has a slot; keep it alive by `refs`, which has no other.
 
     Raises:
         QueueError: there are too many.
@@ -104,17 +104,10 @@ def create_slotted(number: int, refs: "QueueRefs | None") -> Slot:
         doublings = tables.cells[GROWTH]
         for _ in range(_MOST_ATTEMPTS):
             carried = _SLOTTED + number * _DOUBLINGS + doublings
-            id = create_linked(carried)
-            try:
-                slot = Slot(id, carried)
-                if slot.claim():
-                    if refs is not None:
-                        refs.add(id)
-                    return slot
-            except BaseException:
-                destroy(id)
-                raise
-            destroy(id)
+            slot = Slot(refs.create_linked(carried), carried)
+            if slot.claim():
+                return slot
+            refs.drop()
         tables.swap(GROWTH, doublings, doublings + 1)
 
 

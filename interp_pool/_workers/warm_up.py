@@ -108,14 +108,16 @@ class _Warmings(Part):
 
     def begin(self, warming: _Warming) -> None:
         """Start one; while paused, later."""
-        with self._lock:
-            self._under_way.add(warming)
-            try:
-                if not self._is_pausing:
-                    warming.start()
-            except BaseException:  # no more threads
-                self._under_way.discard(warming)
-                raise
+        holding(self._lock, partial(self._begin, warming))
+
+    def _begin(self, warming: _Warming) -> None:
+        self._under_way.add(warming)
+        try:
+            if not self._is_pausing:
+                warming.start()
+        except BaseException:  # no more threads
+            self._under_way.discard(warming)
+            raise
 
     def note_end(self, warming: _Warming) -> None:
         """Tell who waits for one that it is over."""

@@ -39,7 +39,7 @@ def say(**words):
 
 def note_lost(kind, value, where):
     if kind in (Struck, StruckError) and where == "a finalizer":
-        in_finalizers.append(value)  # which has no caller: CPython says so
+        in_finalizers.append(str(value))  # which has no caller: CPython says so. It keeps what it comes from alive
         return
     lost.append(f"in {where}: {kind.__name__}: {value}")
 
