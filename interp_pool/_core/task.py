@@ -108,7 +108,12 @@ class Task:
         return 0 if self.control is None else self.control.options.priority
 
     def end(self) -> None:
-        """Called once the future is settled, whichever way."""
+        """Called once the future is settled, whichever way; nothing if it is not, because an exception struck who did.
+
+        Whoever deals with the task again ends it then.
+        """
+        if not self.future.done():
+            return
         self.is_ended = True
         self.future.tell_rest()
         self.future.forget_pool()

@@ -15,13 +15,16 @@ from interp_pool._core.task_book import MOST_IN_FLIGHT, TaskBook
 
 
 class Future:
-    """Of a task: nothing to the core but whether it was cancelled."""
+    """Of a task: nothing to the core but whether it was cancelled, or is done."""
 
     def __init__(self):
-        self.is_cancelled = False
+        self.is_cancelled = self.is_done = False
 
     def cancelled(self):
         return self.is_cancelled
+
+    def done(self):
+        return self.is_cancelled or self.is_done
 
     def tell_rest(self):
         """Nobody waits."""
@@ -47,6 +50,11 @@ class Run:
 
 def make_task():
     return Task(Future(), abs, b"")
+
+
+def settle(task):
+    task.future.is_done = True
+    task.end()
 
 
 def make_core(most=2, least=0):
@@ -97,7 +105,9 @@ def test_task_waits_is_sent_stops_is_deferred_and_ends():
     assert task.state is TaskState.STOPPING
     task.is_deferred = True
     assert task.state is TaskState.DEFERRED
-    task.end()
+    task.end()  # of who was struck before the future was settled
+    assert task.state is TaskState.DEFERRED
+    settle(task)
     assert task.state is TaskState.ENDED
 
 
@@ -311,7 +321,7 @@ class Core(RuleBasedStateMachine):
                 core.workers.stop_sentinels += core.workers.unsentenced if subject is None else subject
             elif what is Instruction.FAIL_TASKS:
                 for task in subject:
-                    task.end()
+                    settle(task)
             elif what is Instruction.RELEASE_WORKERS:
                 core.workers.release_all()
             elif what is Instruction.FORGET_WORKER:
@@ -340,7 +350,7 @@ class Core(RuleBasedStateMachine):
     def end_task(self, data):
         work_id = data.draw(st.sampled_from(sorted(self.core.tasks.in_flight)))
         task = self.core.tasks.in_flight[work_id]
-        task.end()
+        settle(task)
         del self.core.tasks.in_flight[work_id]
         self.core.tasks.note_duration(0.001)
         self.go_on()
@@ -364,7 +374,7 @@ class Core(RuleBasedStateMachine):
             if self.core.tasks.in_flight:
                 work_id = data.draw(st.sampled_from(sorted(self.core.tasks.in_flight)))
                 self.core.workers.give_up(worker, work_id)
-                self.core.tasks.in_flight.pop(work_id).end()
+                settle(self.core.tasks.in_flight.pop(work_id))
         elif event is WorkerEvent.WORKER_DETACHED:
             if not self.core.is_alive:
                 self.core.workers.leave_behind(worker)
@@ -432,7 +442,7 @@ class Core(RuleBasedStateMachine):
         elif kind == "moved" and core.tasks.backlog:
             send(core, core.tasks.backlog[0])  # and is still in the backlog
         elif kind == "ended" and core.tasks.in_flight:
-            next(iter(core.tasks.in_flight.values())).end()
+            settle(next(iter(core.tasks.in_flight.values())))
         elif kind == "counted":
             core.workers.active += 3
         elif kind == "lease" and self.leases:
@@ -457,7 +467,7 @@ class Core(RuleBasedStateMachine):
             self.end_lease()
         self.shut_down()
         while not core.tasks.is_empty:
-            core.tasks.in_flight.popitem()[1].end()
+            settle(core.tasks.in_flight.popitem()[1])
             self.go_on()
         for worker in [*core.workers.workers.values()]:
             for event in (WorkerEvent.WORKER_READY, WorkerEvent.WORKER_LEAVING, WorkerEvent.WORKER_LEFT):
