@@ -6,8 +6,8 @@ there are `list_all_queues`, and the building blocks of a pool: `SimpleQueue`; `
 `ring` and `wait_at` to wake a thread of another interpreter; `claim`, `unclaim` and `creating` for interpreters that
 nobody else is to enter or close; `note_main`, `expect_main`, `load_main_ahead`, `forget_main` and
 `check_main_is_not_loading` for the parent's main module; `holding`, `is_held_here` and `free_in_child` for locks that
-signal handlers and forks come across; `check_tracing`, `before_tracing` and `CLOSING_LEAKS` for what the runtime can
-and cannot do.
+signal handlers and forks come across, and `comes_again` for what those raise; `check_tracing`, `before_tracing` and
+`CLOSING_LEAKS` for what the runtime can and cannot do.
 """
 
 TYPE_CHECKING = False
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from interp_api._interpreters.interpreter import unclaim as unclaim
     from interp_api._interpreters.tracing import before_tracing as before_tracing
     from interp_api._interpreters.tracing import check_tracing as check_tracing
+    from interp_api._pickling.again import comes_again as comes_again
     from interp_api._pickling.codec import Payload as Payload
     from interp_api._pickling.codec import decode as decode
     from interp_api._pickling.codec import detach as detach
@@ -76,6 +77,7 @@ _MODULES = {
     "_queues.queue": "Queue create_queue list_all_queues",
     "_wakeup.simple_queue": "SimpleQueue",
     "_interpreters.tracing": "before_tracing check_tracing",
+    "_pickling.again": "comes_again",
     "_pickling.codec": "decode detach encode encode_call",
     "_queues.unbound": "UNBOUND UNBOUND_ERROR UNBOUND_REMOVE",
 }

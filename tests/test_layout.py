@@ -22,7 +22,7 @@ HOUSE = {
         "_wakeup": "channel arena slot doorbell seats parking boxes simple_queue fork interpreter_mutex",
         "_errors": "",
         "_pickling": (
-            "main_code main_note main_module large buffers functions fallback_pickler function_head frames "
+            "again main_code main_note main_module large buffers functions fallback_pickler function_head frames "
             "descriptors codec"
         ),
         "_queues": "shared_counter unbound readable items store queue",

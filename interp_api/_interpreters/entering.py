@@ -7,8 +7,10 @@ that say what cannot be sent. It must not know who enters, or when.
 import os
 
 from interp_api._errors import NotShareableError
+from interp_api._pickling.again import comes_again
 from interp_api._pickling.codec import encode, encode_call
 from interp_api._runtime.cpython import check_script
+from interp_api._runtime.light_imports import partial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,6 +72,8 @@ def encode_names(names: dict[str, object]) -> "Payload":
     try:
         return encode(names, share=True)
     except Exception as exc:
+        if not comes_again(exc, partial(encode, names, share=True)):
+            raise
         raise NotShareableError(f"prepare_main(): {exc}") from exc
 
 
@@ -82,4 +86,6 @@ def encode_task(function: "Callable[..., Any]", args: tuple[object, ...], kwargs
     try:
         return encode_call(function, args, kwargs)
     except Exception as exc:
+        if not comes_again(exc, partial(encode_call, function, args, kwargs)):
+            raise
         raise NotShareableError(f"cannot send {function!r} or its arguments: {exc}") from exc

@@ -21,6 +21,7 @@ from interp_api._interpreters.entry_lock import EntryLock
 from interp_api._interpreters.guards import close_guarded, closing, create_guarded, creating
 from interp_api._interpreters.remote import ARGUMENTS_FAILED, RESULT
 from interp_api._interpreters.tracing import check_tracing
+from interp_api._pickling.again import comes_again
 from interp_api._pickling.codec import decode, is_plain, land
 from interp_api._queues.queue import Queue
 from interp_api._runtime.cpython import (
@@ -41,7 +42,7 @@ from interp_api._runtime.cpython import (
     queue_get,
     run_script,
 )
-from interp_api._runtime.light_imports import partial
+from interp_api._runtime.light_imports import exhaust, partial
 from interp_api._runtime.locks import holding
 from interp_api._wakeup.channel import QueueRefs
 
@@ -104,6 +105,7 @@ def _create() -> "Interpreter":
     check_main_is_not_loading("create an interpreter")
     note_main()  # a thread that calls it may begin when the script has ended
     made: list[int] = []
+    undoing = map(interpreter_destroy, made)
     try:
         create_guarded(made)
         id = made[0]
@@ -113,7 +115,7 @@ def _create() -> "Interpreter":
         return interpreter
     except BaseException:
         try:
-            list(map(interpreter_destroy, made))  # one C call; `creating` is held, so that nobody is about to enter it
+            exhaust(undoing)  # one C call; `creating` is held, so that nobody is about to enter it
         except InterpreterError:
             pass  # it is gone with its handle
         raise
@@ -334,6 +336,8 @@ class Interpreter:
             try:
                 return decode(outcome)
             except Exception as exc:
+                if not comes_again(exc, partial(decode, outcome)):
+                    raise
                 raise NotShareableError(f"result could not be unpickled: {exc}") from exc
         what = "callable and arguments" if kind == ARGUMENTS_FAILED else "result"
         raise NotShareableError(f"{what} not shareable: {outcome}")

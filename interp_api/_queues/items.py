@@ -6,7 +6,9 @@ Owns the forms of a low-level item: a scalar or memoryview goes as it is; a tupl
 """
 
 from interp_api._errors import NotShareableError
+from interp_api._pickling.again import comes_again
 from interp_api._pickling.codec import decode, encode, is_plain, land
+from interp_api._runtime.light_imports import partial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ def wrap(obj: object) -> object:
     try:
         return (_PICKLED, encode(obj, share=True))
     except Exception as exc:
+        if not comes_again(exc, partial(encode, obj, share=True)):
+            raise
         raise NotShareableError(f"cannot send an object of {type(obj)}: {exc}") from exc
 
 
@@ -44,6 +48,8 @@ def unwrap(item: "Any") -> object:
     try:
         return decode(body)
     except Exception as exc:
+        if not comes_again(exc, partial(decode, body)):
+            raise
         raise NotShareableError(f"object could not be unpickled: {exc}") from exc
 
 

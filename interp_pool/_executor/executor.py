@@ -6,6 +6,7 @@ Owns the arguments, their checks and what the futures mean to the caller; everyt
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from time import monotonic
 from typing import overload
 
@@ -15,7 +16,7 @@ from interp_pool._errors import BrokenInterpreterPool
 from interp_pool._executor.arguments import ExecutorArguments
 from interp_pool._executor.map_by_submit import map_by_submit
 from interp_pool._executor.map_run import MapRun
-from interp_pool._executor.refusals import encode_batch, failed_future, is_of_the_task, pickling_error
+from interp_pool._executor.refusals import encode_batch, failed_future, pickling_error
 from interp_pool._executor.view import ExecutorView, WithOptions
 from interp_pool._futures.stopping import GRACE, Reason, TaskControl
 from interp_pool._futures.task_future import TaskFuture
@@ -156,7 +157,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         if isinstance(fn, WithOptions):  # looked for only here, where it costs other tasks nothing
             return self.submit_with(fn.options, fn.__wrapped__, args, kwargs)
         self._check_open()
-        if not is_of_the_task(exc, fn, args, kwargs):
+        if not interp_api.comes_again(exc, partial(interp_api.encode_call, fn, args, kwargs)):
             raise exc
         return failed_future(pickling_error(fn, args, kwargs, without_frames(exc)))
 

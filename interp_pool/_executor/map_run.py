@@ -295,7 +295,7 @@ class MapRun(Returning):
             self._pool.submit(item)
             if may_split and not self._items:
                 self._pool.watch_batches()
-        except Exception as exc:
+        except (RuntimeError, MemoryError) as exc:  # the pool's; others are those of signal handlers
             self._under_way.discard(future)
             future.fail(exc)
             item.end()

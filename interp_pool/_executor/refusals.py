@@ -3,7 +3,7 @@
 Owns the errors of pickling in the caller's thread.
 """
 
-import threading
+from functools import partial
 
 import interp_api
 from interp_pool._errors import TaskPicklingError
@@ -29,33 +29,11 @@ def encode_batch(fn: "Callable[..., Any]", items: list[object], *, is_single: bo
     try:
         return interp_api.encode_call(fn, (items,), {})
     except BaseException as exc:
-        if not is_of_the_task(exc, fn, (items,), {}):
+        if not interp_api.comes_again(exc, partial(interp_api.encode_call, fn, (items,), {})):
             raise
         args: Any = items if is_single else items[0]
         error = pickling_error(fn, args, {}, without_frames(exc))
     raise error
-
-
-def is_of_the_task(
-    exc: BaseException, fn: "Callable[..., Any]", args: "tuple[Any, ...]", kwargs: dict[str, object]
-) -> bool:
-    """Return whether an exception comes from what is pickled, its own code say, and not from a signal handler.
-
-    These strike in the main thread only, and seldom at the same place again.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return True
-    if isinstance(exc, KeyboardInterrupt):
-        return False
-    for _ in range(2):
-        try:
-            interp_api.encode_call(fn, args, kwargs)
-        except BaseException as again:
-            if type(again) is not type(exc):
-                return False
-        else:
-            return False
-    return True
 
 
 def failed_future(error: BaseException) -> "TaskFuture[Any]":

@@ -158,4 +158,6 @@ class PoolOptions(PoolArguments):
         try:
             return interp_api.encode_call(initializer, self.initargs, {})
         except Exception as exc:
+            if not interp_api.comes_again(exc, partial(interp_api.encode_call, initializer, self.initargs, {})):
+                raise
             raise TaskPicklingError(f"cannot send initializer {initializer!r} or its arguments: {brief(exc)}") from exc

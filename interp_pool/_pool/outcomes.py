@@ -7,6 +7,7 @@ Nothing of a result payload may outlive the settling: it may point into the memo
 interpreter soon. So an exception loses its frames before a future keeps it.
 """
 
+from functools import partial
 from threading import current_thread, main_thread
 
 import interp_api
@@ -84,6 +85,7 @@ def settle_quietly(item: "Task", kind: int, body: "Any") -> bool:
         return True
     item.is_tried = True
     if not finish_quietly(item.future, body):
+        item.is_tried = False
         return False
     item.is_ended = True
     if item.control is not None:
@@ -95,6 +97,9 @@ def settle_quietly(item: "Task", kind: int, body: "Any") -> bool:
 
 def settle(item: "Task", kind: int, body: "Any") -> None:
     """Settle a future with what the worker sent, or add a part to a batch."""
+    if item.is_tried and item.future.done():
+        item.end()  # who tried was struck before that
+        return
     is_importing = kind not in (VALUE, DATA) and interp_api.is_importing()
     result: object = None
     error: BaseException | None = None
@@ -117,6 +122,7 @@ def settle(item: "Task", kind: int, body: "Any") -> None:
         _fail(item, error)
         return
     item.future.forget_pool()
+    item.is_tried = True
     try:
         item.future.set_result(result)
     finally:
@@ -128,26 +134,19 @@ def _decode(kind: int, body: "Any", name: str) -> "tuple[object, BaseException |
     try:
         if kind == VALUE:
             return body, None
-        if kind in (DATA, RESULT):
-            return interp_api.decode(body), None
-        return None, task_error(kind, body, name)
+        return _read(kind, body, name)
     except BaseException as exc:
         raise_if_struck(exc)  # somebody will unpickle it again
-        if current_thread() is main_thread() and not _fails_again(kind, body, name, exc):
-            raise  # a signal handler's, of the caller's own
+        if not interp_api.comes_again(exc, partial(_read, kind, body, name)):
+            raise
         # From the user's __setstate__ and the like, so even a SystemExit is the future's.
         error = ResultPicklingError(f"result could not be unpickled: {brief(exc)}")
         error.__cause__ = without_frames(exc)
         return None, error
 
 
-def _fails_again(kind: int, body: "Any", name: str, exc: BaseException) -> bool:
-    """Return whether unpickling what the worker sent raises the like of an exception again."""
-    try:
-        interp_api.decode(body) if kind in (DATA, RESULT) else task_error(kind, body, name)
-    except BaseException as again:
-        return type(again) is type(exc)
-    return False
+def _read(kind: int, body: "Any", name: str) -> "tuple[object, BaseException | None]":
+    return (interp_api.decode(body), None) if kind in (DATA, RESULT) else (None, task_error(kind, body, name))
 
 
 def _settle_undecoded(item: "Task", kind: int, body: "Any") -> None:
@@ -290,6 +289,7 @@ def _fail(item: "Task", error: BaseException) -> None:
     if item.control is not None:
         error = item.control.explain(item.name, error)
     item.future.forget_pool()
+    item.is_tried = True
     try:
         item.future.set_exception(error)
     finally:

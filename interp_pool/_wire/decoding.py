@@ -3,9 +3,10 @@
 Owns how an exception gets back its notes, and the worker's traceback text as its cause.
 """
 
+from functools import partial
 from types import SimpleNamespace
 
-from interp_api import ExecutionFailed, decode
+from interp_api import ExecutionFailed, comes_again, decode
 from interp_pool._wire.failures import notes_of
 from interp_pool._wire.places import format_places
 from interp_pool._wire.refused import describe_refusal
@@ -14,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from interp_pool._wire.messages import Failure
+    from interp_pool._wire.messages import Failure, Payload
 
 
 def decode_failure(failure: "Failure", needed_by: str = "the task") -> BaseException:
@@ -31,10 +32,7 @@ def decode_failure(failure: "Failure", needed_by: str = "the task") -> BaseExcep
     if isinstance(errdisplay, tuple):
         errdisplay = f"Traceback (most recent call last):\n{format_places(errdisplay)}{formatted}"
     cause = ExecutionFailed(_excinfo(name, qualname, module, msg, formatted, errdisplay))
-    try:
-        exc = None if payload is None else decode(payload)
-    except BaseException:
-        exc = None  # its class exists only in the worker
+    exc = None if payload is None else _decode_exception(payload)
     told = None if refusal is None else describe_refusal(refusal, needed_by)
     is_import = refusal is not None and (module, qualname) == ("builtins", "ImportError")
     if is_import:
@@ -49,6 +47,15 @@ def decode_failure(failure: "Failure", needed_by: str = "the task") -> BaseExcep
     if told is not None and not is_import:
         add_note(exc, told)
     return exc
+
+
+def _decode_exception(payload: "Payload") -> object:
+    try:
+        return decode(payload)
+    except BaseException as own:
+        if not comes_again(own, partial(decode, payload)):
+            raise
+        return None  # its class exists only in the worker
 
 
 def describe_failure(failure: "Failure | str") -> str:

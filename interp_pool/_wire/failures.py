@@ -8,6 +8,7 @@ task may have damaged what an import needs.
 import sys
 from itertools import repeat
 
+from interp_api import comes_again
 from interp_pool._wire.interrupted import TaskInterrupted
 
 TYPE_CHECKING = False
@@ -318,6 +319,12 @@ def set_traceback(exc: BaseException, traceback: "TracebackType | None") -> None
 def notes_of(exc: BaseException) -> tuple[str, ...]:
     """Return an exception's notes as texts."""
     try:
-        return tuple(map(_text, getattr(exc, "__notes__", ())))
-    except BaseException:
+        return _notes_of(exc)
+    except BaseException as own:
+        if not comes_again(own, lambda: _notes_of(exc)):
+            raise
         return ()
+
+
+def _notes_of(exc: BaseException) -> tuple[str, ...]:
+    return tuple(map(_text, getattr(exc, "__notes__", ())))

@@ -11,27 +11,24 @@ POINT_MODES = (
     "calls",
     "calls and raises",
 )
-_MADE = "a low-level queue, or an interpreter, is lost between its making and the record of it"
+_TWICE = tuple(mode for mode in POINT_MODES if mode.startswith("twice"))
+_RAISING = tuple(mode for mode in POINT_MODES if mode != "calls")
 _LOST = "the standard library loses the condition of a future, and another thread then waits for it for ever"
-_SWALLOWED = "an Exception of the handler counts as one of the pickling, or of what is looked up for it"
-_TWICE = "an exception strikes again where the first one is dealt with, and a step is left out"
-_ONCE_SEEN = "seen once, on a busy machine, where a future's condition is made; its cause is not found"
+_FINALIZER = "a finalizer in Python is struck before its first line"
+_BELL = "a descriptor more at times: a bell whose thread was struck while it slept is given up"
 
 KNOWN: dict[tuple[str, str], str] = {
-    **{("create", mode): _MADE for mode in POINT_MODES},
-    **{("call", mode): _MADE for mode in POINT_MODES},  # the queue of the reply
-    **{("create_queue", mode): _MADE for mode in POINT_MODES},
-    **{("interrupt_what_runs", mode): _LOST for mode in POINT_MODES},
-    **{("as_completed_futures", mode): _LOST for mode in POINT_MODES},
-    **{("wait_for_futures", mode): _LOST for mode in POINT_MODES},
-    ("interrupt", "twice, 2 points later"): _ONCE_SEEN,
     **{
-        (name, "once, an Exception"): _SWALLOWED
-        for name in ("map_all", "map_in_chunks", "map_that_is_closed", "map_on_shared_pool", "where", "lease")
+        (name, mode): _LOST
+        for name in ("interrupt_what_runs", "as_completed_futures", "wait_for_futures")
+        for mode in POINT_MODES
     },
-    **{
-        (name, f"twice, {gap} later"): _TWICE
-        for name in ("lease", "make_pool", "where", "first_submit", "map_that_is_closed", "map_on_shared_pool")
-        for gap in ("1 point", "2 points", "3 points")
-    },
+    **{(name, mode): _FINALIZER for name in ("create", "interrupt") for mode in _TWICE},
 }
+"""What is wrong after a strike."""
+
+KEPT: dict[tuple[str, str], str] = {
+    **KNOWN,
+    **{(name, mode): _BELL for name in ("where", "lease", "make_pool") for mode in _RAISING},
+}
+"""The same, and what the process keeps after many, which is looked at when all points are struck."""

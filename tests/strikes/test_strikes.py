@@ -11,7 +11,7 @@ import signal
 import pytest
 
 from strikes.explore import ALARM_MODES, explore
-from strikes.known import KNOWN, POINT_MODES
+from strikes.known import KEPT, KNOWN, POINT_MODES
 from strikes.operations import OPERATIONS
 
 pytestmark = [
@@ -23,10 +23,10 @@ EVERY = 29
 HANG = 6.0
 
 
-def pairs(modes):
+def pairs(modes, known=KNOWN):
     known = {
-        **KNOWN,
-        **{(name, mode): "what fails at a point fails at random" for name, _ in KNOWN for mode in ALARM_MODES},
+        **known,
+        **{(name, mode): "what fails at a point fails at random" for name, _ in known for mode in ALARM_MODES},
     }
     return [
         pytest.param(
@@ -80,7 +80,7 @@ def test_strikes_at_random_moments_lose_nothing(alarmed, name, mode):
 @pytest.mark.stress
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize(("name", "mode"), pairs(POINT_MODES))
+@pytest.mark.parametrize(("name", "mode"), pairs(POINT_MODES, KEPT))
 def test_strikes_at_every_point_lose_nothing(name, mode):
     ((_, failures),) = explore([(name, mode)]).values()
     assert not failures, describe(failures)
