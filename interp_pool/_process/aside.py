@@ -8,6 +8,7 @@ import threading
 from collections import deque
 
 from interp_pool._process.hooks import Part, register
+from interp_pool._process.locks import start_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Aside(Part):
                 return
             self._running += 1
         try:
-            threading.Thread(target=self._run, name="interp_pool callbacks").start()
+            start_thread(threading.Thread(target=self._run, name="interp_pool callbacks"))
         except BaseException:
             with self._lock:
                 self._running -= 1

@@ -60,14 +60,23 @@ def start_thread(thread: threading.Thread) -> None:
     """Start a thread, and wait until it runs.
 
     `Thread.start` waits for a condition, in Python code: an exception that strikes there can leave that locked (CPython
-    3.14), and the new thread then waits for it for ever.
+    3.14), and the new thread then waits for it for ever. So it can the lock of the list of threads, for which every
+    later start in another thread would wait.
 
     Raises:
         RuntimeError: no thread can be started.
         MemoryError: likewise.
     """
     thread._started = _Started()  # type: ignore[attr-defined]  # private, but theirs since 2.5
-    thread.start()
+    module: Any = threading
+    lock = module._active_limbo_lock
+    before = lock._recursion_count()  # a signal handler may have come in the middle of what holds it
+    try:
+        thread.start()
+    except BaseException:
+        while lock._recursion_count() > before:
+            lock.release()
+        raise
 
 
 class WaitList:

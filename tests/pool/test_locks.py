@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from interp_pool._process.locks import WaitList, trying
+from interp_pool._process.locks import WaitList, start_thread, trying
 
 
 def test_lock_that_another_thread_holds_is_not_waited_for_by_trying():
@@ -50,3 +50,23 @@ def test_who_enters_before_the_look_misses_no_change():
     for thread in threads:
         thread.join(60)
     assert len(woken) == 4
+
+
+@pytest.mark.parametrize("held", [0, 1])
+def test_start_that_is_struck_at_the_list_of_threads_leaves_its_lock_as_it_was(monkeypatch, held):
+    lock = threading._active_limbo_lock
+
+    def struck(_thread):
+        lock.acquire()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", struck)
+    for _ in range(held):
+        lock.acquire()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            start_thread(threading.Thread())
+        assert lock._recursion_count() == held
+    finally:
+        for _ in range(lock._recursion_count()):
+            lock.release()
