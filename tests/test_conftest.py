@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -59,41 +60,31 @@ def test_that_takes_its_time():
 """
 
 
-def test_leak_check_tells_each_kind_of_leak_and_nothing_else(tmp_path):
+def run_tests(directory, source, **constants):
+    """Run the tests in a text below the conftest.py, some of whose constants are others; return what it prints."""
     conftest = (TESTS / "conftest.py").read_text(encoding="utf-8")
-    impatient = conftest.replace("STRAGGLER_TIMEOUT = 10.0", "STRAGGLER_TIMEOUT = 1.0")
-    (tmp_path / "conftest.py").write_text(impatient, encoding="utf-8")
-    (tmp_path / "pytest.ini").write_text(f"[pytest]\npythonpath = {TESTS}\nmarkers =\n    leaks\n    conformance\n")
-    (tmp_path / "test_leaky.py").write_text(LEAKY)
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-rfE", "-p", "no:cacheprovider", "test_leaky.py"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    told = [line.partition(" - ")[0] for line in run.stdout.splitlines() if line[:5] in {"FAILE", "ERROR"}]
+    for name, value in constants.items():
+        conftest = re.sub(rf"^{name} = .*$", f"{name} = {value}", conftest, count=1, flags=re.MULTILINE)
+    (directory / "conftest.py").write_text(conftest, encoding="utf-8")
+    (directory / "pytest.ini").write_text(f"[pytest]\npythonpath = {TESTS}\nmarkers =\n    leaks\n    conformance\n")
+    (directory / "test_it.py").write_text(source)
+    command = [sys.executable, "-m", "pytest", "-q", "-rfE", "-p", "no:cacheprovider", "test_it.py"]
+    return subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False, timeout=100).stdout
+
+
+def test_leak_check_tells_each_kind_of_leak_and_nothing_else(tmp_path):
+    printed = run_tests(tmp_path, LEAKY, STRAGGLER_TIMEOUT=1.0)
+    told = [line.partition(" - ")[0] for line in printed.splitlines() if line[:5] in {"FAILE", "ERROR"}]
     assert told == [
-        "FAILED test_leaky.py::test_fails_and_leaks",
-        "ERROR test_leaky.py::test_leaks_interpreter",
-        "ERROR test_leaky.py::test_leaks_queue",
-        "ERROR test_leaky.py::test_leaks_thread",
-        "ERROR test_leaky.py::test_leaks_descriptor",
+        "FAILED test_it.py::test_fails_and_leaks",
+        "ERROR test_it.py::test_leaks_interpreter",
+        "ERROR test_it.py::test_leaks_queue",
+        "ERROR test_it.py::test_leaks_thread",
+        "ERROR test_it.py::test_leaks_descriptor",
     ]
 
 
 def test_subtest_that_stands_still_after_another_has_failed_is_timed_out(tmp_path):
-    conftest = (TESTS / "conftest.py").read_text(encoding="utf-8")
-    (tmp_path / "conftest.py").write_text(conftest.replace("AFTERWARDS = 60.0", "AFTERWARDS = 0.2"), encoding="utf-8")
-    (tmp_path / "pytest.ini").write_text(f"[pytest]\npythonpath = {TESTS}\nmarkers =\n    leaks\n    conformance\n")
-    (tmp_path / "test_still.py").write_text(STILL)
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_still.py"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=100,
-    )
-    assert run.stdout.count("timed out after another failure") >= 2
-    assert "4 failed, 1 passed" in run.stdout
+    printed = run_tests(tmp_path, STILL, AFTERWARDS=0.2)
+    assert printed.count("timed out after another failure") >= 2
+    assert "4 failed, 1 passed" in printed

@@ -47,7 +47,7 @@ TOKENS = 1 << 62
 LOOSE = frozenset((type(None), bool, int))
 """Types of items that refer to nobody's memory, and go without a box."""
 
-_MOST_KNOWN = 256  # boxes to take from without asking for their guard: 1 us
+_MOST_KNOWN = 256  # boxes to take from without asking for their guard
 _PATIENCE = 10.0  # seconds for an end that takes microseconds; a fork may have torn it
 
 _boxes: "dict[int, tuple[int, Callable[[object], None]]]" = {}  # by the queue; guarded by _lock, but for reading

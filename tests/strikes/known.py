@@ -23,12 +23,13 @@ KNOWN: dict[tuple[str, str], str] = {
         for name in ("interrupt_what_runs", "as_completed_futures", "wait_for_futures")
         for mode in POINT_MODES
     },
-    **{(name, mode): _FINALIZER for name in ("create", "interrupt") for mode in _TWICE},
+    **{("create", mode): _FINALIZER for mode in _TWICE},
 }
 """What is wrong after a strike."""
 
 KEPT: dict[tuple[str, str], str] = {
     **KNOWN,
     **{(name, mode): _BELL for name in ("where", "lease", "make_pool") for mode in _RAISING},
+    **{("interrupt", mode): _BELL for mode in _TWICE},
 }
 """The same, and what the process keeps after many, which is looked at when all points are struck."""
