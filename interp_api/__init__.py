@@ -1,13 +1,13 @@
 """Interpreters and queues between them: what CPython documents as `concurrent.interpreters`, the same on 3.13 to 3.15.
 
 The names are loaded when they are first used, so that a worker pays only for what it needs. Beyond the documented ones
-there are `list_all_queues`, and the building blocks of a pool: `SimpleQueue`; `encode`, `encode_call`, `decode` and
-`detach` for what it carries, with `function_head` and `is_importing` for who must not wait for an import; `Doorbell`,
-`ring` and `wait_at` to wake a thread of another interpreter; `claim`, `unclaim` and `creating` for interpreters that
-nobody else is to enter or close; `note_main`, `expect_main`, `load_main_ahead`, `forget_main` and
-`check_main_is_not_loading` for the parent's main module; `holding`, `is_held_here` and `free_in_child` for locks that
-signal handlers and forks come across, and `comes_again` for what those raise; `check_tracing`, `before_tracing` and
-`CLOSING_LEAKS` for what the runtime can and cannot do.
+there are `list_all_queues`, and the building blocks of a pool: `PoolQueue` and `SimpleQueue`; `encode`, `encode_call`,
+`decode` and `detach` for what they carry, with `portable` for functions among it, and `function_head` and
+`is_importing` for who must not wait for an import; `Doorbell`, `ring` and `wait_at` to wake a thread of another
+interpreter; `claim`, `unclaim` and `creating` for interpreters that nobody else is to enter or close; `note_main`,
+`expect_main`, `load_main_ahead`, `forget_main` and `check_main_is_not_loading` for the parent's main module; `holding`,
+`is_held_here` and `free_in_child` for locks that signal handlers and forks come across, and `comes_again` for what
+those raise; `check_tracing`, `before_tracing` and `CLOSING_LEAKS` for what the runtime can and cannot do.
 """
 
 TYPE_CHECKING = False
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from interp_api._pickling.codec import detach as detach
     from interp_api._pickling.codec import encode as encode
     from interp_api._pickling.codec import encode_call as encode_call
+    from interp_api._pickling.codec import portable as portable
     from interp_api._pickling.function_head import function_head as function_head
     from interp_api._pickling.main_module import check_main_is_not_loading as check_main_is_not_loading
     from interp_api._pickling.main_module import expect_main as expect_main
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from interp_api._wakeup.doorbell import Doorbell as Doorbell
     from interp_api._wakeup.doorbell import ring as ring
     from interp_api._wakeup.doorbell import wait_at as wait_at
+    from interp_api._wakeup.pool_queue import PoolQueue as PoolQueue
     from interp_api._wakeup.simple_queue import SimpleQueue as SimpleQueue
 
 _MODULES = {
@@ -76,9 +78,10 @@ _MODULES = {
     "_pickling.main_module": "check_main_is_not_loading expect_main forget_main load_main_ahead note_main",
     "_queues.queue": "Queue create_queue list_all_queues",
     "_wakeup.simple_queue": "SimpleQueue",
+    "_wakeup.pool_queue": "PoolQueue",
     "_interpreters.tracing": "before_tracing check_tracing",
     "_pickling.again": "comes_again",
-    "_pickling.codec": "decode detach encode encode_call",
+    "_pickling.codec": "decode detach encode encode_call portable",
     "_queues.unbound": "UNBOUND UNBOUND_ERROR UNBOUND_REMOVE",
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names.split()}

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from interp_pool._errors import WorkerLostError as WorkerLostError
     from interp_pool._executor.executor import InterpreterPoolExecutor as InterpreterPoolExecutor
     from interp_pool._futures.task_future import TaskFuture as TaskFuture
+    from interp_pool._multiprocessing.pool import Pool as Pool
     from interp_pool._pool.pool import InterpreterPool as InterpreterPool
+    from interp_pool._swap.patching import patch as patch
     from interp_pool._wire.interrupted import TaskInterrupted as TaskInterrupted
     from interp_pool._workers.reserve import close_idle as close_idle
     from interp_pool._workers.warm_up import warm_up as warm_up
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 _MODULES = {
     "_errors": "BrokenInterpreterPool QueueFull ResultPicklingError TaskPicklingError WorkerLostError",
     "_executor.executor": "InterpreterPoolExecutor",
+    "_multiprocessing.pool": "Pool",
+    "_swap.patching": "patch",
     "_futures.task_future": "TaskFuture",
     "_wire.interrupted": "TaskInterrupted",
     "_pool.pool": "InterpreterPool",

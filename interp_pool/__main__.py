@@ -1,4 +1,4 @@
-"""`python -m interp_pool demo` and `python -m interp_pool bench`: see it work, and measure it.
+"""`python -m interp_pool demo`, `bench`, `doctor` and `run`: see it work, measure it, and try it on a program of yours.
 
 This file owns the names of the commands and imports a command only when it is the one to run.
 """
@@ -8,7 +8,9 @@ import sys
 _USAGE = """\
 usage: python -m interp_pool demo [DIR] [--workers N] [--all] [--verbose]
        python -m interp_pool bench [--quick] [--out DIR] [--rounds N] [--workers N] [--only NAME ...]
-                                   [--peer NAME ...] [--soak] [--check]"""
+                                   [--peer NAME ...] [--soak] [--check]
+       python -m interp_pool doctor [MODULE | MODULE:FUNCTION | SCRIPT.py | -r requirements.txt] [--json]
+       python -m interp_pool run [--fallback process|thread] [--compare] SCRIPT.py | -m MODULE | CONSOLE_SCRIPT [...]"""
 
 
 def main(argv: list[str]) -> int:
@@ -21,6 +23,14 @@ def main(argv: list[str]) -> int:
         from interp_pool.bench.cli import main as bench
 
         return bench(argv[1:])
+    if argv[:1] == ["doctor"]:
+        from interp_pool.doctor.cli import main as doctor
+
+        return doctor(argv[1:])
+    if argv[:1] == ["run"]:
+        from interp_pool.run.cli import main as run
+
+        return run(argv[1:])
     print(_USAGE, file=sys.stderr)
     return 2
 

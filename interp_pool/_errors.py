@@ -14,6 +14,26 @@ else:
         """The pool cannot run tasks any more: its initializer failed, or its process was forked."""
 
 
+def broken(text: str) -> BrokenInterpreterPool:
+    """Return the error of a broken pool; a program that knows BrokenProcessPool can catch it as one, too."""
+    base = getattr(sys.modules.get("concurrent.futures.process"), "BrokenProcessPool", None)
+    if base is None:
+        return BrokenInterpreterPool(text)
+    if not _broken_process_pools:
+        bases = BrokenInterpreterPool, base
+        names = {name: getattr(BrokenInterpreterPool, name) for name in ("__module__", "__qualname__", "__doc__")}
+        _broken_process_pools.append(type(BrokenInterpreterPool.__name__, bases, names | {"__reduce__": _reduced}))
+    return _broken_process_pools[0](text)
+
+
+_broken_process_pools: list[type[BrokenInterpreterPool]] = []  # the class, once it is needed
+
+
+def _reduced(error: BrokenInterpreterPool) -> "tuple[object, ...]":
+    """Pickle it as what another interpreter can import."""
+    return BrokenInterpreterPool, error.args
+
+
 class TaskPicklingError(NotShareableError, PicklingError):
     """A task cannot be sent to a worker, or not be unpickled there: its function or an argument is at fault."""
 

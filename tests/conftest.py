@@ -160,7 +160,7 @@ def _leak_check(
         return
     if leaked := after.beyond(before):
         pytest.fail(f"leaked {leaked}", pytrace=False)
-    if programs and not request.node.get_closest_marker("programs"):
+    if programs and not (request.node.get_closest_marker("programs") or request.node.get_closest_marker("hosts")):
         pytest.fail(f"started {programs[0]}: mark it with @pytest.mark.programs", pytrace=False)
     # A failed test's traceback keeps things alive that vanish during a later test.
     if not request.session.testsfailed and (lost := before.beyond(after)):

@@ -50,3 +50,24 @@ class NeededByResult:
 
 def result():
     return NeededByResult()
+
+
+def import_all(*modules):
+    for module in modules:
+        by_name(module)
+
+
+def import_at(module, number):
+    return by_name(module) and number
+
+
+def import_and_fail(package, module):
+    by_name(package)
+    by_name(module)
+
+
+def handled_by_name(module):
+    try:
+        by_name(module)
+    except ImportError:
+        return "done without"

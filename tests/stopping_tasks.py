@@ -138,3 +138,12 @@ def import_lock_is_held():
     import _imp
 
     return _imp.lock_held()
+
+
+def import_package(name, started=None):
+    """Import a package that spins half-way if there is a queue to tell of it."""
+    import builtins
+    import importlib
+
+    builtins.started = started
+    return importlib.import_module(name).names

@@ -222,12 +222,12 @@ def run_asyncio(item):
 
 def break_loop():
     """Make this worker's own code fail once the task has ended."""
-    import interp_pool._worker.loop as worker
+    from interp_pool._worker import loop, running
 
     def broken(*args):
         raise RuntimeError("the loop is broken")
 
-    worker.encode = worker.encode_failure = worker._encode_result = broken
+    running.encode = running.encode_failure = loop.encode_failure = running._encode_result = broken
 
 
 # Used by tests/api.
@@ -303,10 +303,10 @@ def put_number(queue):
     queue.put(1)
 
 
-def echo(there, back, count):
-    from interp_api import SimpleQueue
+def echo(there, back, count, kind="SimpleQueue"):
+    import interp_api
 
-    source, target = SimpleQueue(there), SimpleQueue(back)
+    source, target = (getattr(interp_api, kind)(id) for id in (there, back))
     for _ in range(count):
         target.put(source.get(timeout=60))
 
@@ -398,3 +398,31 @@ def spin_on_three(started, item):
 
 def put_name(queue, name):
     queue.put(name)
+
+
+def own_modules():
+    """What the import system says of each module of the two packages that this interpreter has."""
+    import sys
+
+    return {
+        name: {
+            "loader": type(module.__spec__.loader).__name__,
+            "file": module.__file__,
+            "cached": module.__spec__.cached,
+            "package": module.__package__,
+            "path": getattr(module, "__path__", None) and list(module.__path__),
+            "state": sorted(vars(module.__spec__.loader)),
+            "origin": module.__spec__.origin,
+            "has_location": module.__spec__.has_location,
+            "names": sorted(vars(module)),
+        }
+        for name, module in sorted(sys.modules.items())
+        if name.partition(".")[0] in ("interp_api", "interp_pool")
+    }
+
+
+def source_of(module, function):
+    import importlib
+    import inspect
+
+    return inspect.getsource(getattr(importlib.import_module(module), function))

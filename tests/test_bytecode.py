@@ -18,7 +18,7 @@ import pytest
 import interp_api
 import interp_pool
 
-PROGRAMS = {"bench", "demo", "_commands"}  # which end when they are struck
+PROGRAMS = {"bench", "demo", "doctor", "_commands"}  # which end when they are struck
 FILES = [
     path
     for package in (interp_api, interp_pool)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import queue
 
+from interp_api._wakeup.arena import SEAT_PLACES, tables
+from interp_api._wakeup.seats import Seat
 from interp_api._wakeup.slot import GETTER, HEIR, JOINER, PUTTER, WATCHER, open_slotted
 from interp_pool._process.locks import WaitList
 
@@ -13,6 +15,8 @@ __all__ = [
     "JOINER",
     "PUTTER",
     "WATCHER",
+    "Sleeper",
+    "is_looked_at",
     "is_slept_at",
     "sleepers",
     "wait_for_sleeper",
@@ -74,3 +78,23 @@ def is_slept_at(id, kind=GETTER):
     """Return whether a thread sleeps on the queue with an id, waiting for what those of a kind wait for."""
     slot = open_slotted(id)
     return kind in slot.region.memory[slot.first : slot.end]
+
+
+class Sleeper:
+    """Another thread, asleep on a queue."""
+
+    def __init__(self, queue):
+        self.seat = Seat()
+        slot = queue._slot
+        self.place = slot.first + self.seat.number
+        slot.region.memory[self.place] = GETTER[0]
+        tables.cells[SEAT_PLACES + self.seat.number] = slot.origin * 8 + GETTER[0]
+
+    def is_rung(self):
+        return self.seat.wait(0.0)
+
+
+def is_looked_at(queue):
+    """Return whether a getter looks for an item before it sleeps."""
+    slot = queue._slot
+    return slot.region.memory[slot.spinner] == GETTER[0]

@@ -2,6 +2,8 @@
 
 - 3.13: what datetime and ctypes keep in C must be initialised by the main interpreter first, or two subinterpreters
   that use them at the same time corrupt the heap (gh-136421) or follow a null pointer.
+- 3.13.0 to 3.13.4 may count the users of queues wrongly, and then free all queues when a worker ends (gh-125716): the
+  main interpreter adds users that never leave.
 - Creating interpreters is serialised: 3.13 initialises static types without locks (gh-129817 and others).
 - A fork with a live interpreter kills the child (gh-139759): those of this package that are idle are closed before, and
   none is made meanwhile.
@@ -11,6 +13,7 @@ Closing against running is `_interpreters.entry_lock`'s; removed queue items are
 `_interpreters.tracing`'s.
 """
 
+import _codecs
 import atexit
 import os
 import sys
@@ -21,12 +24,14 @@ from interp_api._interpreters.entry_lock import EntryLock
 from interp_api._interpreters.tracing import check_tracing, guard_start
 from interp_api._runtime.cpython import (
     CURRENT_ID,
+    SPARE_QUEUE_USERS,
     STATICS_FIRST_IN_MAIN,
     WHENCE_STDLIB,
     InterpreterError,
     interpreter_create,
     interpreter_destroy,
     interpreter_list,
+    load_queues_again,
     main_interpreter,
 )
 from interp_api._runtime.light_imports import partial
@@ -80,8 +85,16 @@ def create_guarded(made: list[int]) -> None:
 
 def _initialise_statics() -> None:
     global _has_statics
-    _has_statics = True
+    if SPARE_QUEUE_USERS:
+        users: Any = [load_queues_again() for _ in range(SPARE_QUEUE_USERS)]
+        # This registry is the last to go when the process ends: what uses a queue in its `__del__` has done so by then.
+        _codecs.register_error("interp_api.queues", users.append)
     __import__("_datetime")
+    _fill_table_of_ctypes()
+    _has_statics = True  # only now: an exception of a signal handler may have struck
+
+
+def _fill_table_of_ctypes() -> None:
     try:
         simple: Any = __import__("_ctypes")._SimpleCData
     except ImportError:

@@ -26,6 +26,7 @@ from interp_api._pickling.codec import decode, is_plain, land
 from interp_api._queues.queue import Queue
 from interp_api._runtime.cpython import (
     CURRENT_ID,
+    VIEWS_NEED,
     WHENCE_NAMES,
     WHENCE_STDLIB,
     bind_main,
@@ -279,10 +280,12 @@ class Interpreter:
             if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # not everybody has a type checker
                 raise TypeError(f"names must be str, got {name!r}")
         payload = None if all(map(is_plain, names.values())) else encode_names(names)
-        self._make_ready()
         if payload is not None:
+            self._make_ready()
             self._report(self._enter_code(ENTER, message("bind", payload)))
         else:
+            if VIEWS_NEED is not None and not self._is_ready:
+                self._report(self._enter_code(f"__import__({VIEWS_NEED!r})", None))
             check_tracing("run an interpreter")
             self._entry_lock.run(_BUSY, bind_main, self._id, names)
 
@@ -352,7 +355,7 @@ class Interpreter:
         return thread
 
     def _make_ready(self) -> None:
-        # 3.13 can receive queues and memoryviews only where the modules that define them were imported before.
+        # 3.13 can receive queues only where the module that registers them was imported before.
         if not self._is_ready:
             self._report(self._enter_code(ENTER, message("ready")))
             self._is_ready = True

@@ -23,6 +23,7 @@ from _thread import _local  # pyright: ignore[reportPrivateUsage]  # threading.l
 from sys import modules
 
 from interp_api._pickling.buffers import READONLY_COPY, RECEIVED, SHARED, WRITABLE_COPY, AnyView, Buffer, Chunk, receive
+from interp_api._pickling.cloud import advise
 from interp_api._pickling.frames import take_data_out
 from interp_api._pickling.function_head import PREFIX, TAIL, function_head
 from interp_api._pickling.large import copy_bytes
@@ -32,7 +33,7 @@ from interp_api._runtime.light_imports import PickleBuffer, Pickler, PicklingErr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
     from interp_api._pickling.main_note import MainSpec
@@ -47,10 +48,8 @@ _MAX_INT = (1 << 31) - 1  # beyond, the size of C's long decides; such an int is
 type Envelope = tuple[Chunk, tuple[Buffer, ...], tuple[object, ...], MainSpec | tuple[()] | None]
 type Payload = bytes | Envelope
 
-_UNLOADABLE_TEXT = (
-    "the __main__ it is defined in has no file that a worker could load: "
-    "define it in a module, or install cloudpickle to send it by value"
-)
+_UNLOADABLE_TEXT = "the __main__ it is defined in has no file that a worker could load"
+_DEFINE = "define it in a module"
 _CONNECTION = "multiprocessing.connection"
 _UNDEFINED_TEXT = (
     "define it outside of the part that only the program itself runs, and before the file ends, or in a module"
@@ -62,6 +61,8 @@ _UNLOADABLE: tuple[()] = ()  # in place of a MainSpec: the sender's main module 
 # What the plain pickler raises for what the fallback pickler can send: views, buffers, functions and classes by value.
 # Other errors come from the object's own code, or from a signal handler, and go to the caller.
 _REFUSALS = (TypeError, AttributeError, ValueError, BufferError, PicklingError)
+# What objects of multiprocessing say, as a RuntimeError, that only a child could use.
+_INHERITED = "through inheritance"
 
 
 class _Sink(list[bytes]):
@@ -177,11 +178,16 @@ def encode_call(function: "Callable[..., object]", args: tuple[object, ...], kwa
             if _SCALARS.issuperset(map(type, args)):  # 0.63 us for abs(-1) instead of 0.95 (CPython 3.14)
                 return head + dumps(args, PROTOCOL)[PREFIX:-1] + TAIL
             return _encode(args, True, head)
-    if getattr(function, "__module__", None) in ("__main__", "__mp_main__"):
-        from interp_api._pickling.functions import by_value
+    return _encode((portable(function), args, kwargs), True, None)
 
-        return _encode((by_value(function), args, kwargs), True, None)
-    return _encode((function, args, kwargs), True, None)
+
+def portable(function: "Callable[..., object]") -> object:
+    """Return what to pickle for a function: in place of a stateless one of `__main__` what makes it by its value."""
+    if getattr(function, "__module__", None) not in ("__main__", "__mp_main__"):
+        return function
+    from interp_api._pickling.functions import by_value
+
+    return by_value(function)
 
 
 def _encode(obj: object, share: bool, head: bytes | None) -> "Payload":
@@ -199,18 +205,31 @@ def _encode(obj: object, share: bool, head: bytes | None) -> "Payload":
             if len(sink) == 1 and not own.refs and len(sink[0]) < LARGE and b"__m" not in sink[0]:
                 return sink[0] if head is None else head + sink[0][PREFIX:-1] + TAIL  # nearly always
             payload = _pack(sink, [], own.refs, head)
-            if type(payload) is bytes or payload[3] != _UNLOADABLE:
+            if type(payload) is bytes or payload[3] is None or _is_main_found():
                 return payload
         return _encode_by_fallback(obj, share, head)
     except _REFUSALS:
         encoded = _encode_views(tools, obj, own.refs, head) if share and head is not None else None
         return _encode_by_fallback(obj, share, head) if encoded is None else encoded
+    except RuntimeError as exc:
+        if not any(type(arg) is str and _INHERITED in arg for arg in exc.args):
+            raise
+        from interp_api._pickling.inheritance import inheriting
+
+        with inheriting() as reducers:
+            return _encode_by_fallback(obj, share, head, reducers)
     finally:
         own.refs = outer
         tools.forget()
         sink.clear()
         buffers.clear()
         own.tools = tools
+
+
+def _is_main_found() -> bool:
+    from interp_api._pickling.main_names import finds_all
+
+    return finds_all()
 
 
 class _SharedView:
@@ -249,8 +268,17 @@ def _encode_views(tools: _Tools, args: "Any", refs: "list[object]", head: bytes)
     return _pack(sink, [(0, (view, SHARED)) for view in views.values()], refs, head)
 
 
-def _encode_by_fallback(obj: object, share: bool, head: bytes | None) -> "Payload":
-    """Encode what the plain pickler refuses or cannot tell apart: views, buffers, functions by value."""
+def _encode_by_fallback(
+    obj: object, share: bool, head: bytes | None, reducers: "Mapping[type, Callable[[Any], Any]] | None" = None
+) -> "Payload":
+    """Encode what the plain pickler refuses or cannot tell apart: views, buffers, functions by value.
+
+    Args:
+        obj: as for `encode`.
+        share: as there.
+        head: as for `_encode`.
+        reducers: for classes that have none of their own.
+    """
     from interp_api._pickling.fallback_pickler import dump_by_fallback
 
     _register_descriptors()
@@ -258,7 +286,7 @@ def _encode_by_fallback(obj: object, share: bool, head: bytes | None) -> "Payloa
     own = _state.own or _make_own()
     outer, own.refs = own.refs, []
     try:
-        return _pack(sink, dump_by_fallback(obj, sink, share), own.refs, head)
+        return _pack(sink, dump_by_fallback(obj, sink, share, reducers or {}), own.refs, head)
     finally:
         own.refs = outer
 
@@ -324,7 +352,7 @@ def decode(payload: "Payload") -> object:
         names_main = _is_for_want_of_main(exc)
         if not main:
             if names_main and type(exc) is AttributeError:
-                raise PicklingError(f"{exc}; {_UNLOADABLE_TEXT}") from exc
+                raise PicklingError(advise(f"{exc}; {_UNLOADABLE_TEXT}", _DEFINE)) from exc
             raise
         first = exc
     # What was missed may be the main module though the error does not say so: a state that names it as text.
@@ -344,7 +372,8 @@ def _load_with_main(payload: "Envelope", main: "MainSpec") -> object:
         except AttributeError as exc:
             if "'__mp_main__'" not in str(exc):
                 raise
-            raise AttributeError(f"{exc}, the main module's file as a worker loads it; {_UNDEFINED_TEXT}") from exc
+            text = f"{exc}, the main module's file as a worker loads it"
+            raise AttributeError(advise(text, _UNDEFINED_TEXT)) from exc
 
 
 def _is_for_want_of_main(exc: Exception) -> bool:

@@ -77,14 +77,14 @@ def register(add_reference: "Callable[[object], bool]") -> set[str]:
 
 
 def _reduce_connection(connection: "Any") -> "Any":
-    kept = _keep(connection)
+    kept = keep(connection)
     if kept is None:
         return object.__reduce_ex__(connection, 4)
     return rebuild_connection, (*kept, connection.readable, connection.writable)
 
 
 def _reduce_socket(socket: "Any") -> "Any":
-    kept = _keep(socket)
+    kept = keep(socket)
     if kept is None:
         return object.__reduce_ex__(socket, 4)  # which says that it cannot be pickled
     return rebuild_socket, (*kept, int(socket.family), int(socket.type), socket.proto)
@@ -94,7 +94,7 @@ def rebuild_connection(keeper: int, claim: int, descriptor: int, readable: bool,
     """Make a Connection of a duplicate."""
     from multiprocessing.connection import Connection
 
-    return _given(Connection, _duplicate(keeper, claim, descriptor), readable, writable)
+    return _given(Connection, duplicate_received(keeper, claim, descriptor), readable, writable)
 
 
 def rebuild_socket(keeper: int, claim: int, descriptor: int, family: int, kind: int, proto: int) -> object:
@@ -104,7 +104,7 @@ def rebuild_socket(keeper: int, claim: int, descriptor: int, family: int, kind: 
     def make(duplicate: int) -> object:
         return socket(family, kind, proto, fileno=duplicate)
 
-    return _given(make, _duplicate(keeper, claim, descriptor))
+    return _given(make, duplicate_received(keeper, claim, descriptor))
 
 
 def _given(make: "Callable[..., object]", duplicate: int, *args: object) -> object:
@@ -116,7 +116,7 @@ def _given(make: "Callable[..., object]", duplicate: int, *args: object) -> obje
         raise
 
 
-def _keep(sender: "Any") -> tuple[int, int, int] | None:
+def keep(sender: "Any") -> tuple[int, int, int] | None:
     """Duplicate an object's descriptor for the payload that is being encoded; None if there is no such payload.
 
     Raises:
@@ -139,7 +139,7 @@ def _keep(sender: "Any") -> tuple[int, int, int] | None:
     return keeper, claim, duplicate
 
 
-def _duplicate(keeper: int, claim: int, descriptor: int) -> int:
+def duplicate_received(keeper: int, claim: int, descriptor: int) -> int:
     """Duplicate the descriptor of a payload that was received.
 
     Raises:

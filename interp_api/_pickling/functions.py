@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     type Reduced = tuple[Callable[..., FunctionType], tuple[object, ...]]
-    # The code, marshalled, the builtins it names, and the modules it imports, "." for a relative one.
+    # The code, marshalled if it names builtins alone, the names, and the modules it imports, "." for a relative one.
     type Stateless = tuple[CodeType, bytes, frozenset[str], frozenset[str]]
 
 _BUILTIN_NAMES = frozenset(dir(builtins))
@@ -40,8 +40,8 @@ _NAMESPACE_READERS = frozenset(("globals", "vars", "dir", "eval", "exec"))
 _stateless: "WeakKeyDictionary[FunctionType, Stateless]" = WeakKeyDictionary()
 
 
-def find_reference(function: FunctionType) -> str | None:
-    """Return the module through which a function can be imported by name, None if it cannot."""
+def find_reference(function: "FunctionType | type") -> str | None:
+    """Return the module through which a function or class can be imported by name, None if it cannot."""
     module = sys.modules.get(function.__module__)
     found: object = module
     for name in function.__qualname__.split("."):
@@ -55,9 +55,10 @@ def _examine(function: FunctionType) -> "Stateless | None":
     if known is None or known[0] is not function.__code__:
         code = function.__code__
         names = _global_names(code)
-        if not names <= _BUILTIN_NAMES:
-            return None
-        known = _stateless[function] = code, marshal.dumps(code), names, _imports(code)
+        whole = marshal.dumps(code) if names <= _BUILTIN_NAMES else b""
+        known = _stateless[function] = code, whole, names, _imports(code)
+    if not known[1]:
+        return None
     if function.__closure__ or function.__dict__ or function.__type_params__:
         return None
     # What the function's module defines, `__name__` among it, is not what the builtins define.

@@ -17,6 +17,7 @@ import os
 import sys
 from _thread import RLock
 
+from interp_api._pickling.cloud import advise
 from interp_api._runtime.cpython import CURRENT_ID, main_interpreter
 
 TYPE_CHECKING = False
@@ -47,6 +48,11 @@ _loaded_from: "MainSpec | None" = None
 _failed: "tuple[MainSpec, BaseException] | None" = None
 _loading = False
 _is_adopted = False  # whether the copy stays in the place of `__main__`
+
+owned_names: set[str] = set()
+"""Names that functions of the main module, which have come by value, assign here."""
+by_value_names: set[str] = set()
+"""Names of the interpreter's own `__main__` that came with them."""
 
 
 def check_main_is_not_loading(what: str) -> None:
@@ -83,9 +89,25 @@ def main_spec() -> "MainSpec | None":
 
 
 def expect_main(note: "MainNote | None") -> None:
-    """In a worker, say which main module it is to have, and that this takes the place of its `__main__`."""
+    """In a worker, say which main module it is to have, and that this takes the place of its `__main__`.
+
+    Who looks there for a name that is not there has the main module loaded, if that has a guard.
+    """
     global _expected, _is_adopted
     _expected, _is_adopted = note, True
+    if note is not None and _own_main is not None:
+        _own_main.__dict__["__getattr__"] = _find_in_main
+
+
+def _find_in_main(name: str) -> object:
+    """What a worker's own `__main__` has for a module-level `__getattr__` until it is the program's."""
+    if name[:2] != "__":
+        with _lock:
+            if not _loading:
+                _load_guarded()
+        if hasattr(_copy, name):
+            return getattr(_copy, name)
+    raise AttributeError(f"module '__main__' has no attribute {name!r}", name=name, obj=_own_main)
 
 
 def load_main_ahead() -> None:
@@ -97,11 +119,15 @@ def load_main_ahead() -> None:
     Raises:
         BaseException: an exception from outside, that stops the task.
     """
-    note = _expected
-    if note is None or _copy is not None or _IS_MAIN_INTERPRETER or not marshal.loads(note[0])[2]:
+    if _expected is not None and marshal.loads(_expected[0])[2]:
+        _load_guarded()
+
+
+def _load_guarded() -> None:
+    if _expected is None or _copy is not None or _IS_MAIN_INTERPRETER:
         return
     try:
-        _load(note[0], is_ahead=True)
+        _load(_expected[0], is_guarded=True)
     except (Exception, SystemExit):
         pass  # it is kept
 
@@ -109,6 +135,11 @@ def load_main_ahead() -> None:
 def is_main_loaded(spec: "MainSpec") -> bool:
     """Return whether this main module is there."""
     return _IS_MAIN_INTERPRETER or (_copy is not None and _loaded_from == spec)
+
+
+def is_main_copied() -> bool:
+    """Return whether this interpreter's `__main__` is the copy."""
+    return _copy is not None and sys.modules["__main__"] is _copy
 
 
 def load_main(spec: "MainSpec") -> "ModuleType":
@@ -123,20 +154,22 @@ def load_main(spec: "MainSpec") -> "ModuleType":
         if _loading:
             return sys.modules["__mp_main__"]  # what there is of it: its own body wants it
         try:
-            module = _load(spec, is_ahead=False)
+            module = _load(spec, is_guarded=False)
         except (Exception, SystemExit) as exc:
             if _failed is None:
                 raise  # it was not the module's
             name, path, _, _ = marshal.loads(spec)
             text = f"cannot load the main module {name or path!r} in a worker: {type(exc).__name__}: {exc}"
-            if _GUARD not in text:
-                text += f"; put what only the program itself is to do under {_GUARD}, or what it sends into a module"
-            raise RuntimeError(text) from exc
+            if _GUARD in text:
+                remedy = "define what it sends in a module"
+            else:
+                remedy = f"put what only the program itself is to do under {_GUARD}, or what it sends into a module"
+            raise RuntimeError(advise(text, remedy)) from exc
         assert module is not None
         return module
 
 
-def _load(spec: "MainSpec", *, is_ahead: bool) -> "ModuleType | None":
+def _load(spec: "MainSpec", *, is_guarded: bool) -> "ModuleType | None":
     global _copy, _loaded_from, _loading, _failed
     with _lock:
         if _copy is not None and _loaded_from == spec:
@@ -151,7 +184,7 @@ def _load(spec: "MainSpec", *, is_ahead: bool) -> "ModuleType | None":
         _loading = True
         try:
             code, found = find_code(name, path, source)
-            if is_ahead and not has_guard(code):
+            if is_guarded and not has_guard(code):
                 return None
             _copy, _loaded_from = run_code(code, found, path, argv), spec
         except (Exception, SystemExit) as exc:
@@ -173,6 +206,10 @@ def forget_main() -> None:
         sys.modules.pop("__mp_main__", None)
         sys.modules["__main__"] = _own_main
     names = sys.modules["__main__"].__dict__
+    for name in ("__getattr__", *by_value_names):
+        names.pop(name, None)
+    owned_names.clear()
+    by_value_names.clear()
     for name in [name for name in names if not (name.startswith("__") and name.endswith("__"))]:
         del names[name]
 

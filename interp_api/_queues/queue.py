@@ -33,7 +33,7 @@ from interp_api._runtime.light_imports import partial
 from interp_api._runtime.locks import holding
 from interp_api._wakeup.channel import QueueRefs, check_timeout
 from interp_api._wakeup.parking import wait_until
-from interp_api._wakeup.slot import GETTER, JOINER, create_slotted, open_slotted
+from interp_api._wakeup.slot import JOINER, create_slotted, open_slotted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -217,8 +217,7 @@ class Queue:
         Blocks: while the queue is empty; a `put` or `shutdown` in any interpreter wakes it.
         """
         limit = check_timeout(timeout) if block else 0.0
-        store = self._store
-        got = wait_until(store.take, self._slot, GETTER, limit, is_left=store.has_items)
+        got = self._store.get(limit)
         if self._watch is not None:
             self._watch.settle()
         if got is None:

@@ -18,6 +18,7 @@ It must not know what the items mean, nor what keeps the low-level queues alive.
 """
 
 from itertools import starmap
+from time import perf_counter
 
 from interp_api._errors import ShutDown
 from interp_api._queues.items import land_item, mortal, mortal_op
@@ -37,13 +38,16 @@ from interp_api._runtime.cpython import (
 )
 from interp_api._runtime.light_imports import call, exhaust, partial
 from interp_api._wakeup.boxes import IS_MORTAL, LOOSE, TOKENS, kind_of, lose, put_boxed, take_boxed
-from interp_api._wakeup.parking import call_next, call_one, fence, ring_all, wait_until
+from interp_api._wakeup.parking import call_next, fence, ring_all, wait_until
 from interp_api._wakeup.slot import GETTER, IS_CLOSED, IS_DROPPED, IS_WATCHED, JOINER, PUTTER, SKIPS, WATCHER, Slot
+from interp_api._wakeup.spinning import announce, wait_for_item
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+_SPIN = 30e-6  # seconds a getter looks before it sleeps
+_BRIEF = 120e-6  # seconds; who waited longer the last time does not look, but sleeps at once
 _REPLACE = UNBOUND_OP_REPLACE
 _LOW_OPS = {UNBOUND_OP_REMOVE: UNBOUND_OP_ERROR, UNBOUND_OP_ERROR: UNBOUND_OP_ERROR, _REPLACE: _REPLACE}
 
@@ -60,7 +64,9 @@ class Store:
         "_held",
         "_id",
         "_is_bounded",
+        "_is_brief",
         "_region",
+        "_spinner",
         "_watched",
         "counter",
         "maxsize",
@@ -75,10 +81,11 @@ class Store:
             held: the id of that, 0 if there is none.
         """
         self._id, self._held, self._region, self.slot = slot.id, held, slot.region, slot
-        self._first, self._end = slot.first, slot.end
+        self._spinner, self._first, self._end = slot.spinner, slot.first, slot.end
         self._closed, self._dropped, self._watched = (slot.base + each for each in (IS_CLOSED, IS_DROPPED, IS_WATCHED))
         self.maxsize = queue_maxsize(held) if held else 0
         self._is_bounded = self.maxsize > 0
+        self._is_brief = False  # the last wait of a getter; a hint
         self.counter = SharedCounter(slot)
         self._bury = partial(_bury, slot, held if self._is_bounded else 0)  # it must not keep the queue alive
 
@@ -126,6 +133,23 @@ class Store:
                 raise
             raise
         return True
+
+    def get(self, limit: float | None) -> tuple[object, int | None] | None:
+        """Take the first item, once there is one, as `take` does; None if there was none in time.
+
+        Args:
+            limit: seconds, None for no limit.
+
+        Raises:
+            ShutDown: there is none, and the queue is shut down.
+        """
+        found = self.take()
+        if found is not None or limit == 0.0:
+            return found
+        began, spin = perf_counter(), _SPIN if self._is_brief else 0.0
+        found = wait_for_item(self.take, self.slot, limit, spin=spin, is_left=self.has_items)
+        self._is_brief = perf_counter() - began < _BRIEF
+        return found
 
     def take(self) -> tuple[object, int | None] | None:
         """Take the first item that is not to be skipped and give its slot back; None if there is none.
@@ -237,8 +261,8 @@ class Store:
         self._end_joins()
 
     def _announce(self) -> None:
-        if self._region.find(GETTER, self._first, self._end) >= 0:
-            call_one(self.slot, GETTER)
+        if (found := self._region.find(GETTER, self._spinner, self._end)) >= 0:
+            announce(self.slot, found)
         if self._region.memory[self._watched]:
             ring_all(self.slot, WATCHER)
         if self._region.memory[self._dropped]:

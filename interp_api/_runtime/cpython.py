@@ -31,9 +31,11 @@ if TYPE_CHECKING:
 if sys.version_info >= (3, 14):
     from interp_api._runtime.cpython_314 import (
         CLOSING_LEAKS,
+        SPARE_QUEUE_USERS,
         STATICS_FIRST_IN_MAIN,
         TRACEMALLOC_CRASHES,
         VIEWS_ARE_RELEASED,
+        VIEWS_NEED,
         check_script,
         queue_append,
         queue_append_error,
@@ -45,9 +47,11 @@ if sys.version_info >= (3, 14):
 else:
     from interp_api._runtime.cpython_313 import (
         CLOSING_LEAKS,
+        SPARE_QUEUE_USERS,
         STATICS_FIRST_IN_MAIN,
         TRACEMALLOC_CRASHES,
         VIEWS_ARE_RELEASED,
+        VIEWS_NEED,
         check_script,
         queue_append,
         queue_append_error,
@@ -124,6 +128,14 @@ def queue_list() -> list[int]:
     return [entry[0] for entry in _interpqueues.list_all()]
 
 
+def load_queues_again() -> object:
+    """Return one more module of the runtime's queues: as long as it lives, it counts as a user of theirs."""
+    spec: Any = _interpqueues.__spec__
+    module: object = spec.loader.create_module(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def zero_copy(data: bytes) -> bytes | memoryview:
     """Return what carries immutable data across with the fewest copies that leak nothing."""
     return memoryview(data) if VIEWS_ARE_RELEASED else data
@@ -174,12 +186,14 @@ def current_interpreter() -> tuple[int, int]:
 __all__ = [
     "CLOSING_LEAKS",
     "CURRENT_ID",
+    "SPARE_QUEUE_USERS",
     "STATICS_FIRST_IN_MAIN",
     "TRACEMALLOC_CRASHES",
     "UNBOUND_OP_ERROR",
     "UNBOUND_OP_REMOVE",
     "UNBOUND_OP_REPLACE",
     "VIEWS_ARE_RELEASED",
+    "VIEWS_NEED",
     "WHENCE_NAMES",
     "WHENCE_STDLIB",
     "InterpreterError",
@@ -199,6 +213,7 @@ __all__ = [
     "interpreter_own",
     "interpreter_whence",
     "is_directly_shareable",
+    "load_queues_again",
     "main_interpreter",
     "queue_append",
     "queue_append_error",

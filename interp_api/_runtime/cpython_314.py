@@ -24,10 +24,13 @@ queue_append_error: "Callable[[int, object], None]" = partial(_queues.put, unbou
 
 # A received memoryview gives its owner's buffer back when it dies (gh-132776 is fixed in 3.14).
 VIEWS_ARE_RELEASED = True
+VIEWS_NEED: str | None = None
 # gh-134604: tracing allocations while a subinterpreter lives crashes 3.14; 3.15 was not seen to.
 TRACEMALLOC_CRASHES = sys.version_info < (3, 15)
 # gh-136421: datetime's static types may be initialised first by a subinterpreter since 3.14.
 STATICS_FIRST_IN_MAIN = False
+# gh-125716: the users of the queues are counted with a lock since 3.14.
+SPARE_QUEUE_USERS = 0
 # gh-110411: each create and close leaks some 10 KB, which nobody needs to avoid.
 CLOSING_LEAKS = False
 

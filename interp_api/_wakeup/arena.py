@@ -66,6 +66,7 @@ _MARK = 0x696E74657270  # cell 0 of the tables
 GROWTH = 1  # how often the number of slots was doubled
 IS_CROWDED = 2
 COLUMNS_USED = 3
+NEWEST = 4  # id of the queue that was made last, a hint
 ROWS, ROW_OWNERS, RINGS_BEGUN, RINGS_ENDED = 256, 256, 512, 768
 COLUMNS, COLUMN_OWNERS = 64, 1024
 SEATS, SEAT_ADDRESSES, SEAT_READERS, SEAT_PLACES = 960, 2048, 3072, 6144

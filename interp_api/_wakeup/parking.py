@@ -78,7 +78,7 @@ def is_waking(slot: Slot, kind: bytes) -> bool:
     note = slot.region.cells[_note_place(slot, kind)]
     return (
         note != 0
-        and tables.cells[SEAT_PLACES + note % _NOTE - 1] == slot.id * 8 + kind[0]
+        and tables.cells[SEAT_PLACES + note % _NOTE - 1] == slot.origin * 8 + kind[0]
         and (monotonic_ns() >> 10) - note // _NOTE < _OLD
     )
 
@@ -157,7 +157,7 @@ def wait_until(
     try:
         try:
             seat.is_in_use = True
-            tables.cells[place] = slot.id * 8 + value  # before the first G1, for W2
+            tables.cells[place] = slot.origin * 8 + value  # before the first G1, for W2
             while True:
                 slot.region.cells[note] = 0  # before each look: a note that P2 sees is of who looks after P1
                 slot.region.memory[position] = value  # G1, before the look: P2 of whom the look misses finds it

@@ -6,6 +6,9 @@ The runtime's ids are never used twice, and grow; so the slot of a queue is its 
 queue whose id is written there is no more. There is nothing to give back, then, and nothing can leak. If it is there
 still, another low-level queue is made, and so another id; where that fails too often there are twice as many slots from
 then on. The number that the queue carries tells how many there were.
+
+A low-level queue can take the place of another one, see `PoolQueue.renew`. It carries the id of the first of them,
+which tells the slot, and the slot tells the id of the last.
 """
 
 from interp_api._runtime.cpython import (
@@ -15,7 +18,7 @@ from interp_api._runtime.cpython import (
     queue_destroy,
     queue_list,
 )
-from interp_api._wakeup.arena import CELL, GROWTH, SEATS, SLOT, SLOTS, Region, segment, tables
+from interp_api._wakeup.arena import CELL, GROWTH, NEWEST, SEATS, SLOT, SLOTS, Region, segment, tables
 from interp_api._wakeup.channel import linked_number
 
 TYPE_CHECKING = False
@@ -35,6 +38,7 @@ _SPINNER = 63  # a byte that says GETTER, too, just before those of the seats
 DONES, PUTS = (64 + SEATS) // CELL, (64 + SEATS) // CELL + 64  # COLUMNS cells each
 
 _SLOTTED = 1 << 50  # added to the number; ids and descriptors are lower, keepers and arenas higher
+_RENEWED = 1 << 51  # added to the id of the first one
 _DOUBLINGS = 8  # more than there are segments for
 _MOST_ATTEMPTS = 32
 
@@ -42,7 +46,7 @@ _MOST_ATTEMPTS = 32
 class Slot:
     """One queue's part of the arena, as seen from this interpreter."""
 
-    __slots__ = ("base", "cell", "end", "first", "id", "number", "region", "segment", "spinner")
+    __slots__ = ("_doublings", "base", "cell", "end", "first", "id", "number", "origin", "region", "segment", "spinner")
 
     def __init__(self, id: int, number: int) -> None:
         """Find the slot of a queue.
@@ -51,9 +55,13 @@ class Slot:
             id: the queue's.
             number: what it carries.
         """
-        self.id = id
-        self.number, doublings = divmod(number - _SLOTTED, _DOUBLINGS)
-        place = id % (SLOTS << doublings)
+        self.id = self.origin = id
+        if number < _RENEWED:
+            self.number, self._doublings = divmod(number - _SLOTTED, _DOUBLINGS)
+        else:
+            self.number = 0
+            self.origin, self._doublings = divmod(number - _RENEWED, _DOUBLINGS)
+        place = self.origin % (SLOTS << self._doublings)
         self.segment = place // SLOTS
         self.region: Region = segment(self.segment)
         self.base = place % SLOTS * SLOT
@@ -61,6 +69,15 @@ class Slot:
         self.spinner = self.base + _SPINNER
         self.first = self.spinner + 1
         self.end = self.first + SEATS
+
+    def renewed_number(self) -> int:
+        """Return what a queue carries that takes this one's place."""
+        return _RENEWED + self.origin * _DOUBLINGS + self._doublings
+
+    def current(self) -> int | None:
+        """Return the id of the queue that has taken the place of the first one, None if none has or it is gone."""
+        id = self.region.cells[self.cell + OWNER]
+        return id if exists(id) and linked_number(id) == self.renewed_number() else None
 
     def claim(self) -> bool:
         """Take the slot for a new queue; return whether it is free."""
@@ -106,6 +123,7 @@ def create_slotted(number: int, refs: "QueueRefs") -> Slot:
             carried = _SLOTTED + number * _DOUBLINGS + doublings
             slot = Slot(refs.create_linked(carried), carried)
             if slot.claim():
+                tables.cells[NEWEST] = slot.id
                 return slot
             refs.drop()
         tables.swap(GROWTH, doublings, doublings + 1)
@@ -118,7 +136,7 @@ def open_slotted(id: int) -> Slot | None:
         QueueNotFoundError: there is no such queue.
     """
     number = linked_number(id)
-    return Slot(id, number) if number is not None and _SLOTTED <= number < 2 * _SLOTTED else None
+    return Slot(id, number) if number is not None and _SLOTTED <= number < 2 * _RENEWED else None
 
 
 def list_slots() -> list[Slot]:

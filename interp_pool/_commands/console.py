@@ -8,7 +8,6 @@ import argparse
 import contextlib
 import io
 import os
-import platform
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -78,6 +77,8 @@ def show(text: str) -> None:
 
 def python_name() -> str:
     """Return implementation and version of the running Python, and whether it has a GIL."""
+    import platform
+
     python = f"{platform.python_implementation()} {platform.python_version()}"
     if not sys._is_gil_enabled():  # pyright: ignore[reportPrivateUsage]  # documented since 3.13
         python += " without GIL"

@@ -37,6 +37,10 @@ class Statistics:
     """How often a worker was abandoned."""
     restarts: int
     """Workers that were started in place of one that was abandoned, was lost, or had reached its task limit."""
+    tasks_in_processes: int
+    """Tasks that were given to processes, as `fallback` and `route` say; the other counts include them."""
+    tasks_in_threads: int
+    """Tasks that were given to threads of the main interpreter likewise."""
     messages_sent: int
     """Messages to the workers."""
     messages_received: int
@@ -45,6 +49,8 @@ class Statistics:
     """Bytes of pickled tasks, and of the memory they share."""
     bytes_received: int
     """Bytes of pickled results; a result that needs no pickling counts nothing."""
+    fallback_reasons: tuple[str, ...] = ()
+    """Why tasks were given to the fallback: a line for each module that no worker can load."""
 
     def describe(self) -> str:
         """Return everything in a line; of what need not happen, what has."""
@@ -61,6 +67,8 @@ class Statistics:
                 ("timeouts", self.timeouts),
                 ("abandonings", self.abandoned),
                 ("restarts", self.restarts),
+                ("in processes", self.tasks_in_processes),
+                ("in threads", self.tasks_in_threads),
                 ("messages sent", self.messages_sent),
                 ("messages received", self.messages_received),
                 ("bytes sent", self.bytes_sent),

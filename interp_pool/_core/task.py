@@ -58,6 +58,7 @@ class Task:
         "open_tasks",
         "payload",
         "placed",
+        "successor",
         "work_id",
     )
 
@@ -82,7 +83,8 @@ class Task:
         self.placed: list[None] = []  # not empty once it is in the calls queue
         self.is_deferred = False  # something of it waits for the manager's thread
         self.is_tried = False  # its future is being settled, or was when an exception struck
-        self.is_ended = False  # its future is settled
+        self.is_ended = False  # its future is settled, or it has a successor
+        self.successor: Task | None = None  # in the pool that it was given to
 
     @property
     def state(self) -> TaskState:

@@ -32,6 +32,7 @@ class TaskBook:
         "in_flight",
         "interrupts",
         "last_work_id",
+        "moved",
         "parts",
         "recalled",
         "seconds_per_task",
@@ -52,6 +53,7 @@ class TaskBook:
         self.parts = 0  # messages with results of a task that goes on
         self.recalled = 0  # tasks that were sent, and taken back before a worker had them
         self.unsent = 0  # tasks that ended in the backlog
+        self.moved = 0  # tasks that were sent, and given to another pool
         self.bytes_sent = self.bytes_received = self.interrupts = self.timeouts = 0
 
     @property
@@ -76,7 +78,8 @@ class TaskBook:
 
     def count_ended(self) -> int:
         """Return how many tasks have ended, in whatever way."""
-        return self.last_work_id - len(self.in_flight) + self.unsent + len(self.backlog) - self.count_waiting()
+        sent = self.last_work_id - self.moved - len(self.in_flight)
+        return sent + self.unsent + len(self.backlog) - self.count_waiting()
 
     def set_window(self, workers: int, *, is_pausing: bool = False) -> None:
         """Decide how many tasks may be in flight.

@@ -11,9 +11,10 @@ from time import monotonic
 from typing import overload
 
 import interp_api
-from interp_pool._core.task import Task
+from interp_pool._core.task import Task, name_task
 from interp_pool._errors import BrokenInterpreterPool
 from interp_pool._executor.arguments import ExecutorArguments
+from interp_pool._executor.listed import ListedWorker
 from interp_pool._executor.map_by_submit import map_by_submit
 from interp_pool._executor.map_run import MapRun
 from interp_pool._executor.refusals import encode_batch, failed_future, pickling_error
@@ -81,6 +82,12 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         return self._pool.worker_threads
 
     @property
+    def _processes(self) -> dict[str, ListedWorker]:
+        numbers = range(1, len(self._pool.worker_threads) + 1)
+        workers = [ListedWorker(number, self.terminate_workers) for number in numbers]
+        return {each.name: each for each in workers}  # not by a process id: somebody might end that process
+
+    @property
     def _thread_name_prefix(self) -> str:  # type: ignore[override]  # see above
         return self._pool.thread_name_prefix
 
@@ -121,9 +128,22 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         return future
 
     def submit_with[T](
-        self, options: TaskOptions, fn: "Callable[..., T]", args: "tuple[Any, ...]", kwargs: "dict[str, Any]"
+        self,
+        options: TaskOptions,
+        fn: "Callable[..., T]",
+        args: "tuple[Any, ...]",
+        kwargs: "dict[str, Any]",
+        meant: "Callable[..., Any] | None" = None,
     ) -> "TaskFuture[T]":
-        """Do what `submit` does for a task with options; for the view that has them."""
+        """Do what `submit` does for a task with options; for the view that has them, and for `Pool`.
+
+        Args:
+            options: of the task.
+            fn: see `submit`, as what follows.
+            args: as there.
+            kwargs: as there.
+            meant: the user's own function, which `fn` calls; None means `fn`.
+        """
         try:
             payload = interp_api.encode_call(fn, args, kwargs)
         except Exception as exc:
@@ -131,10 +151,11 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         future: TaskFuture[T] = TaskFuture(self._pool)
         future.is_interrupted_by_cancel = options.interrupt_on_cancel
         flags = 0 if options.timeout is None else TIMED
-        item = Task(future, fn, payload, self._open_tasks, flags, control=TaskControl(options))
+        item = Task(future, meant or fn, payload, self._open_tasks, flags, control=TaskControl(options))
         if options.is_too_late():
             self._check_open()
-            return failed_future(TaskControl(options, Reason.DEADLINE).error(item.name, "was not started"))
+            error = TaskControl(options, Reason.DEADLINE).error(item.name, "was not started")
+            return failed_future(self._pool, item.name, error)
         if self._open_tasks is None:
             self._pool.submit(item)
         else:
@@ -159,7 +180,8 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         self._check_open()
         if not interp_api.comes_again(exc, partial(interp_api.encode_call, fn, args, kwargs)):
             raise exc
-        return failed_future(pickling_error(fn, args, kwargs, without_frames(exc)))
+        error = pickling_error(fn, args, kwargs, without_frames(exc))
+        return failed_future(self._pool, name_task(fn, None, is_map=False), error)
 
     @keywords(TaskOptions)
     def options(self, **options: "Any") -> ExecutorView:

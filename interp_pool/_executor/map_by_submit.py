@@ -12,12 +12,15 @@ from itertools import batched, islice
 from time import monotonic
 
 from interp_pool._executor.chunks import run_chunk
+from interp_pool._executor.results import chained, one_by_one
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
     from concurrent.futures import Executor
     from typing import Any
+
+    from interp_pool._executor.results import Parts
 
 
 def map_by_submit(
@@ -45,7 +48,7 @@ def map_by_submit(
     if chunksize == 1:
         return _take(executor, fn, calls, end, buffersize)
     chunks = ((fn, chunk) for chunk in batched(calls, chunksize))  # noqa: B911  # the last one is shorter
-    return _chain(_take(executor, run_chunk, chunks, end, buffersize))
+    return chained(_parts(_take(executor, run_chunk, chunks, end, buffersize)))
 
 
 def _take(
@@ -85,11 +88,8 @@ def _result_or_cancel(future: "Any", end: float | None) -> "Any":
         del future  # the exception's traceback holds this frame
 
 
-def _chain(lists: "Generator[list[Any]]") -> "Generator[Any]":
+def _parts(lists: "Generator[list[Any]]") -> "Parts":
     try:
-        for results in lists:
-            results.reverse()
-            for _ in range(len(results)):  # no `while`, see tests/test_bytecode.py
-                yield results.pop()
+        yield from map(one_by_one, lists)
     finally:
         lists.close()

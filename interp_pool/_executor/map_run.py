@@ -29,9 +29,11 @@ from interp_api import free_in_child, holding, is_held_here
 from interp_pool._core.batch_sizes import HOLD, batches_ahead, estimate, is_worth_sending, lateness, next_size
 from interp_pool._core.task import Task, name_task
 from interp_pool._errors import TaskPicklingError
+from interp_pool._executor.results import chained, one_by_one
 from interp_pool._executor.returning import Returning
 from interp_pool._futures.batch_future import BatchFuture
 from interp_pool._futures.stopping import Reason, TaskControl
+from interp_pool._futures.unread import note_read
 from interp_pool._options.task_options import NO_OPTIONS
 from interp_pool._pool.outcomes import payload_size, task_error
 from interp_pool._process.locks import trying
@@ -41,9 +43,10 @@ from interp_pool._wire.messages import BATCH, SINGLE, SPLIT, TIMED
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any, Protocol
 
+    from interp_pool._executor.results import Parts, Results
     from interp_pool._options.task_options import TaskOptions
     from interp_pool._pool.pool import InterpreterPool
     from interp_pool._process.open_tasks import OpenTasks
@@ -300,13 +303,16 @@ class MapRun(Returning):
             future.fail(exc)
             item.end()
 
-    def results(self, end: float | None, keeps: object) -> "Generator[Any]":  # noqa: ARG002  # kept by being there
-        """Yield the results in order; send nothing more when the consumer stops.
+    def results(self, end: float | None, keeps: object) -> "Results":
+        """Return an iterator over the results in order; it sends nothing more when the consumer stops.
 
         Args:
             end: when to raise TimeoutError, on the monotonic clock; None means never.
             keeps: what must live until the last item is sent.
         """
+        return chained(self._parts(end, keeps))
+
+    def _parts(self, end: float | None, keeps: object) -> "Parts":  # noqa: ARG002  # kept by being there
         try:
             while True:
                 if not self._pending and not self._cut_the_first():
@@ -322,14 +328,7 @@ class MapRun(Returning):
                 first = min(failures, default=None)
                 if first is not None:
                     del results[first:]
-                results.reverse()
-                count = len(results)  # no `while` here, see tests/test_bytecode.py
-                for _ in range(count if self._buffersize is None else 0):
-                    yield results.pop()  # no reference to it stays here
-                for _ in range(len(results)):
-                    self._untaken -= 1
-                    self._take_more()
-                    yield results.pop()
+                yield one_by_one(results) if self._buffersize is None else map(self._taken, one_by_one(results))
                 self._raise_one_of(failures, first)
         finally:
             try:
@@ -342,9 +341,16 @@ class MapRun(Returning):
             for batch in unwanted:
                 unwanted.extend(batch.again)  # which grows while it is gone through: these may have some too
                 batch.cancel_or_interrupt()
+                note_read(batch)  # its consumer wants no more of it
             if unwanted:
                 self._pool.recall(unwanted)
             self._pending.clear()
+
+    def _taken(self, result: "Any") -> "Any":
+        if not self.is_dropped:
+            self._untaken -= 1
+            self._take_more()
+        return result
 
     def _raise_one_of(self, failures: "dict[int, tuple[int, Any]]", position: int | None) -> None:
         if position is not None:
@@ -371,6 +377,8 @@ class MapRun(Returning):
             if start < batch.taken:
                 return None
             batch.taken += len(results)
+            if failures:
+                note_read(batch)
             return results, failures
         if batch.kept is None and not batch.again:
             self._pending.popleft()

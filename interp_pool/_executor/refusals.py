@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
+    from interp_pool._pool.pool import InterpreterPool
     from interp_pool._wire.messages import Payload
 
 
@@ -36,10 +37,12 @@ def encode_batch(fn: "Callable[..., Any]", items: list[object], *, is_single: bo
     raise error
 
 
-def failed_future(error: BaseException) -> "TaskFuture[Any]":
-    """Return the future of a task that was not sent."""
-    future: TaskFuture[Any] = TaskFuture()
+def failed_future(pool: "InterpreterPool", name: str, error: BaseException) -> "TaskFuture[Any]":
+    """Return the future of a task of that name that was not sent to the pool."""
+    future: TaskFuture[Any] = TaskFuture(pool)
     start_new(future)
+    future.note_unread(name, error)
+    future.forget_pool()
     future.set_exception(error)
     return future
 

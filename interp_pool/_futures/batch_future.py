@@ -8,6 +8,7 @@ from concurrent.futures._base import FINISHED
 
 from interp_pool._futures.claims import start_new
 from interp_pool._futures.task_future import TaskFuture
+from interp_pool._futures.unread import note_unread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,6 +60,16 @@ class BatchFuture(TaskFuture[None]):
         """Return whether another future is one of the same call of map."""
         return isinstance(other, BatchFuture) and other.run is self.run
 
+    def note_unread(self, task: str, error: BaseException) -> None:
+        """Have an error logged that ends all of it, unless the consumer meets that, or has stopped to."""
+        if not self.run.is_dropped:
+            super().note_unread(task, error)
+
+    def note_failed_item(self, task: str, error: str) -> None:
+        """Have logged what an item has raised, unless the consumer takes that, or has stopped to."""
+        if self._pool is not None and self._pool.logs_unread and not self.run.is_dropped:
+            note_unread(self, task, error)
+
     def add_part(self, part: object) -> None:
         """Add results and wake the consumer. Runs nobody's code, takes no lock, and can be done again.
 
@@ -80,6 +91,7 @@ class BatchFuture(TaskFuture[None]):
 
     def fail(self, error: BaseException) -> None:
         """End a batch that was not sent."""
+        self.note_unread("a map", error)
         self.forget_pool()
         start_new(self)
         self.set_exception(error)

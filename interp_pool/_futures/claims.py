@@ -101,6 +101,13 @@ def start(future: "Watchable") -> bool:
     return future.__dict__.setdefault("_state", RUNNING) == RUNNING  # type: ignore[no-any-return]  # a state
 
 
+def make_pending_again(future: "Watchable") -> None:
+    """Let a running future be started or cancelled once more; for the pool, which knows that nobody finishes it now."""
+    own = future.__dict__
+    if own.get("_state") == RUNNING:
+        del own["_state"]
+
+
 def cancel_unwatched(future: "Watchable") -> bool:
     """Cancel a pending future that nobody watches, and so nobody is to be told; return False if somebody does."""
     own = future.__dict__

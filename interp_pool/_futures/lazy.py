@@ -6,17 +6,16 @@ results travel. How it ends without a condition, and why neither way misses the 
 A future that is done has told its waiters. Whoever makes it done, by a result, an exception or a cancel, tells them in
 the same step, with the condition held. An exception that strikes there leaves some untold; the pool tells the rest when
 it ends the task (`Task.end`), whichever way that comes. The standard library can lose a condition, locked: then
-another one takes its place, see `_futures.left_locked`.
+it gets another lock, see `_futures.condition`.
 """
 
-import threading
 from _thread import allocate_lock
 from concurrent.futures import Future, InvalidStateError
 from concurrent.futures._base import CANCELLED_AND_NOTIFIED, FINISHED, PENDING, RUNNING
 from functools import partial
 
 from interp_pool._futures.claims import MadeWhenUsed, start
-from interp_pool._futures.left_locked import LOOK, successor, take
+from interp_pool._futures.condition import FutureCondition
 from interp_pool._futures.undecoded import Undecoded
 from interp_pool._process.aside import aside
 
@@ -53,7 +52,7 @@ class LazyFuture[T](Future[T]):
     Source: `concurrent.futures.Future`.
     """
 
-    _condition: "Any" = MadeWhenUsed(threading.Condition)
+    _condition: "Any" = MadeWhenUsed(FutureCondition)
     _waiters: "Any" = MadeWhenUsed(list)
     _done_callbacks: "Any" = MadeWhenUsed(list)
     _state: str = PENDING
@@ -234,32 +233,22 @@ class LazyFuture[T](Future[T]):
                 waiter.add_result(self)
 
     def _holding_condition[R](self, step: "Callable[[], R]", *, or_else: bool = False) -> "R | bool":
-        """Take a step that needs the condition, or if somebody has left that locked, another one in its place.
+        """Take a step that needs the condition.
 
         Args:
             step: returns what this returns.
             or_else: whether to return False without it if the condition is not free soon.
         """
-        held: list[bool] = []
-        condition: Any = self._condition
+        held: list[Any] = []
+        condition: FutureCondition = self._condition
         try:
-            held.extend(map(condition.acquire, (True,), (LOOK,)))  # one C call: what strikes later finds it noted
-            if held[0]:
-                return step()
-            if or_else:
-                return False
-        finally:
-            if held and held[0]:
-                condition.release()
-        held.clear()
-        try:
-            while True:  # no condition here, see tests/test_bytecode.py
-                if take(condition, held):
-                    return step()
-                condition = self.__dict__["_condition"] = successor(condition)
+            condition.take_soon(held)
+            if not held and not or_else:
+                condition.take(held)
+            return step() if held else False
         finally:
             if held:
-                condition.release()
+                held[0].release()
 
     @property
     def is_held_here(self) -> bool:
@@ -294,6 +283,10 @@ class LazyFuture[T](Future[T]):
     def pool(self) -> object:
         """The pool that brings the result, None once the pool has done with it."""
         return self._pool
+
+    def move_to(self, pool: "Pool[Any]") -> None:
+        """Have another pool bring the result; whoever helps the first one is to look again."""
+        self._pool = pool
 
     def forget_pool(self) -> None:
         """Let the pool go: it has done with this future."""
@@ -331,7 +324,7 @@ def lose(future: "LazyFuture[Any]", error: BaseException) -> None:
     own.pop("_done_callbacks", None)
     own.pop("_pool", None)
     if "_condition" in own:
-        own["_condition"] = threading.Condition()
+        own["_condition"] = FutureCondition()
     own["_exception"] = error
     own["_state"] = FINISHED
     for waiter in own.get("_waiters", ()):

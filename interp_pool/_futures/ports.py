@@ -14,6 +14,11 @@ class Pool[F](Protocol):
         """Whether this thread settles the pool's futures, and must not wait for one."""
         ...
 
+    @property
+    def logs_unread(self) -> bool:
+        """Whether errors are logged that nobody has asked for."""
+        ...
+
     def call_manager(self) -> None:
         """Wake who waits in the manager's place. Never blocks, needs no lock."""
         ...
@@ -45,6 +50,11 @@ class Pool[F](Protocol):
 
 class Run(Protocol):
     """The call of `map` that a batch belongs to."""
+
+    @property
+    def is_dropped(self) -> bool:
+        """Whether its consumer has ended."""
+        ...
 
     def feed(self) -> None:
         """Send as many batches as there should be ahead of the workers. Never blocks."""

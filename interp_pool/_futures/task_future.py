@@ -5,22 +5,26 @@ pools beyond the methods it calls.
 """
 
 import threading
-from concurrent.futures import CancelledError
+from concurrent.futures import BrokenExecutor, CancelledError
 from concurrent.futures._base import FINISHED
 from functools import partial
 from time import monotonic
 
 from interp_pool._futures.lazy import LazyFuture, Waiter
 from interp_pool._futures.stopping import GRACE
+from interp_pool._futures.unread import note_read, note_unread
 from interp_pool._options.checks import check_timeout
 from interp_pool._wire.interrupted import TaskInterrupted
 from interp_pool._wire.places import describe_place
+from interp_pool._wire.texts import describe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from interp_pool._futures.ports import Pool
+
+KNOWN = TaskInterrupted, BrokenExecutor  # who interrupts knows; a pool that breaks says so
 
 PATIENCE = 1.0  # seconds beyond which nobody waits for what should have come
 
@@ -122,6 +126,7 @@ class TaskFuture[T](LazyFuture[T]):
             if self._state != FINISHED:
                 self._wait_done(timeout)
             if self._exception is not None:
+                note_read(self)
                 self.decode_outcome()
                 if self._exception is not None:
                     raise self._exception
@@ -143,8 +148,14 @@ class TaskFuture[T](LazyFuture[T]):
         """
         if self._state != FINISHED:
             self._wait_done(timeout)
+        note_read(self)
         self.decode_outcome()
         return self._exception  # type: ignore[no-any-return]  # decoded
+
+    def note_unread(self, task: str, error: BaseException) -> None:
+        """Have an error logged that it is about to get, unless somebody asks for it, or knows of it already."""
+        if self._pool is not None and self._pool.logs_unread and not isinstance(error, KNOWN):
+            note_unread(self, task, describe(error))
 
     def _wait_done(self, timeout: float | None) -> None:
         self._wait(timeout)

@@ -2,6 +2,10 @@
 
 import threading
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 
 def check_str(name: str, value: object) -> str:
     """Check a text, and return it.
@@ -23,6 +27,42 @@ def check_flag(name: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise TypeError(f"{name} must be a bool, got {value!r}")
     return value
+
+
+def check_word(name: str, value: object, *, words: tuple[str, str]) -> str:
+    """Check which of two words it is, and return it.
+
+    Raises:
+        ValueError: neither.
+    """
+    if not isinstance(value, str) or value not in words:
+        raise ValueError(f"{name} must be {words[0]!r} or {words[1]!r}, got {value!r}")
+    return value
+
+
+def check_routes(name: str, value: "Iterable[object]") -> tuple[str, ...]:
+    """Check the functions that are named as "module:function", "module" or "package.*", and return them.
+
+    Raises:
+        TypeError: they are no list of str.
+        ValueError: one is not of these forms.
+    """
+    if isinstance(value, str):
+        raise TypeError(f"{name} must be a list of str, got {value!r}")
+    try:
+        routes = tuple(value)
+    except TypeError:
+        raise TypeError(f"{name} must be a list of str, got {value!r}") from None
+    for each in routes:
+        if not _is_route(check_str(f"each of {name}", each)):
+            raise ValueError(f"{name} must have 'module:function', 'module' or 'package.*', got {each!r}")
+    return tuple(map(str, routes))
+
+
+def _is_route(text: str) -> bool:
+    module, colon, function = text.partition(":")
+    names = f"{module}.{function.replace('<locals>', 'locals')}" if colon else module.removesuffix(".*")
+    return all(part.isidentifier() for part in names.split("."))
 
 
 def check_int(name: str, value: object) -> int:

@@ -3,34 +3,39 @@
 import itertools
 import os
 import sys
+from copy import copy
 from functools import partial
 
 import interp_api
 from interp_pool._errors import TaskPicklingError
-from interp_pool._options.checks import check_count, check_int, check_limit, check_sizes, check_str
+from interp_pool._options.checks import (
+    check_count,
+    check_int,
+    check_limit,
+    check_routes,
+    check_sizes,
+    check_str,
+    check_word,
+)
 from interp_pool._options.declared import Declared, option, unless_none
 from interp_pool._wire.texts import brief
 from interp_pool._worker.importing import modules_being_imported
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, Literal
+    from collections.abc import Callable, Sequence
+    from typing import Any, Literal, Self
 
     from interp_pool._wire.messages import Payload
 
     type Reuse = bool | Literal["modules"]
     type WhenFull = Literal["block", "raise"]
+    type HostKind = Literal["process", "thread"]
+    type WhenUnread = Literal["log", "ignore"]
 
 DEFAULT_IDLE_TIMEOUT = 60.0  # seconds a warm interpreter of 2.5 MB and more is kept for the next executor
 
 _pool_counter = itertools.count().__next__
-
-
-def _check_when_full(name: str, value: object) -> object:
-    if value not in ("block", "raise"):
-        raise ValueError(f"{name} must be 'block' or 'raise', got {value!r}")
-    return value
 
 
 def _check_reuse(name: str, value: object) -> object:
@@ -108,8 +113,28 @@ class PoolArguments(Declared):
     )
     when_full: "WhenFull" = option(
         default="block",
-        check=_check_when_full,
+        check=partial(check_word, words=("block", "raise")),
         doc="whether `submit` then blocks until there is room, or raises QueueFull.",
+    )
+    unread: "WhenUnread" = option(
+        default="log",
+        check=partial(check_word, words=("log", "ignore")),
+        doc="""whether an error is logged whose future goes before anybody has asked for it, or whose map nobody has
+            iterated over; once for each cause.""",
+    )
+    fallback: "HostKind | None" = option(
+        default=None,
+        check=unless_none(partial(check_word, words=("process", "thread"))),
+        doc="""where tasks run that no worker can load, because a module they need does not support subinterpreters:
+            "process", in child processes that are not forked from this one; "thread", on threads of the main
+            interpreter; None: nowhere, they fail with an ImportError. An initializer that cannot run in a worker moves
+            everything there.""",
+    )
+    route: "Sequence[str]" = option(
+        default=(),
+        check=check_routes,
+        doc="""functions that run there from the start: "module:function", "module", or "package.*". For those that
+            import such a module in their own body, which is too late.""",
     )
     exit_timeout: float | None = option(
         default=None,
@@ -122,6 +147,13 @@ class PoolArguments(Declared):
 class PoolOptions(PoolArguments):
     """The arguments of a pool, checked, and what follows from them."""
 
+    def of_fallback(self) -> "Self":
+        """Return the options of the pool that is the fallback."""
+        made = copy(self)
+        made.host, made.fallback, made.route = self.fallback, None, ()
+        made.min_workers, made.thread_name_prefix = 0, f"{self.thread_name_prefix}_{self.fallback}"
+        return made
+
     def complete(self) -> None:
         """Check everything.
 
@@ -133,8 +165,12 @@ class PoolOptions(PoolArguments):
         """
         interp_api.check_main_is_not_loading("make a pool")
         super().complete()
+        self.host: HostKind | None = None  # what runs the tasks in place of worker interpreters, for a fallback
+        self.moves_at_once = False  # everything goes to the fallback
         self.most_workers = self.max_workers or os.process_cpu_count() or 1
         check_sizes(self.most_workers, self.min_workers)
+        if self.route and self.fallback is None:
+            raise ValueError("route says what goes to the fallback: give that as well, fallback='process' say")
         if self.max_tasks_per_child is not None:
             self.max_tasks_per_child = min(self.max_tasks_per_child, sys.maxsize)
         self.is_named = bool(self.thread_name_prefix)  # by the user, who wants to see it inside the workers
@@ -160,4 +196,7 @@ class PoolOptions(PoolArguments):
         except Exception as exc:
             if not interp_api.comes_again(exc, partial(interp_api.encode_call, initializer, self.initargs, {})):
                 raise
+            if self.fallback == "thread":  # which needs no pickle
+                self.moves_at_once = True
+                return None
             raise TaskPicklingError(f"cannot send initializer {initializer!r} or its arguments: {brief(exc)}") from exc

@@ -9,7 +9,7 @@ them has taken is not there, and is left alone.
 
 from collections import deque
 
-from interp_api import SimpleQueue
+from interp_api import PoolQueue
 from interp_pool._core.task_book import MOST_IN_FLIGHT
 from interp_pool._pool.outcomes import payload_size
 
@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 class Calls:
     """What was sent to the workers of one pool."""
 
-    __slots__ = ("_staff", "_tasks", "queue")
+    __slots__ = ("_staff", "_tasks", "keeps_payloads", "queue")
 
-    def __init__(self, queue: SimpleQueue, tasks: "TaskBook", staff: "WorkerBook[Worker]") -> None:
+    def __init__(self, queue: PoolQueue, tasks: "TaskBook", staff: "WorkerBook[Worker]") -> None:
         self.queue = queue
         self._tasks, self._staff = tasks, staff
+        self.keeps_payloads = False  # tasks may be sent elsewhere later
 
     def send(self, task: "Task") -> None:
         """Send a task, whose future runs from now on."""
@@ -39,7 +40,8 @@ class Calls:
         self.queue.put_recorded((-work_id, payload, task.flags) if task.flags else (work_id, payload), task.placed)
         if type(payload) is bytes:
             tasks.bytes_sent += len(payload)
-            task.payload = b""  # the queue has it; a tuple may hold the only reference to shared memory
+            if not self.keeps_payloads:
+                task.payload = b""  # the queue has it; a tuple may hold the only reference to shared memory
         else:
             tasks.bytes_sent += payload_size(payload)
 

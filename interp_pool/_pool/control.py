@@ -71,7 +71,7 @@ class Control:
         expect_stuck()
         item = self._kernel.step(partial(self._kernel.tasks.find, future))
         if item is not None:
-            timer.call_at(0.0, partial(self._stop, [item], Reason.INTERRUPT, monotonic() + grace))
+            timer.call_at(0.0, partial(self.stop, [item], Reason.INTERRUPT, monotonic() + grace))
         return item is not None
 
     def stop_tasks(self, grace: float, reason: Reason, open_tasks: "OpenTasks | None", patience: float) -> list[Task]:
@@ -97,21 +97,21 @@ class Control:
         Blocks: until the worker has answered, at most `timeout` seconds.
         """
         reply = SimpleQueue()
-        asked = self._kernel.step(partial(self._ask_where, future, reply))
-        if isinstance(asked, str):
-            return asked, []
-        worker, _questions = asked  # kept until the answer is there
+        phrase, known, _questions = self._kernel.step(partial(self._ask_where, future, reply))
+        if _questions is None:  # otherwise they are kept until the answer is there
+            return phrase, known
         try:
             frames = get_answer(reply, timeout)
         except QueueError:
-            return f"runs in {worker.thread.name}, in C code that keeps the interpreter's lock", []
+            return f"{phrase}, in C code that keeps the interpreter's lock", []
         if frames is None:
             return "has just ended", []
-        return f"runs in {worker.thread.name}", list(frames)
+        return phrase, list(frames)
 
     # The timer's part: called without the lock, in the timer's thread, which no signal handler strikes.
 
-    def _stop(self, items: list[Task], reason: Reason, stop_by: float, patience: float = 0.0) -> None:
+    def stop(self, items: list[Task], reason: Reason, stop_by: float, patience: float = 0.0) -> None:
+        """Begin to stop tasks; see `stop_tasks`."""
         with self._kernel.lock:
             self._begin_to_stop(items, reason, stop_by, patience)
         self._kernel.carry_out_soon()
@@ -121,7 +121,7 @@ class Control:
     ) -> None:
         for run in runs:
             run.drop()  # before its batches are told, whose consumers would send more
-        self._stop(items, reason, stop_by, patience)
+        self.stop(items, reason, stop_by, patience)
 
     def _on_alarm(self, item: Task) -> None:
         with self._kernel.lock:
@@ -138,17 +138,20 @@ class Control:
             [item for item in items if open_tasks is None or item.open_tasks is open_tasks],
         )
 
-    def _ask_where(self, future: "TaskFuture[Any]", reply: SimpleQueue) -> "tuple[Worker, Questions] | str":
-        """Have the worker of a task tell where that is; return it and what to keep, or a phrase if none runs it."""
+    def _ask_where(self, future: "TaskFuture[Any]", reply: SimpleQueue) -> "tuple[str, list[Place], Questions | None]":
+        """Have the worker of a task tell where that is; return a phrase, and the lines or what to keep if it tells."""
         item = self._kernel.tasks.find(future)
         if item is None:
-            return "is done or was never submitted"
+            return "is done or was never submitted", [], None
         if item.work_id is None:
-            return "waits in the backlog"
+            return "waits in the backlog", [], None
         worker = self._kernel.staff.find(item.work_id)
         if worker is None:
-            return "is next, once a worker is free, or has just ended"
-        return worker, worker.ask_where(item.work_id, reply)
+            return "is next, once a worker is free, or has just ended", [], None
+        known = worker.where_now()
+        if known is not None:
+            return f"runs in {worker.thread.name}, {known[0]}", known[1], None
+        return f"runs in {worker.thread.name}", [], worker.ask_where(item.work_id, reply)
 
     def _set_alarm(self, item: Task, control: TaskControl, when: float) -> None:
         control.end()
@@ -197,8 +200,11 @@ class Control:
     def _begin_to_stop(self, items: list[Task], reason: Reason, stop_by: float, patience: float = 0.0) -> None:
         expect_stuck()
         recalled = self._kernel.calls.take_back({item.work_id for item in items if item.work_id is not None})  # P2
+        self._forward_stop(items, reason, stop_by, patience)
         for item in items:
             control = item.control
+            if item.successor is not None:
+                continue
             if control is None:
                 control = item.control = TaskControl()
             if control.reason is None:
@@ -220,6 +226,13 @@ class Control:
                 self._kernel.todo.append(self._end_unstarted(item, control.reason))
                 self._kernel.note_stopped(item)
         self._recall.fill_the_gap()
+
+    def _forward_stop(self, items: list[Task], reason: Reason, stop_by: float, patience: float) -> None:
+        """Have the fallback stop those that it was given."""
+        successors = [item.successor for item in items if item.successor is not None]
+        if successors and self._kernel.routing is not None:
+            stop = self._kernel.routing.fallback.stop
+            self._kernel.todo.append(partial(stop, successors, reason, stop_by, patience))
 
     def _latest_end(self, control: TaskControl) -> float:
         """Return when the limits of a task that runs have it abandoned at the latest."""

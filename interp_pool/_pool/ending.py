@@ -68,13 +68,15 @@ class Ending:
         return self._control.stop_tasks(grace, reason, open_tasks, patience)
 
     def stop_at_once(self, open_tasks: "OpenTasks | None" = None) -> None:
-        """Do what Ctrl-C asks for: cancel what waits, and have what runs stop. Never blocks.
+        """Do what Ctrl-C asks for: cancel what waits, and have what runs stop, unless workers ignore it. Never blocks.
 
         Called by the thread that was struck, and not while it holds the condition of a future.
 
         Args:
             open_tasks: of the executor whose tasks are meant; None for all.
         """
+        if self._kernel.ignores_ctrl_c:
+            return
         for item in self.stop_all(HASTY_GRACE, open_tasks=open_tasks, patience=GRACE):
             item.future.release_condition()
 

@@ -15,6 +15,7 @@ from interp_pool._core.backlog import take_out
 from interp_pool._core.states import PoolState
 from interp_pool._futures.claims import start_new
 from interp_pool._pool.outcomes import fail
+from interp_pool._pool.renewal import Renewal
 from interp_pool._process.exit_status import is_exiting
 
 TYPE_CHECKING = False
@@ -34,14 +35,20 @@ FEW_RESULTS = 32  # not worth a look while submitting
 class Intake:
     """What one pool takes. Thread safety: all methods."""
 
-    __slots__ = ("_has_limit", "_kernel", "_pump", "_sizing")
+    __slots__ = ("_has_limit", "_kernel", "_pump", "_renewal", "_sizing")
 
     def __init__(self, kernel: "Kernel", pump: "Pump", sizing: "Sizing") -> None:
         self._kernel, self._pump, self._sizing = kernel, pump, sizing
         self._has_limit = kernel.options.max_backlog is not None
+        self._renewal = Renewal(kernel)
 
-    def submit(self, item: "Task") -> None:
+    def submit(self, item: "Task", *, is_taken: bool = False) -> None:
         """Take a task; its future will be settled whatever happens.
+
+        Args:
+            item: the task.
+            is_taken: whether it was promised a result already, elsewhere: then it is taken also at the exit, and if too
+                many wait.
 
         Raises:
             BrokenInterpreterPool: the pool is broken.
@@ -54,9 +61,9 @@ class Intake:
         if self._has_limit:
             kernel.reader.call_off()
         if is_held_here(kernel.lock):  # a signal handler's, or a finalizer's
-            self._submit_later(item)
+            self._submit_later(item, is_taken=is_taken)
             return
-        step = partial(self._submit, item)
+        step = partial(self._submit, item, is_taken=True) if is_taken else partial(self._submit, item)
         while (obstacle := kernel.step(step)) is not None:
             if isinstance(obstacle, BaseException):
                 raise obstacle
@@ -90,17 +97,17 @@ class Intake:
                 self._kernel.todo.append(run.feed)
                 self._kernel.wake_manager()
 
-    def _submit_later(self, item: "Task") -> None:
+    def _submit_later(self, item: "Task", *, is_taken: bool) -> None:
         """Take a task in the middle of a step."""
-        if item.count is None:
+        if item.count is None and not is_taken:
             self._kernel.check_open()
             if item.open_tasks is not None:
                 item.open_tasks.begin(item)
-        self._kernel.later(partial(self._submit_after_all, item))
+        self._kernel.later(partial(self._submit_after_all, item, is_taken=is_taken))
 
-    def _submit_after_all(self, item: "Task") -> None:
+    def _submit_after_all(self, item: "Task", *, is_taken: bool) -> None:
         try:
-            self.submit(item)
+            self.submit(item, is_taken=is_taken)
         except Exception as exc:
             if item.count is not None:
                 batch: Any = item.future
@@ -109,14 +116,14 @@ class Intake:
 
     # Everything below is called with the lock held.
 
-    def _submit(self, item: "Task") -> "Any":
+    def _submit(self, item: "Task", *, is_taken: bool = False) -> "Any":
         """Take a task; return None, the error, or what to wait for before another try."""
         kernel = self._kernel
         core, tasks, staff = kernel.core, kernel.tasks, kernel.staff
-        is_single = item.count is None
+        is_single = item.count is None and not is_taken
         if core.state is not PoolState.RUNNING or core.refuses or core.broken is not None or is_exiting():
             is_open = core.broken is None and (
-                core.state is PoolState.DRAINING or (core.state is PoolState.RUNNING and not is_exiting())
+                core.state is PoolState.DRAINING or (core.state is PoolState.RUNNING and (is_taken or not is_exiting()))
             )
             if is_single or not is_open:  # a batch of an open map comes also after a shutdown
                 error = kernel.refusal()
@@ -134,6 +141,8 @@ class Intake:
                 check_tracing("start a worker")
             except RuntimeError as exc:
                 return exc
+        if not tasks.in_flight and kernel.results.is_behind:
+            self._renewal.look()
         if tasks.backlog or len(tasks.in_flight) >= tasks.window:
             tasks.add_waiting(item)
         else:

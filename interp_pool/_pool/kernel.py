@@ -20,11 +20,11 @@ from functools import partial
 from time import monotonic
 from weakref import WeakMethod
 
-from interp_api import SimpleQueue, is_held_here
+from interp_api import PoolQueue, is_held_here
 from interp_pool._core.core import PoolCore
 from interp_pool._core.states import Instruction, PoolState
 from interp_pool._core.task import Task
-from interp_pool._errors import BrokenInterpreterPool
+from interp_pool._errors import broken
 from interp_pool._futures.claims import start
 from interp_pool._pool.calls import Calls
 from interp_pool._pool.outcomes import call_off, fail_broken
@@ -35,7 +35,7 @@ from interp_pool._process.open_tasks import open_tasks_of
 from interp_pool._process.timer import timer
 from interp_pool._wire.messages import POOL_CALLED
 from interp_pool._wire.texts import describe
-from interp_pool._workers.handle import Worker
+from interp_pool._workers.hosted_worker import make_worker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from interp_pool._core.core import Instructions
     from interp_pool._core.ports import OpenMap
     from interp_pool._options.pool_options import PoolOptions
+    from interp_pool._pool.routing import Routing
+    from interp_pool._workers.handle import Worker
 
 CALL_POOL = (POOL_CALLED, 0, None, 0.0)
 
@@ -53,6 +55,7 @@ class Kernel:
     """The lock of a pool, the core behind it, and the steps that several of its threads take."""
 
     __slots__ = (
+        "__weakref__",
         "_manage",
         "_watch",
         "_watch_if_idle",
@@ -60,6 +63,8 @@ class Kernel:
         "calls",
         "changed",
         "core",
+        "front",
+        "ignores_ctrl_c",
         "inbox",
         "is_dealing",
         "is_dirty",
@@ -72,6 +77,7 @@ class Kernel:
         "reader",
         "results",
         "room_wanted",
+        "routing",
         "settled",
         "staff",
         "tasks",
@@ -85,19 +91,22 @@ class Kernel:
         self._manage: Callable[[], Callable[[], None] | None] | None = None
         self._watch: Callable[[], Callable[[Task], None] | None] | None = None
         self._watch_if_idle: Callable[[], Callable[[], None] | None] | None = None
+        self.routing: Routing | None = None  # to the fallback; set once
+        self.front: Callable[[], Kernel | None] | None = None  # of the pool whose fallback this is; weak; set once
         self.reset()
 
     def reset(self) -> None:
         """Begin anew; also in a forked child."""
         options = self.options
         self.lock = threading.RLock()  # to know its owner; taken once at a time
-        calls, results = SimpleQueue(plain=True), SimpleQueue(plain=True)
+        calls, results = PoolQueue(), PoolQueue()
         self.results = results
         self.core: PoolCore[Worker, OpenMap] = PoolCore(
-            lambda number: Worker(number, options, calls, results), options.most_workers, options.min_workers
+            lambda number: make_worker(number, options, calls, results), options.most_workers, options.min_workers
         )
         self.tasks, self.staff = self.core.tasks, self.core.workers  # all three guarded by self.lock
         self.calls = Calls(calls, self.tasks, self.staff)
+        self.calls.keeps_payloads = self.routing is not None
         self.changed = WaitList()  # workers came or went, or the state changed
         self.is_dirty = False  # a step was torn; set before the lock is released, and by who may be struck before one
         self.manager: threading.Thread | None = None  # guarded by self.lock
@@ -107,6 +116,7 @@ class Kernel:
         self.settled: list[Task] = []  # done; they may end objects of the user's, but not under the lock
         self.acting: Callable[[], object] | None = None  # the one that the manager has taken out of it
         self.is_forgotten = False  # set without the lock, see forget()
+        self.ignores_ctrl_c = False  # a worker has said so, as those of a process pool do; set without the lock
         self.wishes: deque[Callable[[], object]] = deque()  # see above
         self.reader = ResultReader(self.results)
         self.inbox = self.reader.inbox  # guarded by self.lock
@@ -129,6 +139,13 @@ class Kernel:
         """
         self._manage, self._watch = WeakMethod(manage), WeakMethod(watch)
         self._watch_if_idle = WeakMethod(watch_if_idle)
+
+    @property
+    def is_managed_here(self) -> bool:
+        """Whether this thread settles futures of this pool, of its fallback, or of the pool it is the fallback of."""
+        front = self.front() if self.front is not None else None
+        managers = (self.manager, front and front.manager, self.routing and self.routing.fallback.manager)
+        return threading.current_thread() in managers
 
     @property
     def is_closed(self) -> bool:
@@ -222,9 +239,9 @@ class Kernel:
     def refusal(self) -> Exception | None:
         """Return the error for who wants something of a pool that takes no tasks any more, None if it does."""
         if self.core.broken is not None:
-            broken = BrokenInterpreterPool(f"the pool is broken and takes no tasks: {describe(self.core.broken)}")
-            broken.__cause__ = self.core.broken if isinstance(self.core.broken, BaseException) else None
-            return broken
+            error = broken(f"the pool is broken and takes no tasks: {describe(self.core.broken)}")
+            error.__cause__ = self.core.broken if isinstance(self.core.broken, BaseException) else None
+            return error
         if is_exiting():
             return RuntimeError("cannot schedule new futures after interpreter shutdown")
         if self.core.state is not PoolState.RUNNING or self.core.refuses:
@@ -246,7 +263,8 @@ class Kernel:
         for item in self.core.audit(is_managed=self.manager is not None):
             self.todo.append(partial(call_off, item))
             self.note_stopped(item)
-        known = {*self.tasks.in_flight.values(), *self.tasks.backlog, *self.core.open_maps}
+        elsewhere = [] if self.routing is None else self.routing.fallback.list_tasks()
+        known = {*self.tasks.in_flight.values(), *self.tasks.backlog, *self.core.open_maps, *elsewhere}
         for open_tasks in open_tasks_of(self):
             open_tasks.keep_only(known)
         self.calls.take_ends_back(0)
@@ -267,7 +285,7 @@ class Kernel:
         future: Any = item.future  # a BatchFuture
         run: OpenMap = future.run
         run.note_done(future, items, seconds)
-        if not is_fed and run in self.core.open_maps:
+        if not is_fed and run.is_open:
             self.todo.append(run.feed)
 
     def note_rest(self, item: Task, kept: int, seconds: float, *, is_fed: bool = False) -> None:
@@ -278,7 +296,7 @@ class Kernel:
         future: Any = item.future  # a BatchFuture
         run: OpenMap = future.run
         run.note_rest(future, kept, seconds)
-        if not is_fed and run in self.core.open_maps:
+        if not is_fed and run.is_open:
             self.todo.append(run.feed)
 
     def note_stopped(self, item: Task) -> None:

@@ -16,7 +16,6 @@ from interp_api import InterpreterError
 from interp_pool._core.states import Instruction, WorkerEvent
 from interp_pool._core.task import Task
 from interp_pool._core.task_book import MOST_IN_FLIGHT
-from interp_pool._options.pool_options import PoolOptions
 from interp_pool._pool.control import Control
 from interp_pool._pool.kernel import CALL_POOL, Kernel
 from interp_pool._pool.outcomes import decode_failure_now, fail_lost, result_size
@@ -29,18 +28,21 @@ from interp_pool._wire.messages import (
     BATCH_PART,
     INITIALIZER_FAILED,
     INITIALIZING,
+    ITEM_FAILED,
     MODULE_REFUSED,
+    MODULE_REPLACED,
+    PARENT_ASKED,
     POOL_CALLED,
     RESULT_UNSENDABLE,
-    TRACKER_WANTED,
     WORKER_ENDED,
     WORKER_LEAVING,
     WORKER_LEFT,
     WORKER_LOST,
     WORKER_READY,
 )
-from interp_pool._wire.refused import warn_of_refusal
-from interp_pool._worker.resource_tracker import answer
+from interp_pool._wire.refused import describe_refusal, warn, warn_of_replacement
+from interp_pool._worker.parent import MAY_IGNORE_CTRL_C
+from interp_pool._workers.answering import answer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,6 +104,8 @@ class Manager:
             self._fail(exc)
         if self._kernel.is_closed:
             self._let_stuck_end()
+            if self._kernel.routing is not None:
+                self._kernel.routing.end()
 
     def _process_all(self) -> None:
         reader = self._kernel.reader
@@ -127,7 +131,7 @@ class Manager:
             taken = [item[0] for item in kernel.inbox]
             kernel.inbox.clear()
             kernel.is_dealing = True
-        messages = [_readable(message, kernel.options) for message in taken]
+        messages = [_readable(message, kernel) for message in taken]
         with kernel.lock:
             is_ending = self._follow(messages)
         # A result may point into its worker's memory: nothing of it may outlive the settling.
@@ -167,6 +171,10 @@ class Manager:
                 self._note_result(kind, number, body, seconds)
             elif kind == MODULE_REFUSED:
                 self._note_refusal(*body)
+            elif kind == MODULE_REPLACED:
+                self._kernel.todo.append(partial(warn_of_replacement, body))
+            elif kind == ITEM_FAILED:
+                self._note_failed_item(number, body)
             elif kind != POOL_CALLED:
                 self._note_worker(kind, number, body)
             elif self._kernel.is_forgotten:
@@ -232,9 +240,16 @@ class Manager:
             each.call_off_timers()
         self._kernel.todo.append(timer.rest)  # who waits for the pool's end finds no thread left
 
+    def _note_failed_item(self, work_id: int, error: str) -> None:
+        item = self._kernel.tasks.in_flight.get(work_id)
+        if item is not None:
+            batch: Any = item.future
+            batch.note_failed_item(item.name, error)
+
     def _note_refusal(self, work_id: int, refusal: "Refusal") -> None:
         """Warn of a module that cannot be loaded in a worker, once: the futures may be some that nobody reads."""
-        if refusal[0] in self._refused:
+        is_routed = refusal[-1] is None and self._kernel.routing is not None  # which tells it in its own words
+        if refusal[0] in self._refused or is_routed:
             return
         self._refused.add(refusal[0])
         item = self._kernel.tasks.in_flight.get(work_id)
@@ -245,7 +260,7 @@ class Manager:
             if item is None
             else item.name
         )
-        self._kernel.todo.append(partial(warn_of_refusal, refusal, name))
+        self._kernel.todo.append(partial(warn, describe_refusal(refusal, name)))
 
     def _note_worker(self, kind: int, number: int, body: "Any") -> None:
         if kind == WORKER_LOST and body is not None and body[0] in self._kernel.staff.stuck:
@@ -271,13 +286,19 @@ class Manager:
                 self._kernel.changed.wake_all()
                 self._starting.note_end(worker)
             elif instruction is Instruction.BREAK_POOL:
-                error: Any = body  # what the initializer raised
-                what = "" if worker.told_at is not None else "Exception in initializer:"  # CPython's words
-                self._starting.break_pool(error, what)
+                told: Any = body  # what the initializer raised, and what cannot be in a worker
+                self._note_failed_initializer(worker, *told)
             elif instruction is Instruction.DO_WITHOUT:
                 self._note_failed_start(worker, body)
             elif instruction is Instruction.FAIL_LOST_TASK:
                 self._fail_lost_task(worker, body)
+
+    def _note_failed_initializer(self, worker: "Worker", error: BaseException, refusal: "Refusal | None") -> None:
+        if refusal is not None and self._kernel.routing is not None:
+            self._starting.move_everything(refusal, self._pump.give_away)
+            return
+        what = "" if worker.told_at is not None else "Exception in initializer:"  # CPython's words
+        self._starting.break_pool(error, what)
 
     def _note_failed_start(self, worker: "Worker", body: "Any") -> None:
         worker.has_failed = True
@@ -306,13 +327,16 @@ _WORKER_EVENTS = {
 }
 
 
-def _readable(message: "Any", options: PoolOptions) -> "ResultItem":
+def _readable(message: "Any", kernel: Kernel) -> "ResultItem":
     """Deal with what must be while the lock is not held: the failure of an initializer, a question of a worker."""
     item: ResultItem = message
     kind, number, body, seconds = item
-    if kind == TRACKER_WANTED:
-        answer(body)
+    if kind == PARENT_ASKED:
+        what, reply_id = body
+        kernel.ignores_ctrl_c = kernel.ignores_ctrl_c or what == MAY_IGNORE_CTRL_C
+        answer(what, reply_id)
         return CALL_POOL
     if kind != INITIALIZER_FAILED:
         return item
-    return kind, number, decode_failure_now(body, options.initializer_name), seconds
+    error = decode_failure_now(body, kernel.options.initializer_name)
+    return kind, number, (error, None if kernel.routing is None else kernel.routing.refusal_of(body)), seconds

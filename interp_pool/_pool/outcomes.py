@@ -13,12 +13,12 @@ from threading import current_thread, main_thread
 import interp_api
 from interp_api import InterpreterError
 from interp_pool._errors import (
-    BrokenInterpreterPool,
     ResultImportError,
     ResultPicklingError,
     TaskImportError,
     TaskPicklingError,
     WorkerLostError,
+    broken,
 )
 from interp_pool._futures.claims import cancel_unwatched, finish_quietly, start
 from interp_pool._futures.undecoded import Undecoded
@@ -101,6 +101,7 @@ def settle(item: "Task", kind: int, body: "Any") -> None:
         item.end()  # who tried was struck before that
         return
     is_importing = kind not in (VALUE, DATA) and interp_api.is_importing()
+    is_told = kind >= TASK_FAILED and body[-1] is not None  # of the module that was refused
     result: object = None
     error: BaseException | None = None
     if kind <= BATCH_DONE:
@@ -119,7 +120,7 @@ def settle(item: "Task", kind: int, body: "Any") -> None:
         result, error = _decode(kind, body, item.name)
     body = None
     if error is not None:
-        _fail(item, error)
+        _fail(item, error, is_told=is_told)
         return
     item.future.forget_pool()
     item.is_tried = True
@@ -263,7 +264,7 @@ def fail_broken(item: "Task", cause: "BaseException | str") -> None:
     if item.future.done() or (not item.future.running() and not item.future.set_running_or_notify_cancel()):
         item.end()
         return
-    error = BrokenInterpreterPool(f"the pool broke before the task was done: {describe(cause)}")
+    error = broken(f"the pool broke before the task was done: {describe(cause)}")
     error.__cause__ = cause if isinstance(cause, BaseException) else None
     _fail(item, error)
 
@@ -285,9 +286,11 @@ def fail(item: "Task", error: BaseException) -> None:
     _fail(item, error)
 
 
-def _fail(item: "Task", error: BaseException) -> None:
+def _fail(item: "Task", error: BaseException, *, is_told: bool = False) -> None:
     if item.control is not None:
         error = item.control.explain(item.name, error)
+    if not is_told:
+        item.future.note_unread(item.name, error)
     item.future.forget_pool()
     item.is_tried = True
     try:

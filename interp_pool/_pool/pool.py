@@ -1,69 +1,38 @@
-"""InterpreterPool, the service under the executor: its public methods.
+"""InterpreterPool, the service under the executor, with another pool behind it if there is a fallback.
 
-Owns the parts that a pool is made of, and hands each what it needs. They stand on one another in this order.
+Owns what the two are to their users: one pool. The pool behind it runs tasks that no worker interpreter can load, in
+processes or on threads; what goes there, and how, is `_pool.routing`'s. It ends after this one.
 
-    kernel      the lock, the core behind it, and the steps that several threads take
-    pump        results become settled futures
-    recall      taking back what was sent and nobody has begun
-    overdue     having batches of map split
-    control     stopping tasks
-    ending      the bounded end of a pool that is told to stop
-    sizing      how many workers and waiting tasks there are
-    starting    starting workers, and what if that fails
-    manager     the thread that does all this with what the workers send
-    forking     giving way to a fork
-    intake      taking tasks and maps
-    leases      lending interpreters
-
-A task waits in the backlog, where it can be cancelled, until the window has room; then its future is RUNNING and its
-call item lies in the calls queue, which all workers share. One thread, the manager, starts the workers and takes the
-result items. A thread that waits for a future may take the manager's place for a while, and one that submits may take
-results when the window is full: see `_pool.result_stream`.
-
-Under the lock no user code runs: no pickling, no callbacks, no settling of futures.
+A fork does not wait for the one behind: there is no interpreter in it that the runtime could not do without.
 """
 
-import threading
-from functools import partial
+from dataclasses import fields
 
-from interp_api import is_held_here
-from interp_pool._core.states import PoolEvent, PoolState, step_pool
-from interp_pool._errors import BrokenInterpreterPool
-from interp_pool._futures.lazy import lose
+from interp_pool._core.routes import Routes
+from interp_pool._core.statistics import Statistics
 from interp_pool._futures.stopping import Reason
 from interp_pool._options.declared import takes
 from interp_pool._options.pool_options import PoolOptions
-from interp_pool._pool.control import HASTY_GRACE, Control
-from interp_pool._pool.ending import Ending
-from interp_pool._pool.forking import Forking
-from interp_pool._pool.intake import Intake
-from interp_pool._pool.kernel import Kernel
-from interp_pool._pool.leases import Leases
-from interp_pool._pool.manager import Manager
-from interp_pool._pool.overdue import Overdue
 from interp_pool._pool.process_hooks import register
-from interp_pool._pool.pump import Pump
-from interp_pool._pool.recall import Recall
-from interp_pool._pool.sizing import Sizing
-from interp_pool._pool.starting import Starting
-from interp_pool._process.open_tasks import OpenTasks
+from interp_pool._pool.routing import RoutedIntake, Routing
+from interp_pool._pool.single import SinglePool
 from interp_pool._process.stuck import expect_stuck
+from interp_pool._wire.names import names_of
+from interp_pool._workers.hosted_worker import host_maker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
-    from contextlib import AbstractContextManager
-    from typing import Any, Self
+    from collections.abc import Callable, Collection
+    from typing import Any
 
-    from interp_api import Interpreter
-    from interp_pool._core.ports import Books, OpenMap
-    from interp_pool._core.statistics import Statistics
     from interp_pool._core.task import Task
     from interp_pool._futures.task_future import TaskFuture
-    from interp_pool._wire.messages import Place
+    from interp_pool._process.open_tasks import OpenTasks
+
+_WHERE = {"process": "in a process", "thread": "on a thread of the main interpreter"}
 
 
-class InterpreterPool:
+class InterpreterPool(SinglePool):
     """Workers, each an interpreter with a thread of its own, that run tasks for one or several executors.
 
     Thread safety: all methods.
@@ -81,243 +50,158 @@ class InterpreterPool:
             TaskPicklingError: the initializer or its arguments cannot be pickled.
             RuntimeError: a worker is just loading the main module, which lacks its `__name__ == "__main__"` guard.
         """
-        self._kernel = kernel = Kernel(options)
-        self._pump, self._recall, self._overdue = Pump(kernel), Recall(kernel), Overdue(kernel)
-        self._control = Control(kernel, self._recall)
-        self._ending = Ending(kernel, self._control)
-        self._sizing, self._starting = Sizing(kernel), Starting(kernel)
-        with_timers = (self._overdue, self._ending, self._sizing, self._starting)
-        self._manager = Manager(kernel, self._pump, self._control, self._sizing, self._starting, with_timers)
-        self._forking = Forking(kernel, self._manager)
-        self._intake, self._leases = Intake(kernel, self._pump, self._sizing), Leases(kernel)
-        self.submit = self._intake.submit
-        """Take a task. An attribute, and no method that calls the other: it is on the way of every task."""
-        kernel.connect(self._manage, self._control.watch, self._overdue.watch_if_idle)
+        super().__init__(options)
+        self._fallback = None if options.fallback is None else self._make_fallback(options)
         register(self)
         if options.exit_timeout is not None:
             expect_stuck()  # the exit will stop tasks, when it is too late to see its status
-        if options.min_workers:
+        if options.min_workers and not options.moves_at_once:
             try:
-                error = kernel.step(kernel.want_workers)
+                error = self._kernel.step(self._kernel.want_workers)
                 if error is not None:
                     raise error
             except BaseException:
                 self.forget()  # nobody else will shut it down
                 raise
 
-    def _manage(self) -> None:
-        """Run the manager, whose thread keeps the pool: forks and the exit have to find it."""
-        self._manager.manage()
-
-    # What it is.
-
-    @property
-    def max_workers(self) -> int:
-        """Most interpreters at a time."""
-        return self._kernel.staff.max_workers
-
-    @property
-    def thread_name_prefix(self) -> str:
-        """How the workers' threads are named."""
-        return self._kernel.options.thread_name_prefix
-
-    @property
-    def exit_timeout(self) -> float | None:
-        """Seconds that the exit of the process waits for tasks, None for no limit."""
-        return self._kernel.options.exit_timeout
+    def _make_fallback(self, options: PoolOptions) -> SinglePool:
+        assert options.fallback is not None
+        host_maker(options.fallback)  # now: what it imports may wait for another thread
+        kernel, fallback, routes = self._kernel, SinglePool(options.of_fallback()), Routes(names_of, options.route)
+        routes.leads_all = options.moves_at_once
+        kernel.routing = Routing(routes, fallback, _WHERE[options.fallback], has_signals=options.fallback == "process")
+        kernel.calls.keeps_payloads = True
+        fallback.follow(self)
+        self.submit = RoutedIntake(self.submit, kernel.check_open, kernel.routing).submit
+        return fallback
 
     @property
     def broken(self) -> "BaseException | str | None":
         """Why the pool cannot run tasks any more, None if it can."""
-        return self._kernel.core.broken
-
-    @property
-    def is_shut_down(self) -> bool:
-        """Whether the pool takes no more tasks."""
-        return self._kernel.core.state is not PoolState.RUNNING or self._kernel.core.refuses
+        routing = self._kernel.routing
+        is_moved = self._fallback is not None and routing is not None and routing.routes.leads_all
+        return super().broken or (self._fallback.broken if self._fallback is not None and is_moved else None)
 
     @property
     def is_closed(self) -> bool:
         """Whether the pool was shut down, or broke, and its last worker has ended."""
-        return self._kernel.is_closed
+        return super().is_closed and (self._fallback is None or self._fallback.is_closed)
 
     @property
     def is_managed_here(self) -> bool:
         """Whether this thread settles the pool's futures, and must not wait for one: it runs a callback."""
-        return self._kernel.manager is threading.current_thread()
+        return super().is_managed_here or (self._fallback is not None and self._fallback.is_managed_here)
 
     @property
     def is_held_here(self) -> bool:
         """Whether this thread is in the middle of something of the pool's."""
-        return is_held_here(self._kernel.lock)
+        return super().is_held_here or (self._fallback is not None and self._fallback.is_held_here)
 
     @property
     def must_not_wait(self) -> bool:
-        """Whether waiting for the pool's tasks in this thread would never end.
+        """Whether waiting for the pool's tasks in this thread would never end; see `SinglePool.must_not_wait`."""
+        return super().must_not_wait or (self._fallback is not None and self._fallback.must_not_wait)
 
-        In a callback the pool waits for this thread. So it does when a signal handler or a finalizer has interrupted
-        what holds others up.
-        """
-        return (
-            self.is_managed_here
-            or self.is_held_here
-            or any(run.is_cut_here for run in [*self._kernel.core.open_maps])
-            or any(
-                item.future.is_held_here
-                for item in [*self._kernel.tasks.in_flight.values(), *self._kernel.tasks.backlog]
-            )
-        )
+    def statistics(self) -> Statistics:
+        """Return a snapshot of the counts of the pool and its fallback."""
+        own = super().statistics()
+        if self._fallback is None:
+            return own
+        other, routing = self._fallback.statistics(), self._kernel.routing
+        counts: dict[str, Any] = {
+            each.name: getattr(own, each.name) + getattr(other, each.name) for each in fields(Statistics)
+        }
+        where = "tasks_in_processes" if self._kernel.options.fallback == "process" else "tasks_in_threads"
+        counts[where] = other.tasks_waiting + other.tasks_sent + other.tasks_running + other.tasks_ended
+        if routing is not None:
+            counts["fallback_reasons"] = tuple(routing.reasons.values())
+        return Statistics(**counts)
 
-    @property
-    def worker_threads(self) -> set[threading.Thread]:
-        """The threads of the workers that have not ended."""
-        return self._kernel.step(lambda: {worker.thread for worker in self._kernel.staff.workers.values()})
+    def _has_arrived(self, future: "TaskFuture[Any]") -> "Callable[[], bool]":
+        if self._fallback is None:
+            return future.has_arrived
+        # Done, and its pool has let it go; or moved, and another pool brings its result.
+        return lambda: future.pool is not self or future.has_arrived()
 
-    def statistics(self) -> "Statistics":
-        """Return a snapshot of the pool's counts."""
-        return self._sizing.statistics()
-
-    def __repr__(self) -> str:
-        state, most = self._kernel.core.state.name.lower(), self.max_workers
-        return f"<{type(self).__name__} {state}, at most {most} workers: {self.statistics().describe()}>"
-
-    def check_invariants(self) -> None:
-        """Assert what holds whenever the lock is free."""
-        with self._kernel.lock:
-            self._kernel.core.check()
-
-    def check_open(self) -> None:
-        """Raise what `submit` would raise now."""
-        self._kernel.check_open()
-
-    # Tasks and maps.
-
-    def note_executor(self) -> OpenTasks:
-        """Return what an executor that shares the pool notes its tasks in."""
-        return OpenTasks(self._kernel)
-
-    def open_map(self, run: "OpenMap", open_tasks: OpenTasks | None) -> None:
-        """Count a run of `map` among the tasks that were taken; see `Intake.open_map`."""
-        self._intake.open_map(run, open_tasks)
-
-    def close_map(self, run: "OpenMap", open_tasks: OpenTasks | None) -> None:
-        """Strike a run off that has submitted its last batch."""
-        self._intake.close_map(run, open_tasks)
-
-    def feed_soon(self, run: "OpenMap") -> None:
-        """Have the manager feed a run. For the timer."""
-        self._intake.feed_soon(run)
-
-    @property
-    def has_idle(self) -> bool:
-        """Whether a worker has nothing to do, or could be started, and no task waits. Needs no lock."""
-        return self._overdue.has_idle
-
-    def watch_batches(self) -> None:
-        """If a worker has nothing to do, look soon whether a batch that was just sent takes too long. Never blocks."""
-        self._overdue.watch_batches()
-
-    @property
-    def books(self) -> "Books":
-        """What is marked as dirty by who may be struck from then on: the manager puts it right."""
-        return self._kernel
-
-    # Futures.
-
-    def stand_in(self, future: "TaskFuture[Any]", deadline: float | None) -> None:
-        """Take results, while the manager sleeps, until a future is done; see `Pump.stand_in`."""
-        if self._kernel.core.is_pausing:
-            self._forking.end_pause_here()
-        self._pump.stand_in(future, deadline)
-
-    def call_off_stand_in(self) -> None:
-        """Before this thread waits for the manager: let it work, if this thread stands in further up its stack."""
-        self._kernel.reader.call_off()
-
-    def call_manager(self) -> None:
-        """Have the manager look at everything, and whoever stands in for it give way. Never blocks, needs no lock."""
-        self._kernel.call_manager()
-
-    def note_cancelled(self) -> None:
-        """Note that a future was cancelled whose task may be in the backlog. Never blocks, needs no lock."""
-        self._kernel.tasks.has_cancelled = True
+    def _has_future(self, future: "TaskFuture[Any]") -> bool:
+        return super()._has_future(future) or future.pool is self._fallback
 
     def recall(self, futures: "Collection[TaskFuture[Any]]") -> None:
         """Cancel those of some futures whose tasks no worker has begun; see `Recall.recall`."""
-        self._recall.recall(futures)
+        super().recall(futures)
+        if self._fallback is not None:
+            self._fallback.recall(futures)
 
     def interrupt(self, future: "TaskFuture[Any]", grace: float) -> bool:
         """Begin to stop the task of a future; see `Control.interrupt`."""
-        if not hasattr(future, "pool"):
-            raise TypeError(f"future must be one of this pool, got {future!r}")
-        if future.pool not in (self, None):
-            raise ValueError(f"{future!r} is not a future of {self!r}")
-        return self._control.interrupt(future, grace)
-
-    def where(self, future: "TaskFuture[Any]", timeout: float) -> "tuple[str, list[Place]]":
-        """Find out where the task of a future is; see `Control.where`."""
-        return self._control.where(future, timeout)
-
-    # Sizes.
+        return super().interrupt(future, grace) or (
+            self._fallback is not None and self._fallback.interrupt(future, grace)
+        )
 
     def resize(self, max_workers: int | None = None, *, min_workers: int | None = None) -> None:
         """Change how many workers there may be, and how many stay; see `Sizing.resize`."""
-        self._sizing.resize(max_workers, min_workers=min_workers)
+        super().resize(max_workers, min_workers=min_workers)
+        if self._fallback is not None:
+            self._fallback.resize(max_workers)
 
     def tell_submitters(self) -> None:
         """Have those who submit, or take items for a map, look whether their executor still takes tasks."""
-        self._sizing.tell_submitters()
+        super().tell_submitters()
+        if self._fallback is not None:
+            self._fallback.tell_submitters()
 
-    def lease(self) -> "AbstractContextManager[Interpreter]":
-        """Lend a warm interpreter, with the initializer run in it, to the caller alone.
+    def call_off_stand_in(self) -> None:
+        """Before this thread waits for the manager: let it work, if this thread stands in further up its stack."""
+        super().call_off_stand_in()
+        if self._fallback is not None:
+            self._fallback.call_off_stand_in()
 
-        It counts as a worker. At the end of the `with` block it is tidied up and becomes warm again.
-
-        Raises:
-            BrokenInterpreterPool: the initializer failed, or the pool is broken.
-            RuntimeError: the pool is shut down.
-            InterpreterError: at the end of the block: something is still running in the interpreter.
-
-        Thread safety: each lease belongs to the thread that entered it. Shutting the pool down does not wait for it.
-
-        Blocks: while `max_workers` interpreters are in use, until a worker has done what is queued before, or another
-            lease ends.
-        """
-        return self._leases.lease()
-
-    # The end.
-
-    def cancel_waiting(self, open_tasks: OpenTasks | None = None) -> None:
+    def cancel_waiting(self, open_tasks: "OpenTasks | None" = None) -> None:
         """Cancel the tasks, of one executor or of all, that no worker has begun with; see `Recall.cancel_waiting`."""
-        self._recall.cancel_waiting(open_tasks)
+        super().cancel_waiting(open_tasks)
+        if self._fallback is not None:
+            self._fallback.cancel_waiting(open_tasks)
 
-    def wait_done(self, open_tasks: OpenTasks) -> None:
+    def wait_done(self, open_tasks: "OpenTasks") -> None:
         """Block until no task of an executor is open."""
-        self._sizing.wait_done(open_tasks)
+        if self._fallback is None:
+            super().wait_done(open_tasks)
+            return
+        self._fallback.begin_waiting()
+        try:
+            super().wait_done(open_tasks)
+        finally:
+            self._fallback.end_waiting()
 
     def stop_all(
         self,
         grace: float,
         reason: Reason = Reason.INTERRUPT,
-        open_tasks: OpenTasks | None = None,
+        open_tasks: "OpenTasks | None" = None,
         patience: float = 0.0,
     ) -> "list[Task]":
         """Begin to cancel what waits, and to stop what runs; see `Ending.stop_all`."""
-        return self._ending.stop_all(grace, reason, open_tasks, patience)
+        stopped = super().stop_all(grace, reason, open_tasks, patience)
+        return stopped + (
+            [] if self._fallback is None else self._fallback.stop_all(grace, reason, open_tasks, patience)
+        )
 
-    def stop_at_once(self, open_tasks: OpenTasks | None = None) -> None:
+    def stop_at_once(self, open_tasks: "OpenTasks | None" = None) -> None:
         """Do what Ctrl-C asks for; see `Ending.stop_at_once`."""
-        self._ending.stop_at_once(open_tasks)
+        super().stop_at_once(open_tasks)
+        if self._fallback is not None:
+            self._fallback.stop_at_once(open_tasks)
 
     def name_what_runs(self) -> list[str]:
         """Return the names of the tasks that run, or were sent to run next, and of what else the pool waits for."""
-        return self._ending.name_what_runs()
+        return super().name_what_runs() + ([] if self._fallback is None else self._fallback.name_what_runs())
 
     def forget(self) -> None:
         """Shut the pool down without waiting; for a finalizer, which may run in a thread that holds the lock."""
-        self._kernel.is_forgotten = True
-        if self._kernel.manager is not None:
-            self._kernel.call_manager()
+        super().forget()
+        if self._fallback is not None and self._kernel.manager is None:  # otherwise that does it at its end
+            register(self._fallback)  # the exit, and a fork, have to find it
+            self._fallback.forget()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Refuse further tasks and let the workers end when those that were taken are done.
@@ -329,63 +213,12 @@ class InterpreterPool:
         Blocks: with `wait`, until the last task has ended. Called from a callback of one of the pool's own futures it
         does not wait, nor from a signal handler or a finalizer that has interrupted the pool's own code.
         """
-        self._kernel.core.refuses = True
-        if self._kernel.later(partial(self.shutdown, False, cancel_futures=cancel_futures)):
-            return
-        self._kernel.step(self._ending.begin)
-        if cancel_futures:
-            self.cancel_waiting()
-        self.call_off_stand_in()
-        if not wait or self.must_not_wait:
-            return
-        try:
-            self._forking.wait_for_end()
-        except KeyboardInterrupt:
-            self.stop_at_once()
-            manager = self._kernel.manager
-            if manager is not None and manager.ident is not None:
-                manager.join(2 * HASTY_GRACE)
-            raise
-
-    def __enter__(self) -> "Self":
-        return self
-
-    def __exit__(self, exc_type: type[BaseException] | None, *exc_info: object) -> None:
-        if exc_type is not None and issubclass(exc_type, KeyboardInterrupt):
-            self.shutdown(wait=False)
-            self.stop_at_once()
-        self.shutdown()
-
-    # Forks; see `Forking`.
-
-    def can_pause(self) -> bool:
-        """Return whether it is worth waiting, before a fork, for the workers to end. Never blocks."""
-        return self._forking.can_pause()
-
-    def begin_pause(self) -> None:
-        """Have the workers end, and the manager after them. Never blocks."""
-        self._forking.begin_pause()
-
-    def wait_until_paused(self) -> bool:
-        """Wait for that; return whether it has happened."""
-        return self._forking.wait_until_paused()
-
-    def end_pause(self) -> None:
-        """Go on, with what was submitted meanwhile. Doing so again does no harm."""
-        self._forking.end_pause()
+        super().shutdown(wait, cancel_futures=cancel_futures)
+        if self._fallback is not None and super().is_closed:
+            self._fallback.shutdown(wait, cancel_futures=cancel_futures)
 
     def after_fork_in_child(self) -> None:
         """Be a new pool with the old options; the futures that are not done here end."""
-        kernel, core = self._kernel, self._kernel.core
-        lost, runs = self._forking.list_lost(), [*core.open_maps]
-        kernel.changed.wake_all()  # this thread may wait, further up its stack
-        for part in (kernel, self._overdue, self._ending, self._sizing, self._starting, self._manager, self._forking):
-            part.reset()
-        kernel.core.state, _ = step_pool(core.state, PoolEvent.FORKED)
-        kernel.core.broken = core.broken
-        kernel.staff.max_workers, kernel.staff.min_workers = core.workers.max_workers, core.workers.min_workers
-        for run in runs:
-            run.lose()
-        for item in lost:
-            item.is_ended = True
-            lose(item.future, BrokenInterpreterPool("the process was forked: the task is done by the parent, not here"))
+        super().after_fork_in_child()
+        if self._fallback is not None:
+            self._fallback.after_fork_in_child()

@@ -1,7 +1,7 @@
 """The pools of this process: at its exit, and when it forks.
 
 Owns which pools there are, and what the exit says of their tasks and stops. It must not know what a pool is beyond the
-methods it calls.
+methods it calls. The reserve is loaded first: it is asked after the pools, whose workers give their interpreters to it.
 
 Tasks that nobody has told to stop are waited for, as in the standard library: one that takes long and one that never
 ends look the same. The exit tells which they are, and stops them when the pool's `exit_timeout` is up.
@@ -15,9 +15,11 @@ from weakref import WeakValueDictionary
 from interp_pool._futures.stopping import GRACE, Reason
 from interp_pool._process.hooks import Part
 from interp_pool._process.hooks import register as register_part
+from interp_pool._process.notebook import watch_cells
 from interp_pool._process.open_tasks import renew_open_tasks
 from interp_pool._process.stuck import warn_of
 from interp_pool._process.timer import timer
+from interp_pool._workers import reserve  # noqa: F401  # pyright: ignore[reportUnusedImport]  # registered before
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,12 +87,18 @@ _stopped: "list[Task]" = []  # what the exit began to stop
 def register(pool: "Pool") -> None:
     """Have a pool shut down at exit and prepared for forks, for as long as it lives."""
     _pools[_next_pool()] = pool
+    watch_cells(_stop_at_once)
 
 
 def all_pools() -> "list[Pool]":
     """Return the pools of this process."""
     # One C call makes the list: other threads may make pools meanwhile.
     return [pool for reference in _pools.valuerefs() if (pool := reference()) is not None]
+
+
+def _stop_at_once() -> None:
+    for pool in all_pools():
+        pool.stop_at_once()
 
 
 class _Pools(Part):
@@ -123,8 +131,7 @@ class _Pools(Part):
             pool.shutdown(wait=False)
             _limit_exit(pool)
         if is_interrupted:
-            for pool in all_pools():
-                pool.stop_at_once()
+            _stop_at_once()
         for pool in all_pools():
             pool.shutdown()
 

@@ -23,10 +23,11 @@ from interp_pool._wire.messages import BATCH_PART, BATCH_REST, RESULT_UNSENDABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from interp_pool._futures.task_future import TaskFuture
-    from interp_pool._wire.messages import ResultItem
+    from interp_pool._wire.messages import Failure, Refusal, ResultItem
 
 LONGEST_SPIN = 50e-6  # seconds to look for a result before sleeping; with one processor too, see `_worker.loop`
 
@@ -39,18 +40,19 @@ class Pump:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
 
-    def stand_in(self, future: "TaskFuture[Any]", deadline: float | None) -> None:
+    def stand_in(self, future: "TaskFuture[Any]", has_arrived: "Callable[[], bool]", deadline: float | None) -> None:
         """Take results, while the manager sleeps, until a future is done; may return before.
 
         Args:
             future: one of this pool's.
+            has_arrived: tells when.
             deadline: on the monotonic clock, None for no limit.
 
         Blocks: until then, or until the deadline. Returns at once when it is not this thread's turn.
         """
         average = self._kernel.tasks.seconds_per_task
         spin = 0.0 if average is None or average > LONGEST_SPIN else LONGEST_SPIN
-        self._kernel.reader.stand_in(future.has_arrived, partial(self.advance, future), deadline, spin)
+        self._kernel.reader.stand_in(has_arrived, partial(self.advance, future), deadline, spin)
 
     def advance(self, own: "TaskFuture[Any] | None" = None) -> bool:
         """Take what is there and settle it, in order, up to the first item that only the manager may deal with.
@@ -163,6 +165,8 @@ class Pump:
 
     def settle_for_manager(self, item: Task, kind: int, body: "Any", seconds: float) -> None:
         """Count a task as finished, and settle its future, now or when the lock is free. Called with the lock held."""
+        if kind == TASK_UNREADABLE and self._gives_away(item, body):
+            return
         # What may have to wait for an import is not pickled again here: then the batch fails as a whole.
         is_again = kind == TASK_UNREADABLE and (item.count or 0) > 1 and not interp_api.is_importing()
         if is_again:
@@ -175,6 +179,33 @@ class Pump:
             item.is_deferred = True
             self._kernel.todo.append(partial(settle, item, kind, body))
         self.account(item, kind, body, seconds, is_again=is_again)
+
+    def _gives_away(self, item: Task, failure: "Failure") -> bool:
+        """Have a task that a worker could not unpickle given to the fallback, if it can run there; return whether."""
+        routing, control = self._kernel.routing, item.control
+        if routing is None or (control is not None and control.reason is not None):
+            return False
+        refusal = routing.refusal_of(failure)
+        if refusal is None:
+            return False
+        routing.routes.learn(refusal[2], item.function, item.payload)
+        routing.prepare(item)  # G1
+        self._kernel.todo.append(partial(self.give_away, item, refusal))
+        return True
+
+    def give_away(self, item: Task, refusal: "Refusal") -> None:
+        """Give a task to the fallback, and strike it off. Called by the manager, without the lock."""
+        kernel = self._kernel
+        assert kernel.routing is not None
+        kernel.routing.give(item, refusal)  # G2, G3
+        with kernel.lock:
+            item.is_ended = True
+            kernel.tasks.moved += item.work_id is not None
+            kernel.settled.append(item)
+            kernel.tasks.in_flight.pop(item.work_id or 0, None)  # G4
+        if item.open_tasks is not None:
+            item.open_tasks.end(item)  # its successor is there
+        kernel.call_manager()  # to go on; and whoever stands in for it, for this very future, gives way
 
     def drop_settled(self) -> None:
         """Let go of what is done, without the lock."""

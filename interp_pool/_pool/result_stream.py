@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
-    from interp_api import SimpleQueue
+    from interp_api import PoolQueue
     from interp_pool._wire.messages import ResultItem
 
 
@@ -57,7 +57,7 @@ class ResultReader:
 
     __slots__ = ("_owner", "_results", "_turn", "inbox")
 
-    def __init__(self, results: "SimpleQueue") -> None:
+    def __init__(self, results: "PoolQueue") -> None:
         self._results = results
         self._turn = threading.Lock()
         self._owner = 0  # the thread that stands in; its own to change, as long as it has the turn

@@ -23,7 +23,6 @@ A backlog with a limit makes `submit` wait, on the pool's condition, or refuse.
 """
 
 from functools import partial
-from threading import current_thread
 from time import monotonic
 
 from interp_api import QueueFull, is_held_here
@@ -114,11 +113,19 @@ class Sizing:
 
     def wait_done(self, open_tasks: "OpenTasks") -> None:
         """Block until no task of an executor is open."""
-        self._kernel.step(self._begin_waiting)
+        self.begin_waiting()
         try:
             open_tasks.wait_done()
         finally:
-            self._kernel.step(self._end_waiting)
+            self.end_waiting()
+
+    def begin_waiting(self) -> None:
+        """Have the manager drop what is cancelled from now on; see `wait_done`."""
+        self._kernel.step(self._begin_waiting)
+
+    def end_waiting(self) -> None:
+        """Somebody waits no more; see `wait_done`."""
+        self._kernel.step(self._end_waiting)
 
     def _begin_waiting(self) -> None:
         self._kernel.room_wanted += 1  # from now on the manager drops what is cancelled
@@ -161,6 +168,8 @@ class Sizing:
             timeouts=tasks.timeouts,
             abandoned=self._kernel.staff.abandonings,
             restarts=self._kernel.staff.restarts,
+            tasks_in_processes=0,
+            tasks_in_threads=0,
             messages_sent=tasks.last_work_id,
             messages_received=tasks.messages_received,
             bytes_sent=tasks.bytes_sent,
@@ -173,7 +182,7 @@ class Sizing:
         A thread that settles futures does not wait: it would wait for itself.
         """
         limit = self._kernel.options.max_backlog
-        if limit is None or len(self._kernel.tasks.backlog) < limit or self._kernel.manager is current_thread():
+        if limit is None or len(self._kernel.tasks.backlog) < limit or self._kernel.is_managed_here:
             return None
         if (
             self._kernel.tasks.has_cancelled

@@ -23,11 +23,16 @@ from interp_api import InterpreterError
 from interp_pool._core.states import WorkerState
 from interp_pool._process.memory import check_memory
 from interp_pool._process.timer import timer
+from interp_pool._wire.refused import warn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from interp_pool._core.task import Task
     from interp_pool._pool.kernel import Kernel
     from interp_pool._process.timer import Call
+    from interp_pool._wire.messages import Refusal
     from interp_pool._workers.handle import Worker
 
 TRIES = 3
@@ -80,7 +85,7 @@ class Starting:
         if self._kernel.staff.active:
             if not self._kernel.staff.is_short:
                 self._kernel.staff.is_short = True
-                self._kernel.todo.append(partial(_warn, f"{error}; the pool goes on with the others"))
+                self._kernel.todo.append(partial(warn, f"{error}; the pool goes on with the others"))
             return
         count = self._kernel.core.note_failed_start()
         if any(_gives_back(worker, now, count) for worker in self._kernel.staff.workers.values()):
@@ -111,6 +116,31 @@ class Starting:
         """Have the timer let go of the pool, which ends."""
         self._forget_retry()
 
+    def move_everything(self, refusal: "Refusal", give_away: "Callable[[Task, Refusal], None]") -> None:
+        """Give the fallback what no worker has begun, and all that will come: the initializer cannot run in a worker.
+
+        Called by the manager, if there is a fallback.
+
+        Args:
+            refusal: why it cannot.
+            give_away: gives a task to the fallback. Called without the lock.
+        """
+        kernel = self._kernel
+        routing, tasks = kernel.routing, kernel.tasks
+        assert routing is not None
+        routing.routes.leads_all = True
+        kernel.staff.min_workers = 0
+        running = {worker.task for worker in kernel.staff.workers.values()}
+        recalled = kernel.calls.take_back(tasks.in_flight.keys() - running)
+        waiting = tasks.take_waiting(lambda _: True)
+        tasks.unsent -= len(waiting)
+        kernel.todo.append(partial(routing.tell, refusal, kernel.options.initializer_name))
+        sent = [tasks.in_flight[work_id] for work_id in sorted(recalled)]
+        for item in (*sent, *waiting):
+            routing.prepare(item)
+            kernel.todo.append(partial(give_away, item, refusal))
+        kernel.changed.wake_all()
+
     def break_pool(self, cause: BaseException, what: str = "") -> None:
         """Break the pool, for no worker can start; log it if there are words for that."""
         if what:
@@ -135,9 +165,3 @@ def log(what: str, cause: BaseException) -> None:
         getLogger("concurrent.futures").critical(what, exc_info=cause)
     except BaseException as exc:  # of a handler of the program's
         sys.excepthook(type(exc), exc, exc.__traceback__)
-
-
-def _warn(text: str) -> None:
-    from logging import getLogger
-
-    getLogger("concurrent.futures").warning("%s", text)

@@ -73,6 +73,8 @@ def register(part: Part) -> None:
 def _at_exit() -> None:
     """Finish what nobody shut down, before the interpreter waits for its threads."""
     global _has_finished
+    if _has_finished:
+        return
     note_exit()
     try:
         _finish(is_interrupted=was_interrupted())
@@ -84,6 +86,11 @@ def _at_exit() -> None:
         for part in reversed(_parts):
             part.end()
         end_without_the_stuck()
+
+
+def come_first() -> None:
+    """Be asked, at the exit, before what was registered by others since this module was loaded."""
+    threading._register_atexit(_at_exit)  # type: ignore[attr-defined]  # see below
 
 
 def _at_exit_again() -> None:

@@ -1,4 +1,4 @@
-"""Functions of CPython on the oldest thread of an interpreter, for use INSIDE a worker by its control thread.
+"""Functions of CPython on threads of an interpreter, for use INSIDE it: of a worker by its control thread.
 
 `PyThreadState_SetAsyncExc`, which Python code can only reach like this, and `PyThreadState_GetFrame` in place of
 `sys._current_frames`: that one walks the threads of all interpreters without their locks, and makes frame objects for
@@ -60,6 +60,7 @@ _set_async_exc = _function("PyThreadState_SetAsyncExc", _Long, _Long, _Pointer)
 _get_interpreter = _function("PyInterpreterState_Get", _Pointer)
 _get_first_thread = _function("PyInterpreterState_ThreadHead", _Pointer, _Pointer)
 _get_next_thread = _function("PyThreadState_Next", _Pointer, _Pointer)
+_get_this_thread = _function("PyThreadState_Get", _Pointer)
 _get_frame = _function("PyThreadState_GetFrame", _Object, _Pointer)
 
 
@@ -71,6 +72,12 @@ def raise_in_thread(thread_id: int, exception: "type[BaseException] | None") -> 
         exception: a class that lives until then; None takes back what has not been raised yet.
     """
     _set_async_exc(thread_id, None if exception is None else id(exception))
+
+
+def this_thread() -> int:
+    """Return the address of the state of the thread that calls."""
+    state: int = _get_this_thread()
+    return state
 
 
 def oldest_thread() -> int:

@@ -10,6 +10,7 @@ from itertools import repeat
 
 from interp_api import comes_again
 from interp_pool._wire.interrupted import TaskInterrupted
+from interp_pool._wire.messages import MODULE_REPLACED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
-    from interp_pool._wire.messages import Failure, Payload, Place, Refusal
+    from interp_pool._wire.messages import Failure, Noted, Payload, Place, Refusal, Replacement, When
 
 _MemberDescriptor: "Any" = type(OSError.__dict__["errno"])  # pyright: ignore[reportUnknownVariableType]  # for slots
 _DEEPEST = 3  # exceptions within the arguments of exceptions that are rebuilt one by one
@@ -37,11 +38,37 @@ def tell_refusals(tell: "Callable[[Refusal], object] | None") -> None:
     _told.clear()
 
 
-def _find_refusal(exc: BaseException) -> "tuple[Refusal, tuple[Place, ...], str] | None":
+def tell_replaced(noted: "list[Noted]", put: "Callable[[object], None]", worker_id: int) -> None:
+    """Tell the pool what modules have gone on without, of what was noted, and empty the list.
+
+    Not what a task has failed of: that was told.
+    """
+    for replacement in _find_replaced(noted):
+        put((MODULE_REPLACED, worker_id, replacement, 0.0))
+
+
+def _find_replaced(noted: "list[Noted]") -> "list[Replacement]":
+    try:
+        from interp_pool._wire.refused import find_replaced as find
+
+        return find(_untold(noted))
+    except Exception:
+        return []  # a task has damaged what this needs; the next one that fails tells that
+    finally:
+        noted.clear()
+
+
+def _untold(noted: "list[Noted]") -> "list[Noted]":
+    return [each for each in noted if each[0][0] not in _told]
+
+
+def _find_refusal(
+    exc: BaseException, when: "When", function: object
+) -> "tuple[Refusal, tuple[Place, ...], str] | None":
     try:
         from interp_pool._wire.refused import find_refusal
 
-        found = find_refusal(exc)
+        found = find_refusal(exc, when, function)
         if found is not None and _tell is not None and found[0][0] not in _told:
             _tell(found[0])
             _told.add(found[0][0])
@@ -50,12 +77,19 @@ def _find_refusal(exc: BaseException) -> "tuple[Refusal, tuple[Place, ...], str]
     return found
 
 
-def encode_failure(exc: BaseException) -> "Failure":
-    """Describe an exception for the other side. Runs in the worker."""
+def encode_failure(exc: BaseException, when: "When" = "running", function: object = None) -> "Failure":
+    """Describe an exception for the other side. Runs in the worker.
+
+    Args:
+        exc: the exception.
+        when: it came: while the task was unpickled, before any function of the user's was called; while it ran; while
+            its result was pickled.
+        function: of the task, if it ran.
+    """
     if "builtins" not in sys.modules:
         raise RuntimeError("a task has emptied sys.modules")  # nothing can be imported here: the worker is lost
     kind = type(exc)
-    found = _find_refusal(exc)
+    found = _find_refusal(exc, when, function)
     refusal = None if found is None else found[0]
     if found is not None and kind is ImportError:
         # The pool words it. What led there is enough: more takes the traceback module, and the package's
@@ -72,9 +106,11 @@ def encode_failure(exc: BaseException) -> "Failure":
             places,
             refusal,
         )
-    msg, name = _own_text(exc), kind.__qualname__
+    msg, name, payload = _own_text(exc), kind.__qualname__, _encode_exception(exc)
+    if payload is None:
+        msg += _why_alone(kind)
     return (
-        _encode_exception(exc),
+        payload,
         notes_of(exc),
         kind.__name__,
         kind.__qualname__,
@@ -85,6 +121,25 @@ def encode_failure(exc: BaseException) -> "Failure":
         _calls(exc) if kind is TaskInterrupted else _traceback_text(exc),
         refusal,
     )
+
+
+def describe_loss(exc: BaseException) -> "Failure | str":
+    """Describe why a worker is lost, if that can be."""
+    try:
+        return encode_failure(exc)
+    except BaseException as own:  # an earlier task emptied sys.modules, or the like
+        return f"the worker can describe no exception any more, a task has damaged its modules or builtins: {own}"
+
+
+def _why_alone(kind: type) -> str:
+    """Return why an exception's class is not sent, as a text behind the exception's own."""
+    from interp_api import encode
+
+    try:
+        encode(kind, share=False)
+    except Exception as exc:
+        return f" (not sent as what it is: {_own_text(exc)})"
+    return ""
 
 
 def _own_text(exc: BaseException) -> str:
@@ -314,6 +369,13 @@ def _with_state(exc: BaseException, state: dict[str, object]) -> BaseException:
 def set_traceback(exc: BaseException, traceback: "TracebackType | None") -> None:
     """Set an exception's traceback."""
     BaseException.with_traceback(exc, traceback)
+
+
+def without_outer_frame(exc: BaseException) -> BaseException:
+    """Drop the outermost frame from the traceback, the worker's own: the task begins below it."""
+    if exc.__traceback__ is not None and exc.__traceback__.tb_next is not None:
+        set_traceback(exc, exc.__traceback__.tb_next)
+    return exc
 
 
 def notes_of(exc: BaseException) -> tuple[str, ...]:

@@ -45,10 +45,13 @@ Both sides import this file, and it is all they share. A payload is what `interp
     WORKER_LEFT          worker id   None: its last result item is in the queue      0
     WORKER_ENDED         worker id   None                                            0
     POOL_CALLED          0           None: look at the pool's state                  0
-    TRACKER_WANTED       worker id   id of a SimpleQueue: put the descriptor of      0
-                                     multiprocessing's resource tracker there, or a
-                                     text why there is none
+    PARENT_ASKED         worker id   (what the program is to tell, id of a           0
+                                     SimpleQueue): put (True, that) there, or
+                                     (False, a text why there is none)
     MODULE_REFUSED       worker id   (work id or what else is on the board, refusal) 0
+    MODULE_REPLACED      worker id   replacement                                     0
+    ITEM_FAILED          work id     what an item of the next part has raised, in    0
+                                     one line, for the log if nobody takes the part
 
 DATA is a pickle that names no class and no function: unpickling it runs nobody's code, so it may happen in any thread
 and under any lock.
@@ -64,13 +67,15 @@ failure is (payload of the exception or None, its notes, type name, qualified na
 text or the places it would name, the innermost last, refusal or None).
 
 A refusal is what the exception comes from if that is a module that cannot be loaded in a subinterpreter: what to call
-it, its name or "", and who imports whom, from the task's function down to it. MODULE_REFUSED comes before the outcome
-of the first task that fails of it, for its future may be one that nobody reads.
+it, its name or "", who imports whom, from the task's function down to it, and whether that has begun. MODULE_REFUSED
+comes before the outcome of the first task that fails of it, for its future may be one that nobody reads.
+MODULE_REPLACED comes before the outcome of a task, when a module that wanted a refused one was imported all the same,
+by it or by the initializer.
 """
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Literal
 
     from interp_api import Payload as Payload  # noqa: PLC0414  # for the other files
 
@@ -102,14 +107,23 @@ SETUP = "__interp_pool_setup__"
     WORKER_LEFT,
     WORKER_ENDED,
     POOL_CALLED,
-    TRACKER_WANTED,
+    PARENT_ASKED,
     MODULE_REFUSED,
-) = range(18)
+    ITEM_FAILED,
+    MODULE_REPLACED,
+) = range(20)
 
 type Place = tuple[str, int, str]
 """File, line and function."""
-type Refusal = tuple[str, str, tuple[str, ...]]
-"""What to call a module, its name or "", the chain of imports."""
+type When = Literal["loading", "running", "returning"]
+"""What a worker did with a task when an exception came."""
+type Refusal = tuple[str, str, tuple[str, ...], str | None]
+"""What to call a module, its name or "", the chain of imports, and "module:function" of the task if that has begun: ""
+if it is not known, None while the task is being unpickled."""
+type Noted = tuple[Refusal, tuple[str, ...], str]
+"""A refusal, the modules that were being imported, the innermost first, and the route for what led there."""
+type Replacement = tuple[Refusal, str, str, tuple[str, ...]]
+"""A refusal, the module that goes on without, the route, the other modules of the package that are refused."""
 type Failure = tuple[Payload | None, tuple[str, ...], str, str, str, str, str, str | tuple[Place, ...], Refusal | None]
 type ResultItem = tuple[int, int, Any, float]
 type Program = tuple[tuple[str, ...], tuple[bytes, bytes | None] | None, tuple[str, ...]]

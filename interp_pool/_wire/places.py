@@ -6,7 +6,7 @@ if TYPE_CHECKING:
 
     from interp_pool._wire.messages import Place
 
-_OWN = "/interp_pool/_worker/loop.py"  # the task begins below its innermost call
+_OWN = "/interp_pool/_worker/loop.py", "/interp_pool/_worker/running.py"  # a task begins below their innermost call
 
 
 def format_places(places: "Iterable[Place]") -> str:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from interp_pool._wire.messages import Noted
+
 _ERROR_HANDLERS = (
     "strict",
     "ignore",
@@ -25,6 +27,10 @@ _ERROR_HANDLERS = (
     "surrogateescape",
     "surrogatepass",
 )
+_MOST_NOTED = 100
+
+refused: "list[Noted]" = []
+"""The extension modules that could not be loaded, since somebody has emptied the list."""
 
 
 class Baseline:
@@ -59,6 +65,7 @@ class Baseline:
         self.reducers = {**copyreg.dispatch_table}
         self.error_handlers = {name: _codecs.lookup_error(name) for name in _ERROR_HANDLERS}
         self.codec_errors, self.codec_searches = _note_codecs()
+        _note_refused()
 
     def mend_builtins(self) -> None:
         """Put back what the program has replaced in `builtins`, or removed: any code that runs here may need it.
@@ -89,6 +96,40 @@ def _note_codecs() -> "tuple[set[str], list[Callable[..., Any]]]":
 
     codecs.register_error, codecs.register = note_error, note_search
     return names, searches
+
+
+def _note_refused() -> None:
+    """Have the extension modules noted that cannot be loaded here, where the import system meets them.
+
+    Whoever imports one may go on without it, and leaves no trace.
+    """
+    loader: Any = sys.modules["_frozen_importlib_external"].ExtensionFileLoader
+
+    def note(name: str, exc: Exception) -> None:
+        try:
+            from interp_pool._wire.refused import note_refusal
+
+            found = note_refusal(name, exc, sys._getframe(2))  # pyright: ignore[reportPrivateUsage]  # as inspect does
+            if found is not None and len(refused) < _MOST_NOTED:
+                refused.append(found)
+        except Exception:
+            pass  # a task has damaged what this needs: the import fails as it does without
+
+    # As methods of the loader, in its own file: a traceback leaves them out, as it does the loader's.
+    for method in (loader.create_module, loader.exec_module):
+
+        def load(self: object, given: "Any", method: "Any" = method) -> object:
+            try:
+                return method(self, given)
+            except Exception as exc:
+                note(self.name, exc)  # type: ignore[attr-defined]  # a loader's
+                raise
+
+        its: Any = method.__code__
+        load.__code__ = load.__code__.replace(
+            co_filename=its.co_filename, co_name=its.co_name, co_qualname=its.co_qualname
+        )
+        setattr(loader, method.__name__, load)
 
 
 def _contents(*lists: "Any") -> "list[tuple[Any, list[Any]]]":

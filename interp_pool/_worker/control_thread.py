@@ -149,6 +149,7 @@ class Control:
             except RuntimeError:
                 pass  # it was released
         _release_import_lock()
+        _forget_halves()
         self.struck = 0
 
     def _serve(self) -> None:
@@ -274,6 +275,18 @@ _REQUESTS: "dict[int, Callable[[Control, int], None]]" = {
     GIVE_BACK: Control._give_back,  # pyright: ignore[reportPrivateUsage]  # this module's
 }
 """What is done for a work id that stands in a cell, once for each."""
+
+
+def _forget_halves() -> None:
+    """Forget the modules of packages whose import was struck.
+
+    The import system has forgotten the package alone. It would take its modules for loaded next time, and not bind them
+    in the new package, which then lacks their names for ever.
+    """
+    for name in [*sys.modules]:
+        package = name.rpartition(".")[0]
+        if package and package not in sys.modules:
+            sys.modules.pop(name, None)
 
 
 def _release_import_lock() -> None:

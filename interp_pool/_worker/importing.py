@@ -20,8 +20,15 @@ def modules_being_imported() -> tuple[str, ...]:
     """Return the modules whose body this thread is in, those included that led to this worker.
 
     Raises:
-        RuntimeError: one of them is both.
+        RuntimeError: one of them is both; or this is a child process of multiprocessing's that just loads the main
+            module.
     """
+    process: Any = sys.modules.get("multiprocessing.process")
+    if process is not None and getattr(process.current_process(), "_inheriting", False):
+        raise RuntimeError(
+            "cannot make a pool while a child process loads the main module, whose body made its pool: that would make "
+            'pools without end; put it into a function, or under `if __name__ == "__main__":` of the program'
+        )
     names = _own_names()
     before = main_ahead.imported_before
     for name in names:

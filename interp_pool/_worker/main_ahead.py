@@ -31,7 +31,8 @@ _NEEDS_MAIN = frozenset((b"__import__", b"eval", b"exec", b"input", b"print"))  
 due: "list[object]" = []
 """The main module's note, while that is to be loaded before the next call that is not known to do without.
 
-A list, which `_worker.loop` has by name: looking into this module for each task would take 25 ns more (CPython 3.14).
+A list, which `_worker.running` has by name: looking into this module for each task would take 25 ns more (CPython
+3.14).
 """
 imported_before: tuple[str, ...] = ()
 """The modules that were being imported when the pool of this worker was made, and when that worker's was."""
@@ -50,6 +51,13 @@ def load_main() -> None:
     """Load the main module, which is due."""
     load_main_ahead()
     due.clear()  # not when that was struck
+
+
+def find_like_program(name: str | None) -> bool:
+    """Have modules found that the program has from elsewhere than `sys.path`; return whether it has that one."""
+    from interp_pool._worker.program_modules import find_like_program as find
+
+    return find(name)
 
 
 def can_do_without_main(payload: "Payload") -> bool:

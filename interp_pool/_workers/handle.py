@@ -13,6 +13,7 @@ from interp_api import (
     Doorbell,
     ExecutionFailed,
     Interpreter,
+    PoolQueue,
     QueueNotFoundError,
     SimpleQueue,
     ring,
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from interp_pool._options.pool_options import PoolOptions
-    from interp_pool._wire.messages import ResultItem
+    from interp_pool._wire.messages import Place, ResultItem
 
 MOST_STARTS = 3  # interpreters a worker tries to start in; the last one is new
 _ENOUGH = 0.04  # seconds in which a task of pure Python stops: so long after it was struck, or of its thread's own time
@@ -86,7 +87,7 @@ class Worker:
     for want of memory.
     """
 
-    def __init__(self, number: int, options: "PoolOptions", calls: SimpleQueue, results: SimpleQueue) -> None:
+    def __init__(self, number: int, options: "PoolOptions", calls: PoolQueue, results: PoolQueue) -> None:
         self.number = number
         self.state = WorkerState.STARTING
         self.is_started = False
@@ -166,6 +167,11 @@ class Worker:
         return seen is not None and seen <= 0 and seen == self._last_seen
 
     @property
+    def is_quiet(self) -> bool:
+        """Whether it runs no task and was not told to end."""
+        return not self.task and self._cells[RETIRE] != 1 - self._cells[TASK]
+
+    @property
     def last_task(self) -> int:
         """The work id of the last task it had, 0 if it had none."""
         work_id = abs(self._cells[TASK])
@@ -198,6 +204,10 @@ class Worker:
         questions.put((work_id, reply.id))
         self._ask(QUESTIONS, questions.id)
         return questions
+
+    def where_now(self) -> "tuple[str, list[Place]] | None":
+        """Return what is known of its task's place without asking: nothing."""
+        return None
 
     def _ask(self, cell: int, request: int) -> None:
         """Write a request on the board, then ring (R1, R2). Called with the pool's lock held."""

@@ -16,10 +16,11 @@ from interp_api import (
     NotShareableError,
     SimpleQueue,
 )
-from interp_pool._errors import BrokenInterpreterPool
+from interp_pool._errors import broken
 from interp_pool._wire.decoding import decode_failure
 from interp_pool._wire.messages import INITIALIZER_FAILED, SETUP
 from interp_pool._worker.loop import tidy
+from interp_pool._workers.bundle import load_into, note_new
 from interp_pool._workers.reserve import reserve
 
 TYPE_CHECKING = False
@@ -44,6 +45,7 @@ def create_claimed() -> Interpreter:
 def _create_claimed() -> Interpreter:
     interpreter = interp_api.create()
     interp_api.claim(interpreter)
+    note_new(interpreter)
     return interpreter
 
 
@@ -64,7 +66,7 @@ def prepare(interpreter: Interpreter, options: "PoolOptions") -> None:
     enter(interpreter, sys.path, "prepare", setup, reply.id)
     item: ResultItem = reply.get_nowait()  # type: ignore[assignment]  # what `_worker.loop.prepare` put
     if item[0] == INITIALIZER_FAILED:
-        raise BrokenInterpreterPool("the initializer failed in a leased interpreter") from decode_failure(
+        raise broken("the initializer failed in a leased interpreter") from decode_failure(
             item[2], options.initializer_name
         )
 
@@ -113,6 +115,7 @@ def enter(interpreter: Interpreter, path: "list[Any]", function: str, setup: "Se
         queue = SimpleQueue()
         queue.put(setup[3])
         setup = (*setup[:3], queue.id, *setup[4:])
+    load_into(interpreter)
     entries = [str(entry) for entry in path if isinstance(entry, str)]  # the others are ignored
     entries += [parent for parent in dict.fromkeys(_PACKAGE_PARENTS) if parent not in entries]
     interpreter.exec(

@@ -8,6 +8,7 @@ One thread, the reaper, exists only while something in the reserve has an end; i
 """
 
 import threading
+from functools import partial
 from time import monotonic
 
 import interp_api
@@ -37,7 +38,8 @@ class Reserve(Part):
         self._condition = threading.Condition()
         # Whether it has modules of the program, and its end. Guarded by self._condition.
         self._idle: list[tuple[bool, Interpreter, float]] = []
-        self._reaper: Background | None = None  # guarded by self._condition
+        self._reaper: Background | None = None  # guarded by self._condition, as what follows
+        self._reapers_ended = 0  # by those who wait for that: what is given meanwhile has another one
         self._has_ended = False  # guarded by self._condition
 
     def __len__(self) -> int:
@@ -86,10 +88,11 @@ class Reserve(Part):
             if len(self._idle) > MOST_IDLE:
                 excess = self._idle.pop(0)[1]
             if end != float("inf"):
-                self._condition.notify()
+                self._condition.notify_all()
                 if self._reaper is None:
                     try:
-                        self._reaper = start_background(self._reap, "interp_pool reaper")
+                        reap = partial(self._reap, self._reapers_ended)
+                        self._reaper = start_background(reap, "interp_pool reaper")
                     except RuntimeError:
                         pass  # no more threads: it is kept until the next one is given, or until exit
         if excess is not None:
@@ -105,8 +108,9 @@ class Reserve(Part):
         """Close everything in the reserve and end the reaper. Blocks until that is done."""
         with self._condition:
             idle, self._idle = self._idle, []
-            reaper = self._reaper
-            self._condition.notify()
+            reaper, self._reaper = self._reaper, None
+            self._reapers_ended += 1
+            self._condition.notify_all()
         for _, interpreter, _ in idle:
             discard(interpreter)
         if reaper is not None:
@@ -127,10 +131,13 @@ class Reserve(Part):
         self._condition = threading.Condition()
         self._idle = []
         self._reaper = None
+        self._reapers_ended += 1
 
-    def _reap(self) -> None:
+    def _reap(self, number: int) -> None:
         while True:
             with self._condition:
+                if self._reapers_ended != number:
+                    return
                 now = monotonic()
                 expired = self._take_expired(now)
                 if not expired:

@@ -28,8 +28,8 @@ for _ in range(count):
 """
 _RUN_TASKS = """
 from pickle import dumps, loads
-from interp_api import SimpleQueue
-calls, results = SimpleQueue(calls), SimpleQueue(results)
+from interp_api import PoolQueue
+calls, results = PoolQueue(calls), PoolQueue(results)
 for _ in range(count):
     function, args = loads(calls.get(spin=spin))
     results.put(dumps(function(*args), 5))
@@ -68,7 +68,7 @@ def task_there_and_back(count: int, *, is_spinning: bool) -> float:
         is_spinning: Whether both sides look about 50 us long before they sleep; else they sleep at once.
     """
     spin = _SPIN if is_spinning else 0.0
-    calls, results = interp_api.SimpleQueue(), interp_api.SimpleQueue()
+    calls, results = interp_api.PoolQueue(), interp_api.PoolQueue()
 
     def call() -> None:
         calls.put(pickle.dumps((abs, (-1,)), 5))

@@ -5,10 +5,8 @@ in each round every cell runs once, and peers are measured one after another so 
 all of them alike; a cell that fails is an outcome like any other; no child, nor a child's child, outlives its cell.
 """
 
-import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -16,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import IO
 
+from interp_pool._commands.children import end_with_group
 from interp_pool._commands.interrupts import interrupts_deferred
 
 __all__ = ["Cell", "Outcome", "arrange", "mark_differences", "run_cell"]
@@ -120,7 +119,7 @@ def run_cell(cell: Cell, number: int, *, is_quick: bool = False, timeout: float 
             return Outcome(cell, number, error=f"no result after {timeout:g} s", is_failure=True)
         finally:
             if child is not None:
-                _end(child)
+                end_with_group(child)
         return _read(cell, number, status, _text(out), _text(err))
 
 
@@ -140,15 +139,6 @@ def mark_differences(outcomes: Iterable[Outcome]) -> list[Outcome]:
 def _environment() -> dict[str, str]:
     """Return this process's, with bytecode files allowed: without them each start of a worker pays for compilation."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    if sys.platform == "win32":
-        child.kill()
-    else:
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS says the latter of a group of zombies
-            os.killpg(child.pid, signal.SIGKILL)  # the group exists as long as one of its processes does
-    child.wait()
 
 
 def _text(file: IO[bytes]) -> str:

@@ -58,6 +58,56 @@ def test_workers_may_import_ctypes_at_the_same_time(run_script):
     assert (ended.status, ended.out) == (0, "True\n"), ended
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 13, 5), reason="fixed in 3.13.5 at the latest")
+@pytest.mark.skipif(sys.platform != "linux", reason="the counter is looked for in /proc/self/maps")
+@pytest.mark.programs
+def test_users_of_queues_that_are_counted_too_few_free_no_queue(run_script):
+    """gh-125716: 3.13.0 counts without a lock, and frees all queues at 0. What it may lose is taken off here."""
+    ended = run_script("""
+        import _interpqueues, ctypes, sys
+        import interp_api
+
+        spec = _interpqueues.__spec__
+
+        def load():
+            module = spec.loader.create_module(spec)
+            spec.loader.exec_module(module)
+            return module
+
+        def find_counter():
+            with open("/proc/self/maps") as maps:
+                span = next(line for line in maps if "_interpqueues" in line and " rw" in line).split()[0]
+            start, end = (int(edge, 16) for edge in span.split("-"))
+            ints = (ctypes.c_int * ((end - start) // 4)).from_address(start)
+            seen, loaded = [list(ints)], []
+            for _ in range(3):
+                loaded.append(load())
+                seen.append(list(ints))
+            (found,) = (n for n, values in enumerate(zip(*seen)) if values == (*range(values[0], values[0] + 4),))
+            return ctypes.c_int.from_address(start + 4 * found)
+
+        class Late:
+            def __init__(self, queue):
+                self.queue = queue
+
+            def __del__(self):
+                self.queue.qsize()
+
+        counter = find_counter()
+        queue = interp_api.create_queue()
+        sys.late = Late(queue)  # until the process has no modules any more
+        queue.put(1)
+        interps = [interp_api.create() for _ in range(2)]
+        for interp in interps:
+            interp.call(len, [])
+        counter.value -= 6
+        for interp in interps:
+            interp.close()
+            print(queue.qsize(), flush=True)
+    """)
+    assert (ended.status, ended.out) == (0, "1\n1\n"), ended
+
+
 @pytest.mark.programs
 @needs_fork
 def test_idle_interpreters_are_closed_before_a_fork(run_script):

@@ -15,7 +15,7 @@ from waiting import GETTER, sleepers
 from interp_api import SimpleQueue
 from interp_api._runtime.cpython import queue_append, queue_count, queue_get
 from interp_api._wakeup import parking, seats
-from interp_api._wakeup.arena import SEAT_STATES, tables
+from interp_api._wakeup.arena import RINGS_BEGUN, ROW_OWNERS, ROWS, SEAT_STATES, tables
 from interp_api._wakeup.channel import QueueRefs
 from interp_api._wakeup.parking import call_one, ring_all, ring_one, wait_until
 from interp_api._wakeup.seats import Seat, own_seat
@@ -296,6 +296,19 @@ def test_spare_bell_is_taken_over(slot):
     seat = Seat()
     assert (seat.number, seat.address) == (number, address)
     next(seats.row.end)
+
+
+def test_ring_that_an_ended_interpreter_has_not_ended_keeps_no_bell_open(interpreter):
+    cells, id = tables.cells, interpreter.id
+    free = next(number for number in reversed(range(ROWS)) if not cells[ROW_OWNERS + number])
+    try:
+        cells[RINGS_BEGUN + free] = 1
+        cells[ROW_OWNERS + free] = id + 1
+        assert not seats.is_nobody_ringing()
+        interpreter.close()
+        assert seats.is_nobody_ringing()
+    finally:
+        cells[RINGS_BEGUN + free] = cells[ROW_OWNERS + free] = 0
 
 
 def test_seat_and_bell_end_with_their_thread():

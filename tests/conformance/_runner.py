@@ -46,6 +46,7 @@ SUITES: dict[str, tuple[str, tuple[str, ...]]] = {
     "as_completed": (f"{FUTURES}.test_as_completed", ("AsCompletedTests",)),
     "init": (f"{FUTURES}.test_init", ("InitializerMixin", "FailingInitializerMixin")),
     "shutdown": (f"{FUTURES}.test_shutdown", ("ExecutorShutdownTest",)),
+    "multiprocessing_pool": ("conformance_pool", ()),
 }
 if sys.version_info >= (3, 14):
     SUITES["interpreter_pool"] = (f"{FUTURES}.test_interpreter_pool", ())

@@ -97,6 +97,18 @@ SKIPS: tuple[Skip, ...] = (
         since=(3, 14),
     ),
     Skip(
+        suite="multiprocessing_pool",
+        test="PoolWorkerErrorsTest.test_unpickleable_result",
+        category=Category.BETTER,
+        reason="a lambda that needs nothing comes back: it goes by value",
+    ),
+    Skip(
+        suite="multiprocessing_pool",
+        test="PoolWorkerLifetimeTest.test_pool_worker_lifetime",
+        category=Category.PRIVATE,
+        reason="_repopulate_pool(), and the process ids of workers, which have none of their own",
+    ),
+    Skip(
         suite="queues",
         test="LowLevelTests.test_bind_release",
         category=Category.PRIVATE,

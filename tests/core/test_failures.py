@@ -10,6 +10,7 @@ import interp_pool._wire.messages as messages
 from interp_api import ExecutionFailed
 from interp_pool._wire.decoding import decode_failure
 from interp_pool._wire.failures import encode_failure
+from interp_pool._wire.refused import describe_refusal
 
 
 def caught(function, *args):
@@ -25,7 +26,8 @@ def through(exc):
 def test_message_kinds_have_distinct_numbers_with_task_outcomes_first():
     text = """BATCH_REST BATCH_PART BATCH_DONE VALUE DATA RESULT TASK_FAILED TASK_UNREADABLE RESULT_UNSENDABLE
     WORKER_READY INITIALIZER_FAILED WORKER_LEAVING
-    WORKER_LOST WORKER_LEFT WORKER_ENDED POOL_CALLED TRACKER_WANTED MODULE_REFUSED"""
+    WORKER_LOST WORKER_LEFT WORKER_ENDED POOL_CALLED PARENT_ASKED MODULE_REFUSED
+    ITEM_FAILED MODULE_REPLACED"""
     names = text.split()
     assert [getattr(messages, name) for name in names] == list(range(len(names)))
 
@@ -103,6 +105,13 @@ def test_failure_without_text_keeps_its_type():
 REMEDY = "run this task in a ThreadPoolExecutor or ProcessPoolExecutor"
 
 
+def body_text(function):
+    return (
+        "the import is in a function's own body, where no fallback can help any more: "
+        f'fallback="process" with route=["{function}"] runs it in a process from the start'
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -131,8 +140,9 @@ def test_failure_of_refused_extension_module_names_it_and_the_remedy(text, told)
     assert type(back) is ImportError
     assert str(back).startswith(f"{told} does not support subinterpreters, and the task needs it")
     assert "failing_tasks.fail_as_import()" in str(back) or told.startswith("an")
-    assert str(back).endswith(REMEDY)
-    assert "\n" not in str(back)
+    first, second = str(back).splitlines()
+    assert first.endswith(REMEDY)
+    assert second == body_text(f"{__name__}:caught")
 
 
 def test_failure_behind_other_exceptions_is_found_and_noted():
@@ -152,7 +162,8 @@ def test_failure_behind_other_exceptions_is_found_and_noted():
         back = through(exc)
         assert type(back) is type(exc)
         assert str(back) == str(exc)
-        assert back.__notes__ == [f"module 'spam' does not support subinterpreters, and the task needs it: {REMEDY}"]
+        told = f"module 'spam' does not support subinterpreters, and the task needs it: {REMEDY}"
+        assert back.__notes__[0].splitlines()[0] == told
 
 
 def test_failure_of_refused_module_in_a_long_chain_is_bounded():
@@ -204,3 +215,13 @@ def test_failure_rebuilds_exceptions_inside_exceptions():
     assert through(caught(tasks.fail, ValueError(inner))).args[0].right == "pepper"
     outer = through(caught(tasks.fail, failing_tasks.TwoArguments(inner, "oil")))
     assert (outer.left.left, outer.right) == ("salt", "oil")
+
+
+@pytest.mark.parametrize(
+    ("module", "chain"), [("yarl._quoting_c", ("mine", "yarl._quoting_c")), ("0123__mypyc", ("black", "0123__mypyc"))]
+)
+def test_refusal_names_a_wheel_without_extension_modules_where_one_is_known(module, chain):
+    package = chain[0].replace("mine", "yarl")
+    text = describe_refusal((f"module {module!r}", module, chain, None), "task f()")
+    assert f", or install the wheel without extension modules, {package}-" in text
+    assert "wheel" not in describe_refusal(("module 'numpy'", "numpy", ("numpy",), None), "task f()")

@@ -40,6 +40,7 @@ class Pool:
     """The part of a pool that a map sees, and its workers."""
 
     max_workers = 2
+    logs_unread = True
     books = SimpleNamespace(is_dirty=False)
 
     def __init__(self):

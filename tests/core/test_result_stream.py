@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from waiting import GETTER, sleepers
 
-from interp_api import SimpleQueue
+from interp_api import PoolQueue
 from interp_api._wakeup.seats import Seat
 from interp_pool._pool.result_stream import ResultReader
 
@@ -21,7 +21,7 @@ class Asleep:
     """A reader whose manager sleeps on the results queue."""
 
     def __init__(self):
-        self.results = SimpleQueue()
+        self.results = PoolQueue()
         self.reader = ResultReader(self.results)
         self.seat = Seat()
         slot = self.results._slot
@@ -90,7 +90,7 @@ def test_item_that_comes_when_the_own_result_is_there_rings_the_manager(asleep):
 
 
 def test_nobody_stands_in_for_a_manager_that_is_awake():
-    results = SimpleQueue()
+    results = PoolQueue()
     reader = ResultReader(results)
     reader.stand_in(lambda: False, lambda: pytest.fail("advanced"), None, 0.0)
     assert not reader._turn.locked()
@@ -117,7 +117,7 @@ def test_who_is_struck_rings_the_manager_and_gives_the_turn_back(asleep, where, 
 
     calls = {"advance": lambda: True, "is_done": lambda: False}
     if where == "wait":
-        monkeypatch.setattr(SimpleQueue, "wait", strike)
+        monkeypatch.setattr(PoolQueue, "wait", strike)
     else:
         calls[where] = strike
     with pytest.raises(Struck):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import os
 from functools import partial
+from multiprocessing import resource_tracker
 
 import pytest
+import routed_tasks
 import tasks
 
 from interp_api import QueueEmpty, create_queue
@@ -129,3 +131,40 @@ def executor(request):
         yield made
         made._pool.check_invariants()
     del request.node.funcargs["executor"]  # as above
+
+
+@pytest.fixture(scope="module")
+def helpers_of_multiprocessing():
+    """Start what multiprocessing starts once, and which has descriptors."""
+    resource_tracker.ensure_running()
+    with InterpreterPoolExecutor(1, fallback="process") as executor:
+        executor.submit(routed_tasks.where, 0).result(60)
+
+
+class Door:
+    """Holds tasks of processes in the middle."""
+
+    def __init__(self, path):
+        self.names = str(path / "started"), str(path / "go")
+        for name in self.names:
+            os.mkfifo(name)
+
+    def wait(self):
+        with open(self.names[0]) as file:
+            assert file.read() == routed_tasks.READY
+
+    def open(self, text="went on"):
+        with open(self.names[1], "w") as file:
+            file.write(text)
+
+
+@pytest.fixture
+def door(tmp_path):
+    return Door(tmp_path)
+
+
+@pytest.fixture
+def second_door(tmp_path):
+    path = tmp_path / "second"
+    path.mkdir()
+    return Door(path)

@@ -170,6 +170,17 @@ def test_ctrl_c_while_the_exit_waits_for_tasks(tmp_path):
 
 
 @pytest.mark.programs
+def test_ctrl_c_of_a_program_whose_workers_ignore_it_is_its_own(tmp_path):
+    body = """import child_tasks
+gate = create_queue()
+with InterpreterPoolExecutor(1, initializer=child_tasks.ignore_ctrl_c) as patient:
+  future = patient.submit(tasks.hold, started, gate); started.get(); ready()
+  try: future.result()
+  except KeyboardInterrupt: gate.put(None); print(future.exception(), patient.submit(abs, -1).result())"""
+    assert interrupt(start(body, tmp_path)) == (0, "None 1\n", "")
+
+
+@pytest.mark.programs
 def test_ctrl_c_with_a_task_in_c_code_names_it(tmp_path):
     body = "future = stick(); executor.submit(tasks.spin, started); started.get(); ready(); future.result()"
     status, _, errors = interrupt(start(body, tmp_path))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import wait
+from concurrent.futures import as_completed, wait
 
 import pytest
 from futures import running
 
-import interp_pool._futures.left_locked
+import interp_pool._futures.condition
 from interp_pool._futures.claims import _CANCELS, cancel_unwatched, finish_quietly, start
 from interp_pool._futures.task_future import TaskFuture
 
@@ -92,12 +92,12 @@ def wait_in_order(futures):
 def test_condition_that_the_library_lost_is_replaced_and_nobody_waits_for_it():
     future = running()
     leave_locked(future)
-    lost = future._condition
+    lost = future._condition._lock
     finisher = threading.Thread(target=future.set_result, args=(5,))
     finisher.start()
     finisher.join(30)
     assert not finisher.is_alive()
-    assert future._condition is not lost
+    assert future._condition._lock is not lost
     other = threading.Thread(target=wait, args=([future], 30))
     other.start()
     other.join(30)
@@ -110,7 +110,7 @@ def test_waiter_on_a_condition_it_lost_before_is_told():
     """The program catches the exception of its handler, and waits again."""
     future = running()
     leave_locked(future)
-    lost = future._condition
+    lost = future._condition._lock
     finisher = threading.Thread(target=future.set_result, args=(5,))
     finisher.start()
     assert wait([future], 60).done == {future}
@@ -119,9 +119,79 @@ def test_waiter_on_a_condition_it_lost_before_is_told():
         lost.release()
 
 
+def notify(future):
+    with future._condition:
+        future._condition.notify_all()
+
+
+USES = {
+    "acquire": lambda future: future._condition.acquire() and future._condition.release(),
+    "with": lambda future: future.add_done_callback(str),
+    "wait": lambda future: wait([future], 0),
+    "as_completed": lambda future: list(as_completed([future], 60)),
+    "cancel": lambda future: future.cancel(),
+    "notify": notify,
+}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_no_other_thread_waits_for_a_condition_that_the_library_lost(use):
+    future = running()
+    leave_locked(future)
+    lost = future._condition._lock
+    if use == "as_completed":
+        threading.Thread(target=future.set_result, args=(5,)).start()
+    others = [threading.Thread(target=USES[use], args=(future,)) for _ in range(3)]
+    for other in others:
+        other.start()
+    for other in others:
+        other.join(30)
+    assert not any(other.is_alive() for other in others)
+    with future._condition:  # of this thread, which has lost it: it has another lock by now
+        assert future._condition._is_owned()
+    assert not future._condition._is_owned()
+    lost.release()
+
+
+def test_condition_is_the_same_for_all_after_it_was_lost(monkeypatch):
+    """Whoever finds it lost replaces the lock by the same one, however many there are."""
+    monkeypatch.setattr(interp_pool._futures.condition, "LOOK", 0.001)
+    future = running()
+    leave_locked(future)
+    lost, inside, most = future._condition._lock, [], []
+
+    def use():
+        for _ in range(50):
+            with future._condition:
+                inside.append(None)
+                most.append(len(inside))
+                inside.pop()
+
+    others = [threading.Thread(target=use) for _ in range(8)]
+    for other in others:
+        other.start()
+    for other in others:
+        other.join(30)
+    assert set(most) == {1}
+    lost.release()
+
+
+@pytest.mark.parametrize("arguments", [(False,), (True, 0.01)])
+def test_condition_that_is_taken_is_refused_in_time(arguments):
+    future = running()
+    found = []
+    with future._condition:
+        thread = threading.Thread(target=lambda: found.append(future._condition.acquire(*arguments)))
+        thread.start()
+        thread.join()
+    assert found == [False]
+    assert future._condition.acquire(*arguments)
+    future._condition.release()
+
+
 def test_condition_that_somebody_holds_for_long_is_waited_for(monkeypatch):
     """A handler interrupts `wait` between its look at the states and its entry among the waiters."""
-    monkeypatch.setattr(interp_pool._futures.left_locked, "LOOK", 0.001)
+    monkeypatch.setattr(interp_pool._futures.condition, "LOOK", 0.001)
     future = running()
     inside, leave = threading.Event(), threading.Event()
 

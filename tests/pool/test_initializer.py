@@ -35,7 +35,7 @@ def test_initializer_failure_breaks_the_pool_with_the_real_cause(logged, initial
         futures = [executor.submit(tasks.identity, i) for i in range(20)]
         exceptions = [future.exception(60) for future in futures]
         for exc in exceptions:
-            assert type(exc) is BrokenInterpreterPool
+            assert isinstance(exc, BrokenInterpreterPool)
             assert type(exc.__cause__) is kind
             assert str(exc.__cause__) == text
             assert type(exc.__cause__.__cause__) is interp_api.ExecutionFailed

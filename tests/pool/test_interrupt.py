@@ -350,3 +350,24 @@ def test_exit_of_a_worker_waits_for_the_stuck_task_of_a_pool_in_it():
     ):
         assert executor.submit(stopping_tasks.leave_stuck_task, reader).result(60) == "abandoned"
         gate.write(b"x")
+
+
+def test_package_whose_import_was_struck_can_be_imported_by_the_next_task(single, started, tmp_path, monkeypatch):
+    """Its modules stay behind, and would not be bound in the new package (asyncio says: base_events is not defined)."""
+    package = tmp_path / "half_imported"
+    package.mkdir()
+    (package / "base.py").write_text("__all__ = ['name']\nname = 1\n")
+    (package / "__init__.py").write_text(
+        "import builtins\n"
+        "from .base import *\n"
+        "if builtins.started is not None:\n"
+        "    builtins.started.put(None)\n"
+        "    while True:\n"
+        "        pass\n"
+        "names = base.__all__\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    future = single.submit(stopping_tasks.import_package, package.name, started)
+    started.get(timeout=60)
+    assert future.interrupt(60)
+    assert single.submit(stopping_tasks.import_package, package.name).result(60) == ["name"]

@@ -106,7 +106,7 @@ with InterpreterPoolExecutor(1) as ex:
     print(ex.submit(double, 4).result())
     print(ex.submit(scale, 1).exception())
 """
-ADVICE = "has no file that a worker could load: define it in a module, or install cloudpickle to send it by value"
+ADVICE = "has no file that a worker could load; define it in a module, or install cloudpickle to send it by value"
 
 
 def check_command(outcome):

@@ -224,6 +224,8 @@ def test_map_buffersize_bounds_what_is_taken_from_the_iterable(executor):
     assert next(results) == 0
     assert next(taken) == 6  # one more was taken
     results.close()
+    assert list(results) == []
+    assert next(taken) == 7
 
 
 def test_map_with_buffersize_finishes_when_the_executor_is_not_kept():

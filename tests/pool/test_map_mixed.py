@@ -278,5 +278,7 @@ def test_statistics_of_a_split_map_count_its_messages(executor):
 def test_nothing_looks_for_overdue_batches_when_there_is_none(executor, ran):
     list(run_or_wait(executor, ran, with_long_at(60, 40)))
     executor.submit(tasks.identity, 1).result(60)
-    executor._pool._overdue._look_for_rest()  # one that was asked for finds nothing, and is the last
-    assert not executor._pool._overdue.is_looking
+    overdue = executor._pool._overdue
+    overdue.call_off_timers()
+    overdue._look_for_rest()  # in its place: one that was asked for finds nothing, and is the last
+    assert not overdue.is_looking

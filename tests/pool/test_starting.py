@@ -136,9 +136,11 @@ def test_last_worker_is_tried_again_a_few_times(fail_obtain, logged):
 
 
 def test_no_worker_that_can_start_breaks_the_pool_with_the_reason(fail_obtain, logged):
-    fail_obtain(lambda number: True)
+    submitted = threading.Event()  # the pool takes no tasks once it is broken
+    fail_obtain(lambda number: submitted.wait(60))
     with InterpreterPoolExecutor(3, reuse=False) as executor:
         futures = [executor.submit(tasks.identity, number) for number in range(9)]
+        submitted.set()
         for future in futures:
             with pytest.raises(BrokenInterpreterPool, match=f"a worker could not start: MemoryError: {SHORT}"):
                 future.result(60)

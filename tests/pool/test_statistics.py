@@ -12,7 +12,7 @@ from interp_pool._core.states import WorkerState
 
 def test_statistics_count_workers_and_tasks_by_state(gate):
     with InterpreterPoolExecutor(2) as executor:
-        assert executor.statistics() == Statistics(*[0] * 18)
+        assert executor.statistics() == Statistics(*[0] * 20)
         futures = gate.hold(executor, 2)
         waiting = [executor.submit(tasks.identity, b"x" * 1000) for _ in range(10)]
         now = executor.statistics()

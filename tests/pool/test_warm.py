@@ -9,7 +9,7 @@ import tasks
 
 import interp_api
 from interp_pool import InterpreterPoolExecutor, close_idle, warm_up
-from interp_pool._workers.reserve import reserve
+from interp_pool._workers.reserve import Reserve, reserve
 
 
 def run(function, *args, **options):
@@ -159,3 +159,31 @@ def test_warm_up_that_fails_in_the_background_is_logged(monkeypatch, caplog):
     monkeypatch.setattr(interp_api, "create", fail)
     warm_up(1, wait=True)
     assert [record.getMessage() for record in caplog.records] == ["cannot make a warm interpreter: no more memory"]
+
+
+class Fake:
+    """In the place of an interpreter."""
+
+    is_closed = False
+
+    def close(self):
+        self.is_closed = True
+
+
+def test_reserve_that_is_given_one_while_it_is_emptied_does_not_wait_until_that_is_old(monkeypatch):
+    """The worker of an executor that was forgotten ends just then."""
+    for name in ("claim", "unclaim"):
+        monkeypatch.setattr(interp_api, name, lambda _interpreter: None)
+    monkeypatch.setattr(interp_api, "CLOSING_LEAKS", False)
+    kept, late = Reserve(), Fake()
+
+    class Giving(Fake):
+        def close(self):
+            kept.give(late, 3600.0)
+
+    kept.give(Giving(), 3600.0)
+    kept.close_idle()
+    assert not late.is_closed
+    assert len(kept) == 1
+    kept.close_idle()
+    assert late.is_closed

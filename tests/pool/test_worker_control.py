@@ -11,7 +11,7 @@ import pytest
 import tasks
 from waiting import sleepers
 
-from interp_api import Doorbell, SimpleQueue, decode, encode_call, ring, wait_at
+from interp_api import Doorbell, PoolQueue, SimpleQueue, decode, encode_call, ring, wait_at
 from interp_api._wakeup import doorbell
 from interp_pool import TaskInterrupted
 from interp_pool._options.pool_options import PoolOptions
@@ -19,7 +19,7 @@ from interp_pool._process import thread_state
 from interp_pool._wire.answer import get_answer
 from interp_pool._wire.decoding import decode_failure
 from interp_pool._wire.messages import BOARD, DATA, INTERRUPT, QUESTIONS, TASK, TASK_FAILED, VALUE, WORKER_LEAVING
-from interp_pool._worker import control_thread
+from interp_pool._worker import control_thread, running
 from interp_pool._worker import loop as loop_module
 from interp_pool._workers import handle
 
@@ -63,7 +63,7 @@ class Loop:
     """A worker's loop with its control thread in this interpreter."""
 
     def __init__(self, kind):
-        self.calls, self.results, self.load_lock = (SimpleQueue() for _ in range(3))
+        self.calls, self.results, self.load_lock = PoolQueue(), PoolQueue(), SimpleQueue()
         self.load_lock.put(None)
         self.bell = Doorbell()
         self.board = kind([0] * len(BOARD))
@@ -134,7 +134,7 @@ def test_task_that_ends_while_the_control_thread_is_about_to_strike(loop, monkey
         return ended.wait(60)
 
     functions = {1: first, 2: lambda: max(n for n in range(2000))}
-    monkeypatch.setattr(loop_module, "_unpickled", lambda payload: (functions[payload], (), {}))
+    monkeypatch.setattr(running, "unpickled", lambda payload: (functions[payload], (), {}))
     loop.calls.put((1, 1))
     assert runs.wait(60)
     loop.interrupt(1)
@@ -157,7 +157,7 @@ def test_task_is_struck_and_the_next_one_is_not(loop, monkeypatch):
             pass
 
     functions = {1: spin, 2: lambda: max(n for n in range(2000))}
-    monkeypatch.setattr(loop_module, "_unpickled", lambda payload: (functions[payload], (), {}))
+    monkeypatch.setattr(running, "unpickled", lambda payload: (functions[payload], (), {}))
     loop.calls.put((1, 1))
     loop.calls.put((2, 2))
     assert runs.wait(60)
@@ -217,7 +217,7 @@ def held(loop, request, monkeypatch):
         for _ in range(1000):
             pass
 
-    monkeypatch.setattr(loop_module, "_unpickled", lambda payload: (task_that_is_asked, (), {}))
+    monkeypatch.setattr(running, "unpickled", lambda payload: (task_that_is_asked, (), {}))
     monkeypatch.delitem(sys.modules, "interp_pool._process.thread_state")
     loop.load_lock.get(60)
     loop.calls.put((1, 1))
@@ -285,7 +285,7 @@ def test_rings_that_nobody_hears_keep_nobody_waiting(monkeypatch, kind):
     if kind == "eventfd" and sys.platform != "linux":
         pytest.skip("Linux has these")
     monkeypatch.setattr(doorbell, "KIND", kind)
-    worker = handle.Worker(0, PoolOptions(), SimpleQueue(), SimpleQueue())
+    worker = handle.Worker(0, PoolOptions(), PoolQueue(), PoolQueue())
     worker._bell = Doorbell()
     for _ in range(20_000):
         worker.interrupt(1)
@@ -314,7 +314,7 @@ def test_exception_struck_outside_of_the_tasks_function_is_still_its_outcome(loo
     def struck(*_):
         raise TaskInterrupted
 
-    monkeypatch.setattr(loop_module, "_encode_result", struck)
+    monkeypatch.setattr(running, "_encode_result", struck)
     loop.send(1, tasks.identity, 5)
     work_id, error = loop.result()
     assert (work_id, type(error)) == (1, TaskInterrupted)
@@ -334,7 +334,7 @@ def test_exception_that_is_still_to_come_after_the_task_is_taken_back(loop, monk
         loop.control.struck = 1
         return (VALUE, 1, "done", 0.0)
 
-    monkeypatch.setattr(loop_module, "_run", strike)
+    monkeypatch.setattr(loop_module, "run_task", strike)
     loop.send(1, tasks.identity, 5)
     assert loop.result() == (1, "done")
     assert cleared == [None]

@@ -13,7 +13,7 @@ from interp_pool import InterpreterPoolExecutor
 COSTLY = {"concurrent.futures", "logging", "dataclasses", "traceback", "typing", "pickle", "asyncio", "re"}
 OURS = {
     "_wire": "failures interrupted messages",
-    "_worker": "baseline batch control_thread loop main_ahead resource_tracker surroundings",
+    "_worker": "baseline batch control_thread loop main_ahead parent running surroundings",
 }
 
 
@@ -62,7 +62,7 @@ def test_worker_thread_has_its_name_as_soon_as_a_module_needs_it():
 IMPORT_AND_NAME = """
 import _frozen_importlib, _thread, importlib.util, sys
 from importlib.abc import Loader
-from interp_pool._worker import loop
+from interp_pool._worker import running
 
 assert "threading" not in sys.modules
 entered, resume, ended = [_thread.allocate_lock() for _ in range(3)]
@@ -81,9 +81,8 @@ class Finder:
         return importlib.util.spec_from_loader(name, Paused()) if name == "threading" else None
 
 def name_thread():
-    loop._name = "worker"
     try:
-        loop._name_thread()
+        running.name_thread("worker")
         outcome.append(sys.modules["threading"].current_thread().name)
     except BaseException as exc:
         outcome.append(exc)

@@ -16,6 +16,7 @@ from collections import deque
 from weakref import WeakValueDictionary
 
 import interp_pool
+from interp_api._wakeup.seats import close_spare_bells
 
 OURS = ("interp_api", "interp_pool")
 RLOCK = type(threading.RLock())
@@ -92,4 +93,5 @@ def kept():
     if timer := sys.modules.get("interp_pool._process.timer"):
         timer.timer.pause()
     gc.collect()
+    close_spare_bells()  # as the next thread does that rings one
     return len(interpreters()), len(low_level_queues()), len(os.listdir("/proc/self/fd"))

@@ -7,6 +7,7 @@ from concurrent.futures import as_completed, wait
 
 import interp_api
 from interp_pool import InterpreterPool, InterpreterPoolExecutor, QueueFull
+from interp_pool._pool import renewal
 from strikes.worlds import InterpreterWorld, PoolWorld, QueueWorld
 
 OPERATIONS = {}
@@ -34,6 +35,15 @@ def submit_until_the_window_is_full(world):
     yield
     for _ in range(12):
         world.futures.append(world.executor.submit(abs, -1))
+
+
+@operation(PoolWorld)
+def submit_beside_many_queues(world):
+    others = [interp_api.create_queue() for _ in range(20)]
+    world.executor._pool._intake._renewal._looked_at = -renewal.SPACING
+    yield
+    world.futures.append(world.executor.submit(abs, -1))
+    del others
 
 
 @operation(PoolWorld, is_new=True)

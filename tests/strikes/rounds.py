@@ -20,6 +20,7 @@ sys.path.append(str(Path(__file__).parents[1]))
 
 import interp_api
 import interp_pool
+from interp_pool._process.thread_state import frame_of, oldest_thread
 from strikes.health import kept, until
 from strikes.operations import OPERATIONS
 from strikes.points import Striker, Struck, StruckError
@@ -244,6 +245,7 @@ def main():
     with interp_pool.InterpreterPoolExecutor(1) as executor:  # what opens once opens now
         executor.submit(abs, -1).result(10)
         executor.submit(abs, -1).cancel()
+    frame_of(oldest_thread())  # libffi, on CPython 3.14
     with contextlib.suppress(interp_api.QueueEmpty):
         interp_api.create_queue().get(timeout=0.001)  # as the main thread's own bell
     for name, mode, done in plan["todo"]:

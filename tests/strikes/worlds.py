@@ -83,8 +83,12 @@ class PoolWorld(World):
         self.futures = []
         if not until(lambda: not _tasks_left(executor)):
             bad.append(f"left in the pool: {executor!r}")
-        if (count := len(executor._threads)) > self.most:
-            bad.append(f"{count} workers where at most {self.most} may be")
+        try:
+            executor._pool.check_invariants()
+        except AssertionError as exc:
+            bad.append(f"an invariant of the pool: {exc!r}")
+        if not until(lambda: len(executor._threads) <= self.most):  # one that ends has its thread a moment longer
+            bad.append(f"{len(executor._threads)} workers where at most {self.most} may be")
         if self._is_ended and not until(lambda: not executor._threads):
             bad.append("workers after the shutdown")
         return [*dict.fromkeys(bad)]

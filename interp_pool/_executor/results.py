@@ -1,0 +1,44 @@
+"""What `map` returns: an iterator over results that come in parts.
+
+To take one result is a step in C, which takes less time than a generator to yield it (docs/design/map.md has the
+figures). The parts come from a generator, which is closed with this, or when this goes.
+"""
+
+from collections import deque
+from itertools import chain, repeat, starmap
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+    from typing import Any
+
+    type Parts = Generator[Iterator[Any]]
+
+    _Chain = chain[Any]
+else:
+    _Chain = chain
+
+
+class Results(_Chain):
+    """The results of a map, in order."""
+
+    __slots__ = ("_parts",)
+    _parts: "Parts"
+
+    def close(self) -> None:
+        """Send nothing more, and drop the results that are there, as a generator's `close` does."""
+        self._parts.close()
+        deque(self, maxlen=0)  # the rest of the part whose turn it was
+
+
+def chained(parts: "Parts") -> Results:
+    """Return an iterator over all of the parts."""
+    results: Any = Results.from_iterable(parts)
+    results._parts = parts
+    return results  # type: ignore[no-any-return]  # typeshed says that it is a chain
+
+
+def one_by_one(results: "list[Any]") -> "Iterator[Any]":
+    """Return an iterator that keeps no reference to what it has given away. It owns the list."""
+    results.reverse()
+    return starmap(results.pop, repeat((), len(results)))

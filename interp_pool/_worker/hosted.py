@@ -1,0 +1,151 @@
+"""Running tasks outside of a worker interpreter: in a child process, or on a thread of the program's own interpreter.
+
+Owns what a child process does, which imports this file, and what of a payload another process can have. How a task is
+run is `_worker.running`'s.
+
+In a child process Ctrl-C does nothing: the program gets it too, and ends what is to end.
+"""
+
+import signal
+from functools import partial
+
+from interp_api import decode
+from interp_pool._wire.failures import encode_failure
+from interp_pool._wire.messages import (
+    BATCH_DONE,
+    BATCH_PART,
+    BOARD,
+    DATA,
+    RESULT,
+    RESULT_UNSENDABLE,
+    TASK_FAILED,
+)
+from interp_pool._worker.running import run_flagged, run_task
+from interp_pool._worker.surroundings import flush_streams
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from interp_pool._wire.messages import Failure, Payload, ResultItem
+    from interp_pool._worker.batch import Batch
+
+_SHARED = 0  # what stands beside a buffer that is the sender's memory, see `interp_api._pickling.buffers`
+
+
+class NoControl:
+    """In the place of a worker's control thread, which a host has none of."""
+
+    batch: "Batch | None" = None
+
+
+_initializer: "list[Callable[[], object]]" = []
+_loaded: "list[Any]" = []  # the call to be made next, or what unpickling it has raised
+
+
+def keep_initializer(
+    payload: "Payload | None", initializer: "Callable[..., object] | None" = None, initargs: "tuple[Any, ...]" = ()
+) -> None:
+    """In a child process, as the first: prepare it, and keep what `initialize` is to call.
+
+    Args:
+        payload: of the call, None if there is none, or it cannot be sent.
+        initializer: what to call then.
+        initargs: its arguments.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if payload is not None:
+        _initializer.append(partial(_call, payload))
+    elif initializer is not None:
+        _initializer.append(partial(initializer, *initargs))
+
+
+def _call(payload: "Payload") -> None:
+    call: Any = decode(payload)
+    function, args, kwargs = call
+    function(*args, **kwargs)
+
+
+def initialize() -> "Failure | None":
+    """Call the initializer; return what it raised."""
+    try:
+        for call in _initializer:
+            call()
+    except BaseException as exc:
+        return plain_failure(encode_failure(exc, "loading"))
+    return None
+
+
+def load(payload: "Payload") -> None:
+    """Unpickle the call that `run` is to make next: its time limit does not count that."""
+    try:
+        _loaded.append(decode(payload))
+    except BaseException as exc:
+        _loaded.append(exc)
+
+
+def take_loaded() -> object:
+    """Return what `load` has unpickled, or raise what that raised."""
+    loaded = _loaded.pop()
+    if isinstance(loaded, BaseException):
+        raise loaded
+    return loaded
+
+
+class Loaded:
+    """What was loaded before: unpickling it takes that."""
+
+    def __reduce__(self) -> "tuple[Callable[[], object], tuple[()]]":
+        return take_loaded, ()
+
+
+def run(work_id: int, payload: "Payload", flags: int) -> "list[ResultItem]":
+    """Run a task or a batch in a child process; return all its result items, which can be pickled."""
+    messages: list[Any] = []
+    if flags:
+        last = run_flagged(work_id, payload, flags, [0] * len(BOARD), messages.append, NoControl())
+    else:
+        last = run_task(work_id, payload)
+    flush_streams()
+    messages.append(last)
+    return [_plain_item(*message) for message in messages]
+
+
+def _plain_item(kind: int, work_id: int, body: "Any", seconds: float) -> "ResultItem":
+    try:
+        if kind in (BATCH_PART, BATCH_DONE, DATA, RESULT):
+            body = plain(body)
+        elif TASK_FAILED <= kind <= RESULT_UNSENDABLE:
+            body = plain_failure(body)
+    except TypeError as exc:
+        return RESULT_UNSENDABLE, work_id, plain_failure(encode_failure(exc, "returning")), seconds
+    return kind, work_id, body, seconds
+
+
+def plain_failure(failure: "Any") -> "Failure":
+    """Return a failure that can be pickled."""
+    payload, *rest = failure
+    try:
+        payload = None if payload is None else plain(payload)
+    except TypeError:
+        payload = None  # its text says what there is to say
+    return (payload, *rest)
+
+
+def plain(payload: "Payload") -> "Payload":
+    """Return a payload that can be pickled, for another process.
+
+    Raises:
+        TypeError: it shares memory, or has queues: another process cannot.
+    """
+    if isinstance(payload, bytes):
+        return payload
+    pickle, buffers, refs, main = payload
+    if refs or any(form == _SHARED for _, form in buffers):
+        raise TypeError(
+            "what only one process can have, such as a memoryview, a queue of interp_api, or a queue or value of "
+            "multiprocessing, cannot be sent to another process: those of multiprocessing can be among initargs, "
+            "or a Manager's"
+        )
+    return bytes(pickle), tuple((bytes(chunk), form) for chunk, form in buffers), (), main

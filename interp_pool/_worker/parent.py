@@ -1,0 +1,111 @@
+"""What a worker has from the program that a child process would have: as multiprocessing tells it. Runs INSIDE.
+
+Owns how a worker asks for it, and that modules which work otherwise in a child are prepared when they are imported;
+nothing is imported for them before.
+
+    1. A finder finds the module where the others would, and has it prepared by another module of this room.
+    2. That asks: it puts PARENT_ASKED among the worker's results, and waits.
+    3. The pool's manager, outside, puts the answer into the reply (`_workers.answering`).
+
+While nobody answers, as in an interpreter that was lent, the module stays as it is. It must not know tasks, and imports
+nothing that is not loaded anyway.
+"""
+
+import sys
+
+from interp_api import SimpleQueue
+from interp_pool._wire.messages import PARENT_ASKED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any
+
+# What can be asked; these are also the words of the error if there is no answer.
+TRACKER = "the resource tracker of multiprocessing"
+AUTHKEY = "the authkey of multiprocessing"
+MAY_IGNORE_CTRL_C = "whether to go on at Ctrl-C"
+LOCATION = "the location of module "  # and its name
+
+PROCESS = "multiprocessing.process"
+_PREPARED_BY = {
+    PROCESS: "child_process",
+    "multiprocessing.forkserver": "fork_server",
+    "multiprocessing.resource_tracker": "resource_tracker",
+    "multiprocessing.queues": "plain_threads",
+    "multiprocessing.pool": "plain_threads",
+    "multiprocessing.dummy": "plain_threads",
+    "signal": "signals",
+}
+
+_pool: tuple[SimpleQueue, int] | None = None  # who answers: the results queue and the worker's id
+
+
+def know_parent(results: SimpleQueue, worker_id: int) -> None:
+    """Have multiprocessing find what the pool says, as soon as something imports it."""
+    global _pool
+    _pool = results, worker_id
+    if PROCESS in sys.modules:  # this interpreter has been a worker's before
+        _prepare(sys.modules[PROCESS])
+    if not any(type(finder) is _Finder for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Finder())
+
+
+def forget_parent() -> None:
+    """Ask nobody any more: the pool does not read what comes."""
+    global _pool
+    _pool = None
+
+
+def worker_number() -> int | None:
+    """Return which worker of its pool this is, from 1, or None if nobody answers."""
+    return None if _pool is None else _pool[1] + 1
+
+
+def ask(what: str) -> object:
+    """Return what the pool says, None if nobody answers.
+
+    Raises:
+        RuntimeError: it says why there is none.
+
+    Blocks: until the pool's manager has answered.
+    """
+    if _pool is None:
+        return None
+    results, worker_id = _pool
+    reply = SimpleQueue()
+    results.put((PARENT_ASKED, worker_id, (what, reply.id), 0.0))
+    answer: Any = reply.get()
+    has_answer, content = answer
+    if not has_answer:
+        raise RuntimeError(f"{what} cannot be had: {content}")
+    return content
+
+
+def _prepare(module: "ModuleType") -> None:
+    name = f"{__package__}.{_PREPARED_BY[module.__name__]}"
+    __import__(name)
+    sys.modules[name].prepare(module)
+
+
+class _Finder:
+    """Finds the modules where the others would, and has them prepared."""
+
+    def find_spec(self, name: str, path: "Any" = None, target: "Any" = None) -> "Any":
+        if name not in _PREPARED_BY:
+            return None
+        spec: Any = None
+        for finder in sys.meta_path:
+            if finder is not self and (spec := finder.find_spec(name, path, target)) is not None:
+                break
+        loader: Any = None if spec is None else spec.loader
+        if hasattr(loader, "exec_module"):
+            execute = loader.exec_module
+
+            def exec_module(module: "ModuleType") -> None:
+                del loader.exec_module  # the next module's it is not
+                execute(module)
+                _prepare(module)
+
+            loader.exec_module = exec_module
+        return spec
