@@ -9,7 +9,7 @@ import timeit
 from typing import TYPE_CHECKING
 
 import interp_api
-from interp_api import SimpleQueue
+from interp_api import PoolQueue
 from interp_pool import InterpreterPoolExecutor
 from interp_pool._core.task import Task
 from interp_pool._futures.claims import finish_quietly, start_new
@@ -27,7 +27,7 @@ def microseconds(call: Callable[[], object]) -> float:
 
 
 def parts() -> dict[str, Callable[[], object]]:
-    queue = SimpleQueue()
+    queue = PoolQueue()
     payload = interp_api.encode_call(abs, (-1,), {})
 
     def through(item: object) -> Callable[[], object]:

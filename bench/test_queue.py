@@ -21,8 +21,8 @@ OPEN = {
 PRODUCE = "for number in range(count):\n    queue.put(number)\n"
 CONSUME = "for _ in range(count):\n    queue.get()\n"
 ECHO = """
-from interp_api import SimpleQueue
-there, back = SimpleQueue(there), SimpleQueue(back)
+from interp_api import PoolQueue
+there, back = PoolQueue(there), PoolQueue(back)
 while (item := there.get(spin=spin)) is not None:
     back.put(item)
 """
@@ -132,8 +132,8 @@ def test_bounded_mpmc(benchmark, maxsize: int):
 
 
 @pytest.mark.parametrize("spin", [0.0, 50e-6])
-def test_ping_pong_of_simple_queues(benchmark, spin: float):
-    there, back = interp_api.SimpleQueue(), interp_api.SimpleQueue()
+def test_ping_pong_of_pool_queues(benchmark, spin: float):
+    there, back = interp_api.PoolQueue(), interp_api.PoolQueue()
 
     def ping() -> None:
         there.put(1)
