@@ -97,14 +97,20 @@ def _release_reserve() -> None:
         module.timer.pause()
 
 
+def _join(threads: set[threading.Thread]) -> None:
+    for thread in threads:
+        if not isinstance(thread, threading._DummyThread):
+            thread._started.wait(STRAGGLER_TIMEOUT)  # one that is being started is listed, and cannot be joined
+            thread.join(STRAGGLER_TIMEOUT)
+
+
 def _settle(before: Census) -> Census:
     """Take a census once everything that is on its way out has left."""
     _release_reserve()
     if (now := Census.take()) == before:
         return now
-    for thread in now.threads - before.threads:
-        if not isinstance(thread, threading._DummyThread):
-            thread.join(STRAGGLER_TIMEOUT)
+    _join(now.threads - before.threads)
+    del now  # a thread of the standard library's process pool keeps its queues as long as anybody keeps it
     gc.collect()
     _release_reserve()
     return Census.take()

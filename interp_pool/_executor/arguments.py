@@ -2,11 +2,12 @@
 
 from interp_pool._options.declared import option
 from interp_pool._options.pool_options import PoolArguments
-from interp_pool._pool.pool import InterpreterPool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from interp_pool._pool.pool import InterpreterPool
 
 
 class ExecutorArguments(PoolArguments):
@@ -16,7 +17,7 @@ class ExecutorArguments(PoolArguments):
         default=None,
         doc="accepted, and without effect, so that a call of ProcessPoolExecutor needs no change.",
     )
-    pool: InterpreterPool | None = option(
+    pool: "InterpreterPool | None" = option(
         default=None,
         doc="""run the tasks in this pool instead of one of the executor's own; then none of the arguments above that
             describe workers may be given, and shutting the executor down leaves the pool open.""",
@@ -31,6 +32,8 @@ class ExecutorArguments(PoolArguments):
         pool: Any = self.pool
         if pool is None:
             return
+        from interp_pool._pool.pool import InterpreterPool
+
         if not isinstance(pool, InterpreterPool):
             raise TypeError(f"pool must be an InterpreterPool, got {pool!r}")
         if self.of_pool():

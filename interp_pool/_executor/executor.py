@@ -3,39 +3,27 @@
 Owns the arguments, their checks and what the futures mean to the caller; everything else is the pool's.
 """
 
-import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from time import monotonic
 from typing import overload
 
-import interp_api
-from interp_pool._core.task import Task, name_task
 from interp_pool._errors import BrokenInterpreterPool
 from interp_pool._executor.arguments import ExecutorArguments
 from interp_pool._executor.listed import ListedWorker
-from interp_pool._executor.map_by_submit import map_by_submit
-from interp_pool._executor.map_run import MapRun
-from interp_pool._executor.refusals import encode_batch, failed_future, pickling_error
 from interp_pool._executor.view import ExecutorView, WithOptions
-from interp_pool._futures.stopping import GRACE, Reason, TaskControl
-from interp_pool._futures.task_future import TaskFuture
-from interp_pool._options.checks import check_seconds, check_size
+from interp_pool._futures.stopping import GRACE, Reason
 from interp_pool._options.declared import keywords, takes
 from interp_pool._options.task_options import NO_OPTIONS, TaskOptions
-from interp_pool._pool.outcomes import without_frames
-from interp_pool._pool.pool import InterpreterPool
-from interp_pool._process.open_tasks import OpenTasks
-from interp_pool._wire.messages import TIMED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Executor
     from typing import Any
 
     from interp_pool._core.statistics import Statistics
+    from interp_pool._futures.task_future import TaskFuture
 
 
 class InterpreterPoolExecutor(ThreadPoolExecutor):
@@ -63,10 +51,11 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
             TaskPicklingError: the initializer or its arguments cannot be pickled.
             RuntimeError: a worker is just loading the main module, which lacks its `__name__ == "__main__"` guard.
         """
-        shared = arguments.pool
-        self._pool = InterpreterPool(**arguments.of_pool()) if shared is None else shared
-        self._open_tasks = None if shared is None else shared.note_executor()
-        if shared is None:
+        from interp_pool._executor.submitting import Submitter
+
+        self._submitter = Submitter(arguments)
+        self._pool = self._submitter.pool
+        if arguments.pool is None:
             # A forgotten executor still finishes its tasks; its workers then end.
             weakref.finalize(self, self._pool.forget).atexit = False
 
@@ -78,7 +67,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         return self._pool.max_workers
 
     @property
-    def _threads(self) -> set[threading.Thread]:  # type: ignore[override]  # see above
+    def _threads(self) -> "set[threading.Thread]":  # type: ignore[override]  # see above
         return self._pool.worker_threads
 
     @property
@@ -97,7 +86,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
 
     @property
     def _shutdown(self) -> bool:  # type: ignore[override]  # see above
-        return self._pool.is_shut_down if self._open_tasks is None else self._open_tasks.is_closed
+        return self._submitter.is_shut_down
 
     def submit[**P, T](self, fn: "Callable[P, T]", /, *args: "P.args", **kwargs: "P.kwargs") -> "TaskFuture[T]":
         """Schedule `fn(*args, **kwargs)` in a worker.
@@ -115,17 +104,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
 
         Blocks: while `max_backlog` tasks wait, unless `when_full` says to raise.
         """
-        try:
-            payload = interp_api.encode_call(fn, args, kwargs)
-        except Exception as exc:
-            return self._refuse(fn, args, kwargs, exc)
-        future: TaskFuture[T] = TaskFuture(self._pool)
-        item = Task(future, fn, payload, self._open_tasks)
-        if self._open_tasks is None:
-            self._pool.submit(item)
-        else:
-            self._submit_noted(item, self._open_tasks)
-        return future
+        return self._submitter.submit(fn, args, kwargs)
 
     def submit_with[T](
         self,
@@ -144,44 +123,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
             kwargs: as there.
             meant: the user's own function, which `fn` calls; None means `fn`.
         """
-        try:
-            payload = interp_api.encode_call(fn, args, kwargs)
-        except Exception as exc:
-            return self._refuse(fn, args, kwargs, exc)
-        future: TaskFuture[T] = TaskFuture(self._pool)
-        future.is_interrupted_by_cancel = options.interrupt_on_cancel
-        flags = 0 if options.timeout is None else TIMED
-        item = Task(future, meant or fn, payload, self._open_tasks, flags, control=TaskControl(options))
-        if options.is_too_late():
-            self._check_open()
-            error = TaskControl(options, Reason.DEADLINE).error(item.name, "was not started")
-            return failed_future(self._pool, item.name, error)
-        if self._open_tasks is None:
-            self._pool.submit(item)
-        else:
-            self._submit_noted(item, self._open_tasks)
-        return future
-
-    def _submit_noted(self, item: Task, open_tasks: OpenTasks) -> None:
-        """Submit to a pool that others share."""
-        try:
-            open_tasks.begin(item)
-            self._pool.submit(item)
-        except BaseException:
-            open_tasks.end(item)
-            raise
-
-    def _refuse(
-        self, fn: "Callable[..., Any]", args: "tuple[Any, ...]", kwargs: "dict[str, Any]", exc: Exception
-    ) -> "TaskFuture[Any]":
-        """Return the future of a task that cannot be pickled."""
-        if isinstance(fn, WithOptions):  # looked for only here, where it costs other tasks nothing
-            return self.submit_with(fn.options, fn.__wrapped__, args, kwargs)
-        self._check_open()
-        if not interp_api.comes_again(exc, partial(interp_api.encode_call, fn, args, kwargs)):
-            raise exc
-        error = pickling_error(fn, args, kwargs, without_frames(exc))
-        return failed_future(self._pool, name_task(fn, None, is_map=False), error)
+        return self._submitter.submit_with(options, fn, args, kwargs, meant)
 
     @keywords(TaskOptions)
     def options(self, **options: "Any") -> ExecutorView:
@@ -207,11 +149,6 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
     def maps_itself(self) -> bool:
         """Whether nobody has put another `map` in the place of this class's."""
         return type(self).map is _OWN_MAP and "map" not in self.__dict__
-
-    def _check_open(self) -> None:
-        self._pool.check_open()
-        if self._shutdown:
-            raise RuntimeError("cannot schedule new futures after shutdown")
 
     @overload  # type: ignore[override]  # narrower: a wrong argument is an error
     def map[T, A1](
@@ -321,18 +258,9 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
             through: whose `submit` is to be called for each item or chunk; None means this executor's, if it is not the
                 class's own, and otherwise no `submit`.
         """
-        check_size("chunksize", chunksize)
-        check_size("buffersize", buffersize)
-        if timeout is not None:
-            check_seconds("timeout", timeout)
-        end = None if timeout is None or timeout > threading.TIMEOUT_MAX / 2 else monotonic() + timeout
         if through is None and not self.submits_itself:
             through = self
-        if through is not None:
-            return map_by_submit(through, fn, iterables, end, chunksize or 1, buffersize)
-        self._check_open()
-        run = MapRun(self._pool, self._open_tasks, encode_batch, fn, iterables, chunksize, buffersize, options)
-        return run.results(end, keeps=None if buffersize is None else self)
+        return self._submitter.map_with(options, fn, iterables, timeout, chunksize, buffersize, through, self)
 
     def statistics(self) -> "Statistics":
         """Return a snapshot of the counts of the executor's pool: workers and tasks by state, messages, bytes."""
@@ -352,25 +280,26 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         Blocks: with `wait`, until the last of them has ended. Called from a callback of one of its own futures it does
             not wait, nor from a signal handler or a finalizer that has interrupted the executor's own code.
         """
-        if self._open_tasks is None:
+        open_tasks = self._submitter.open_tasks
+        if open_tasks is None:
             self._pool.shutdown(wait, cancel_futures=cancel_futures)
         else:
-            self._open_tasks.close()
+            open_tasks.close()
             self._pool.tell_submitters()
             if cancel_futures:
-                self._pool.cancel_waiting(self._open_tasks)
+                self._pool.cancel_waiting(open_tasks)
             self._pool.call_off_stand_in()
             if wait and not self._pool.must_not_wait:
                 try:
-                    self._pool.wait_done(self._open_tasks)
+                    self._pool.wait_done(open_tasks)
                 except KeyboardInterrupt:
-                    self._pool.stop_at_once(self._open_tasks)
+                    self._pool.stop_at_once(open_tasks)
                     raise
 
     def __exit__(self, exc_type: type[BaseException] | None, *exc_info: object) -> None:
         if exc_type is not None and issubclass(exc_type, KeyboardInterrupt):
             self.shutdown(wait=False)
-            self._pool.stop_at_once(self._open_tasks)
+            self._pool.stop_at_once(self._submitter.open_tasks)
         self.shutdown()
 
     def terminate_workers(self) -> None:
@@ -393,7 +322,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
 
     def _stop_for_good(self, grace: float) -> None:
         self.shutdown(wait=False, cancel_futures=True)
-        self._pool.stop_all(grace, Reason.TERMINATED, self._open_tasks)
+        self._pool.stop_all(grace, Reason.TERMINATED, self._submitter.open_tasks)
 
 
 _OWN_SUBMIT, _OWN_MAP = InterpreterPoolExecutor.submit, InterpreterPoolExecutor.map
