@@ -28,7 +28,7 @@ HOUSE = {
             "fallback_pickler function_head frames descriptors inheritance codec"
         ),
         "_queues": "shared_counter unbound readable items store queue",
-        "_interpreters": "entry_lock tracing guards importing remote entering interpreter",
+        "_interpreters": "alive entry_lock tracing guards importing remote entering interpreter",
         "__init__": "",
     },
     "interp_pool": {

@@ -31,6 +31,7 @@ import sys
 from _thread import get_ident
 from itertools import starmap
 
+from interp_api._interpreters.alive import ID, end
 from interp_api._runtime.cpython import InterpreterError, interpreter_is_running, interpreter_whence
 from interp_api._runtime.light_imports import call, exhaust
 from interp_api._wakeup.arena import CELL, ENTRY_LOCKS, ENTRY_SPAN, tables
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 
     type _Claim = tuple[int, list[int]]  # the thread, and what L1 has recorded
 
-_HELD, _OURS, _ID = 1, 2, 4
+_HELD, _OURS = 1, 2
 
 
 class EntryLock:
@@ -66,12 +67,12 @@ class EntryLock:
 
     def open(self, is_ours: bool = False) -> bool:
         """Find or take the interpreter's cell; return False if that is another one's."""
-        own = (self._id + 1) * _ID
+        own = (self._id + 1) * ID
         while not self._free:
             value = tables.cells[self._cell]
-            if value // _ID == self._id + 1:
+            if value // ID == self._id + 1:
                 self._free = value & ~_HELD
-            elif value & _HELD or (value and not is_ended(value // _ID - 1)):
+            elif value & _HELD or (value and not is_ended(value // ID - 1)):
                 return False
             else:
                 tables.swap(self._cell, value, own | _OURS if is_ours else own)  # L4; somebody may have been faster
@@ -155,13 +156,13 @@ class EntryLock:
         """
         self.unclaim()  # whoever has claimed it has lost the handle
         if not self.open():
-            decref(self._id)  # nobody can enter it through this package
+            end(decref, self._id)  # nobody can enter it through this package
             return
         taken: list[int] = []
         try:
             self._acquire(taken)
             if taken[0] >= 0 or interpreter_is_running(self._id):
-                decref(self._id)
+                end(decref, self._id)
         finally:
             if taken and taken[0] >= 0:
                 tables.cells[self._cell] = self._free  # L3
@@ -175,7 +176,7 @@ class EntryLock:
         if not self.open():
             raise InterpreterError(
                 f"cannot enter interpreter {self._id}: its place among {ENTRY_SPAN} is interpreter "
-                f"{tables.cells[self._cell] // _ID - 1}'s; close that one first"
+                f"{tables.cells[self._cell] // ID - 1}'s; close that one first"
             )
         start = self._cell * CELL
         free = self._free.to_bytes(CELL, sys.byteorder)

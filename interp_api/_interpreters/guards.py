@@ -9,8 +9,8 @@
   none is made meanwhile.
 - An interpreter that is left at exit makes 3.13 hang if it has a thread, and 3.14+ warn (gh-128639, gh-141528).
 
-Closing against running is `_interpreters.entry_lock`'s; removed queue items are `_queues.unbound`'s; tracemalloc is
-`_interpreters.tracing`'s.
+Closing against running is `_interpreters.entry_lock`'s, and against listing `_interpreters.alive`'s; removed queue
+items are `_queues.unbound`'s; tracemalloc is `_interpreters.tracing`'s.
 """
 
 import _codecs
@@ -20,6 +20,7 @@ import sys
 from _thread import RLock
 from itertools import starmap
 
+from interp_api._interpreters.alive import end, list_interpreters
 from interp_api._interpreters.entry_lock import EntryLock
 from interp_api._interpreters.tracing import check_tracing, guard_start
 from interp_api._runtime.cpython import (
@@ -30,7 +31,6 @@ from interp_api._runtime.cpython import (
     InterpreterError,
     interpreter_create,
     interpreter_destroy,
-    interpreter_list,
     load_queues_again,
     main_interpreter,
 )
@@ -78,7 +78,7 @@ def create_guarded(made: list[int]) -> None:
         _created.update(made)
         if EntryLock(made[0], is_ours=True).open():  # before somebody who lists it opens one that says "not ours"
             return
-        interpreter_destroy(made[0])  # its cell is that of one that still lives
+        end(interpreter_destroy, made[0])  # its cell is that of one that still lives
         _created.discard(made.pop())
     raise InterpreterError(f"no entry lock is free: {ENTRY_SPAN} interpreters are the most there can be")
 
@@ -111,7 +111,7 @@ def close_guarded(lock: EntryLock, id: int) -> None:
 
     Blocks: until its threads have ended.
     """
-    lock.run("interpreter running", interpreter_destroy, id)
+    lock.run("interpreter running", end, interpreter_destroy, id)
     lock.unclaim()
     _created.discard(id)
 
@@ -146,7 +146,7 @@ def _look() -> tuple[list[tuple[int, EntryLock]], int]:
     """Return the interpreters that can be closed, and how many others there are, beside this one."""
     idle: list[tuple[int, EntryLock]] = []
     left = 0
-    for id, whence in interpreter_list():
+    for id, whence in list_interpreters():
         if id == CURRENT_ID:
             continue
         try:

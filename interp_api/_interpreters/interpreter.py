@@ -16,6 +16,7 @@ from interp_api._errors import (
     InterpreterNotFoundError,
     NotShareableError,
 )
+from interp_api._interpreters.alive import list_interpreters
 from interp_api._interpreters.entering import ENTER, encode_names, encode_task, message, to_script
 from interp_api._interpreters.entry_lock import EntryLock
 from interp_api._interpreters.guards import close_guarded, closing, create_guarded, creating
@@ -35,7 +36,6 @@ from interp_api._runtime.cpython import (
     interpreter_destroy,
     interpreter_incref,
     interpreter_is_running,
-    interpreter_list,
     interpreter_own,
     interpreter_whence,
     is_directly_shareable,
@@ -125,7 +125,7 @@ def _create() -> "Interpreter":
 def list_all() -> "list[Interpreter]":
     """Return all existing interpreters, the oldest first."""
     found: list[Interpreter] = []
-    for id, _ in interpreter_list():
+    for id, _ in list_interpreters():
         try:
             found.append(Interpreter(id))
         except InterpreterNotFoundError:

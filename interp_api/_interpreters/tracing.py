@@ -9,11 +9,11 @@ event for its start, no audit event either; hence the one function of the standa
 
 import sys
 
+from interp_api._interpreters.alive import list_interpreters
 from interp_api._runtime.cpython import (
     CURRENT_ID,
     TRACEMALLOC_CRASHES,
     InterpreterError,
-    interpreter_list,
     main_interpreter,
 )
 
@@ -62,7 +62,7 @@ def guard_start(creating: "RLock") -> None:
         for release in _releases:
             release()
         with creating:
-            count = len(interpreter_list()) - 1
+            count = len(list_interpreters()) - 1
             if count and not _tracer.is_tracing():
                 raise InterpreterError(
                     f"cannot trace allocations while there are interpreters ({count} now): CPython {_version()} would "

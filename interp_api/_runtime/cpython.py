@@ -146,6 +146,7 @@ def zero_copy(data: bytes) -> bytes | memoryview:
 interpreter_create = _interpreters.create
 # Finalizes the interpreter; blocks until its threads have ended.
 interpreter_destroy = partial(_interpreters.destroy, restrict=True)
+interpreter_list = partial(_interpreters.list_all, require_ready=True)  # (id, whence) of each; see `alive`
 
 
 def interpreter_own(id: int) -> None:
@@ -166,11 +167,6 @@ def run_script(id: int, code: "Any", shared: "dict[str, Any] | None" = None) -> 
 def bind_main(id: int, ns: "dict[str, Any]") -> None:
     """Bind directly shareable values in the interpreter's `__main__`."""
     _interpreters.set___main___attrs(id, ns, restrict=True)
-
-
-def interpreter_list() -> list[tuple[int, int]]:
-    """Return (id, whence) of every interpreter that is ready, oldest first."""
-    return [(id, whence) for id, whence in _interpreters.list_all(require_ready=True)]
 
 
 def main_interpreter() -> tuple[int, int]:

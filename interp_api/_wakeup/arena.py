@@ -54,15 +54,15 @@ SLOT = 2048  # bytes; what is in one is told in `_wakeup.slot`
 SLOTS = 127  # in a segment; the room of one more at its end has the cell that is nobody's
 _SEGMENT = (SLOTS + 1) * SLOT  # bytes
 _COPIED = 1 << 16  # bytes of the tables that go on in a forked child, and one cell more
-ENTRY_SPAN = (1 << 14) - 1  # cells, the last ones of the tables but for that which is nobody's
-_TABLES = _COPIED + (ENTRY_SPAN + 1) * CELL  # bytes
+ENTRY_SPAN = (1 << 14) - 1  # cells, and as many bytes; the cell at the end of the tables is nobody's
+_TABLES = _COPIED + (1 << 17) + (1 << 16)  # bytes; where the segments begin, a multiple of any system's granularity
 _MOST_SEGMENTS = 512  # of which only what is used takes memory
 
 _MAGIC = 1 << 58  # added to the descriptor; more than any other number that a queue carries
 _MARK = 0x696E74657270  # cell 0 of the tables
 
-# What is where in the tables, by the index of the first cell. `_wakeup.seats`, `_queues.shared_counter` and
-# `_interpreters.entry_lock` tell what they mean.
+# What is where in the tables, by the index of the first cell. `_wakeup.seats`, `_queues.shared_counter`,
+# `_interpreters.entry_lock` and `_interpreters.alive` tell what they mean.
 GROWTH = 1  # how often the number of slots was doubled
 IS_CROWDED = 2
 COLUMNS_USED = 3
@@ -72,6 +72,7 @@ COLUMNS, COLUMN_OWNERS = 64, 1024
 SEATS, SEAT_ADDRESSES, SEAT_READERS, SEAT_PLACES = 960, 2048, 3072, 6144
 SEAT_STATES = 4096 * CELL  # the first byte, here
 ENTRY_LOCKS = _COPIED // CELL  # that of the main interpreter, whose id is 0, is the first
+ENTRY_ENDS = _COPIED + ENTRY_SPAN * CELL  # the first byte
 
 _shifted: "Any" = rshift  # pyright: ignore[reportUnknownVariableType]  # it has no type
 _yield: "Callable[[], None]" = getattr(os, "sched_yield", lambda: None)
