@@ -88,13 +88,13 @@ def _kept_by_multiprocessing() -> set[object]:
 def _release_reserve() -> None:
     if pool := sys.modules.get("interp_pool"):
         pool.close_idle()
-    if seats := sys.modules.get("interp_api._wakeup.seats"):
-        seats.close_spare_bells()
     if (module := sys.modules.get("interp_pool._process.timer")) and (module.timer._thread or module.timer._inbox):
         called = threading.Event()
         module.timer.call_at(0.0, called.set)  # after what is due by now
         called.wait(STRAGGLER_TIMEOUT)
         module.timer.pause()
+    if seats := sys.modules.get("interp_api._wakeup.seats"):
+        seats.close_spare_bells()  # last: the threads that have just ended leave some
 
 
 def _join(threads: set[threading.Thread]) -> None:
