@@ -33,7 +33,7 @@ from interp_api._wakeup.arena import ENTRY_ENDS, ENTRY_LOCKS, ENTRY_SPAN, tables
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 ID = 4  # an entry lock's cell is this times one more than the interpreter's id, and what it says of it
 
@@ -55,10 +55,10 @@ def end(destroy: "Callable[[int], object]", id: int) -> None:
 
 def list_interpreters() -> list[tuple[int, int]]:
     """Return id and whence of every interpreter that is ready, the oldest first."""
-    found: list[list[tuple[int, int]]] = []
+    found: list[Sequence[tuple[int, int]]] = []
     places = map(tables.find, (b"\1",), (ENTRY_ENDS,), (ENTRY_ENDS + ENTRY_SPAN,))
     found.extend(starmap(interpreter_list, compress(((),), map(_is_nowhere, places))))  # A1, A2
-    return found[0] if found else _list_entered()
+    return [*found[0]] if found else _list_entered()
 
 
 def _list_entered() -> list[tuple[int, int]]:

@@ -24,7 +24,7 @@ from interp_api._runtime.light_imports import partial
 
 TYPE_CHECKING = False  # importing typing would cost every worker 8 ms
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import SimpleNamespace
     from typing import Any
 
@@ -146,7 +146,8 @@ def zero_copy(data: bytes) -> bytes | memoryview:
 interpreter_create = _interpreters.create
 # Finalizes the interpreter; blocks until its threads have ended.
 interpreter_destroy = partial(_interpreters.destroy, restrict=True)
-interpreter_list = partial(_interpreters.list_all, require_ready=True)  # (id, whence) of each; see `alive`
+# Returns id and whence of each that is ready: see `_interpreters.alive`.
+interpreter_list: "Callable[[], Sequence[tuple[int, int]]]" = partial(_interpreters.list_all, require_ready=True)
 
 
 def interpreter_own(id: int) -> None:

@@ -5,7 +5,6 @@ Owns the arguments, their checks and what the futures mean to the caller; everyt
 
 import weakref
 from concurrent.futures import ThreadPoolExecutor
-from typing import overload
 
 from interp_pool._errors import BrokenInterpreterPool
 from interp_pool._executor.arguments import ExecutorArguments
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Executor
-    from typing import Any
+    from typing import Any, overload
 
     from interp_pool._core.statistics import Statistics
     from interp_pool._futures.task_future import TaskFuture
@@ -150,59 +149,61 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         """Whether nobody has put another `map` in the place of this class's."""
         return type(self).map is _OWN_MAP and "map" not in self.__dict__
 
-    @overload  # type: ignore[override]  # narrower: a wrong argument is an error
-    def map[T, A1](
-        self,
-        fn: "Callable[[A1], T]",
-        iterable1: "Iterable[A1]",
-        /,
-        *,
-        timeout: float | None = None,
-        chunksize: int | None = None,
-        buffersize: int | None = None,
-    ) -> "Iterator[T]": ...
+    if TYPE_CHECKING:  # for typing itself costs a worker, which loads the program's main module, 2.5 ms
 
-    @overload
-    def map[T, A1, A2](
-        self,
-        fn: "Callable[[A1, A2], T]",
-        iterable1: "Iterable[A1]",
-        iterable2: "Iterable[A2]",
-        /,
-        *,
-        timeout: float | None = None,
-        chunksize: int | None = None,
-        buffersize: int | None = None,
-    ) -> "Iterator[T]": ...
+        @overload  # type: ignore[override]  # narrower: a wrong argument is an error
+        def map[T, A1](
+            self,
+            fn: "Callable[[A1], T]",
+            iterable1: "Iterable[A1]",
+            /,
+            *,
+            timeout: float | None = None,
+            chunksize: int | None = None,
+            buffersize: int | None = None,
+        ) -> "Iterator[T]": ...
 
-    @overload
-    def map[T, A1, A2, A3](
-        self,
-        fn: "Callable[[A1, A2, A3], T]",
-        iterable1: "Iterable[A1]",
-        iterable2: "Iterable[A2]",
-        iterable3: "Iterable[A3]",
-        /,
-        *,
-        timeout: float | None = None,
-        chunksize: int | None = None,
-        buffersize: int | None = None,
-    ) -> "Iterator[T]": ...
+        @overload
+        def map[T, A1, A2](
+            self,
+            fn: "Callable[[A1, A2], T]",
+            iterable1: "Iterable[A1]",
+            iterable2: "Iterable[A2]",
+            /,
+            *,
+            timeout: float | None = None,
+            chunksize: int | None = None,
+            buffersize: int | None = None,
+        ) -> "Iterator[T]": ...
 
-    @overload
-    def map[T](
-        self,
-        fn: "Callable[..., T]",
-        iterable1: "Iterable[Any]",
-        iterable2: "Iterable[Any]",
-        iterable3: "Iterable[Any]",
-        iterable4: "Iterable[Any]",
-        /,
-        *iterables: "Iterable[Any]",
-        timeout: float | None = None,
-        chunksize: int | None = None,
-        buffersize: int | None = None,
-    ) -> "Iterator[T]": ...
+        @overload
+        def map[T, A1, A2, A3](
+            self,
+            fn: "Callable[[A1, A2, A3], T]",
+            iterable1: "Iterable[A1]",
+            iterable2: "Iterable[A2]",
+            iterable3: "Iterable[A3]",
+            /,
+            *,
+            timeout: float | None = None,
+            chunksize: int | None = None,
+            buffersize: int | None = None,
+        ) -> "Iterator[T]": ...
+
+        @overload
+        def map[T](
+            self,
+            fn: "Callable[..., T]",
+            iterable1: "Iterable[Any]",
+            iterable2: "Iterable[Any]",
+            iterable3: "Iterable[Any]",
+            iterable4: "Iterable[Any]",
+            /,
+            *iterables: "Iterable[Any]",
+            timeout: float | None = None,
+            chunksize: int | None = None,
+            buffersize: int | None = None,
+        ) -> "Iterator[T]": ...
 
     def map[T](
         self,

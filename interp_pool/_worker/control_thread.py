@@ -67,6 +67,7 @@ if TYPE_CHECKING:
 
 _STACK = 1 << 20  # bytes, not 8 MiB: where memory is short, a start that fails ends the process later (CPython 3.13.0)
 
+_count_threads = _thread._count  # pyright: ignore[reportPrivateUsage]  # no other way to count them all
 _shared: "dict[str, SimpleQueue]" = {}
 
 
@@ -90,6 +91,7 @@ class Control:
 
     __slots__ = (
         "_address",
+        "_begun",
         "_board",
         "_hook",
         "_is_ending",
@@ -126,6 +128,8 @@ class Control:
         self._is_ending = False
         self._hook: Any = None  # the one before this object's, once that is in its place
         self._thread_id = _thread.get_ident()
+        self._begun = _thread.allocate_lock()  # held until the control thread runs, which counts it
+        self._begun.acquire()
         self._thread = _start_thread(self._serve)
 
     def end(self) -> None:
@@ -135,6 +139,14 @@ class Control:
         self._thread.join()
         if self._hook is not None and sys.unraisablehook == self._note_unraisable:
             sys.unraisablehook = self._hook
+
+    @property
+    def leftover_threads(self) -> int:
+        """How many threads tasks have left. Blocks until the control thread runs: until then, is it counted?"""
+        if self._begun.locked():
+            self._begun.acquire()
+            self._begun.release()
+        return _count_threads() - 1
 
     def clear_up(self) -> None:
         """Make sure that nothing strikes any more: L4, with its own interruptions. After L3 only."""
@@ -153,6 +165,7 @@ class Control:
         self.struck = 0
 
     def _serve(self) -> None:
+        self._begun.release()
         last = dict.fromkeys(_REQUESTS, 0)
         while True:
             is_ending = self._is_ending  # before the look: what was wanted before the end is carried out

@@ -148,13 +148,12 @@ def _serve_calls(
     max_threads: int | None,
 ) -> bool:
     """Return whether nothing but tasks failed."""
-    most_threads = None if max_threads is None else max_threads + 1  # with the control thread
     get, put = calls.get, results.put
 
     def retirement() -> tuple[()] | None:
         return () if board[RETIRE] == 1 - board[TASK] else None  # W1 of `_pool.sizing`
 
-    for _ in _rounds(max_tasks, board):
+    for _ in _rounds(max_tasks, board, control):
         item: Any = get(spin=_SPIN, instead=retirement)
         if not item:
             put((WORKER_LEAVING, worker_id, True if item is None else None, 0.0))
@@ -190,20 +189,20 @@ def _serve_calls(
         put(outcome)
         # What the task was given, shared memory among it, must not stay while the worker waits.
         item = outcome = None
-        if most_threads is not None and _count_threads() > most_threads and board[MAY_RECYCLE]:
+        if max_threads is not None and control.leftover_threads > max_threads and board[MAY_RECYCLE]:
             break
     put((WORKER_LEAVING, worker_id, False, 0.0))
     return True
 
 
-def _rounds(max_tasks: int, board: "Any") -> "Iterable[object]":
+def _rounds(max_tasks: int, board: "Any", control: Control) -> "Iterable[object]":
     """Return an iterator that ends when a worker at its task limit does."""
-    return chain(range(max_tasks), iter(lambda: _may_leave(board), True)) if max_tasks else range(sys.maxsize)
+    return chain(range(max_tasks), iter(lambda: _may_leave(board, control), True)) if max_tasks else range(sys.maxsize)
 
 
-def _may_leave(board: "Any") -> bool:
+def _may_leave(board: "Any", control: Control) -> bool:
     """Return whether a worker at its task limit ends: it has no thread that its interpreter waits for, or may do so."""
-    return bool(board[MAY_RECYCLE]) or _count_threads() <= 1  # the control thread
+    return bool(board[MAY_RECYCLE]) or not control.leftover_threads
 
 
 def tidy(keep_modules: bool) -> bool:

@@ -338,3 +338,38 @@ def test_exception_that_is_still_to_come_after_the_task_is_taken_back(loop, monk
     loop.send(1, tasks.identity, 5)
     assert loop.result() == (1, "done")
     assert cleared == [None]
+
+
+def test_leftover_threads_are_not_counted_before_the_control_thread_is(monkeypatch):
+    """It begins when the machine lets it, and until then what a task has left could be taken for it."""
+    asked = threading.Event()
+    start = control_thread._start_thread
+
+    class Begun:
+        """The lock that is held until the control thread runs; tells when somebody waits for it."""
+
+        def __init__(self, lock):
+            self.lock, self.release, self.locked = lock, lock.release, lock.locked
+
+        def acquire(self):
+            asked.set()
+            self.lock.acquire()
+
+    def start_late(serve):
+        def wait_and_serve():
+            assert asked.wait(60)
+            serve()
+
+        return start(wait_and_serve)
+
+    monkeypatch.setattr(control_thread, "_start_thread", start_late)
+    monkeypatch.setattr(control_thread, "_count_threads", lambda: 3 - control._begun.locked())
+    bell, load_lock = Doorbell(), SimpleQueue()
+    control = control_thread.Control((bell.reader, bell.address), load_lock, [0] * len(BOARD))
+    control._begun = Begun(control._begun)
+    try:
+        assert control.leftover_threads == 2
+        assert asked.is_set()
+    finally:
+        asked.set()
+        control.end()
