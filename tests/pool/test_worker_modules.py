@@ -30,6 +30,13 @@ def test_started_worker_has_imported_nothing_costly():
         }
 
 
+def test_worker_that_imports_the_executor_as_the_programs_main_does_loads_no_pool():
+    with InterpreterPoolExecutor(1, reuse=False) as executor:
+        loaded = set(executor.submit(tasks.modules_with_the_executor).result(60))
+    assert "interp_pool._executor.executor" in loaded
+    assert not loaded & {"typing", "interp_pool._pool", "interp_pool._core", "interp_pool._futures.task_future"}
+
+
 PLAIN = """
 from interp_pool import InterpreterPoolExecutor
 
