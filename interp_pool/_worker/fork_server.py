@@ -8,8 +8,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+_PRIORITY = -50  # after the pools that use the server, and before the folder where its socket is, at -100
+
+
 def prepare(module: "Any") -> None:
     """Let the server end with the interpreter."""
-    import atexit
-
-    atexit.register(module._forkserver._stop)
+    module.util.Finalize(None, module._forkserver._stop, exitpriority=_PRIORITY)

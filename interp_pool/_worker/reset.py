@@ -40,7 +40,6 @@ _LASTING_EXIT_FUNCTIONS = (
     ("interp_api._pickling.descriptors", "_close_what_was_sent"),
     ("interp_pool._futures.unread", "_tell_what_is_left"),
     ("interp_pool._process.hooks", "_at_exit_again"),
-    ("multiprocessing.forkserver", "_forkserver._stop"),
     ("weakref", "finalize._exitfunc"),
     ("logging", "shutdown"),
     ("multiprocessing.util", "_exit_function"),

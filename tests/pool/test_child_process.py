@@ -10,6 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 import child_tasks
 import pytest
+import scripts
 import tasks
 
 from interp_pool import BrokenInterpreterPool, InterpreterPool, InterpreterPoolExecutor, TaskInterrupted
@@ -100,6 +101,24 @@ def test_pool_of_processes_works_in_a_task(executor):
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
 def test_process_pool_executor_works_in_a_task(executor, method):
     assert executor.submit(child_tasks.nest_processes, method).result(60) == 9
+
+
+NESTED = """
+from child_tasks import nest_processes
+from interp_pool import InterpreterPoolExecutor
+
+if __name__ == "__main__":
+    with InterpreterPoolExecutor(1, reuse={reuse}) as executor:
+        print(executor.submit(nest_processes, "forkserver").result())
+"""
+
+
+@pytest.mark.programs
+@pytest.mark.parametrize("reuse", [False, True])
+def test_fork_server_that_a_task_has_started_ends_with_its_interpreter_without_a_word(tmp_path, reuse):
+    """It has to end before the folder goes in which its socket is."""
+    folder = os.path.dirname(child_tasks.__file__)
+    assert scripts.run_text(tmp_path, NESTED.format(reuse=reuse), path=[folder]) == (0, "9\n", "")
 
 
 def test_broken_pool_can_be_caught_as_a_process_pool(logged):
