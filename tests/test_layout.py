@@ -20,14 +20,15 @@ HOUSE = {
     "interp_api": {
         "_runtime": "light_imports locks cpython_313 cpython_314 cpython",
         "_wakeup": (
-            "channel arena slot doorbell seats parking spinning boxes simple_queue pool_queue fork interpreter_mutex"
+            "channel arena slot doorbell seats parking spinning boxes simple_queue pool_queue fork interpreter_mutex "
+            "loops awaiting"
         ),
         "_errors": "",
         "_pickling": (
             "again cloud main_code main_note main_module main_names main_globals large buffers functions cached "
             "fallback_pickler function_head frames descriptors inheritance codec"
         ),
-        "_queues": "shared_counter unbound readable items store queue",
+        "_queues": "shared_counter unbound readable items store awaiting queue",
         "_interpreters": "entry_lock tracing guards importing remote entering interpreter",
         "__init__": "",
     },
