@@ -38,7 +38,8 @@ HOUSE = {
         "_process": "locks thread_state background memory exit_status stuck hooks aside timer open_tasks notebook",
         "_worker": (
             "unbundle batch control_thread measured baseline standard_library reset parent resource_tracker "
-            "child_process fork_server plain_threads signals surroundings program_modules main_ahead running loop hosted importing"
+            "child_process fork_server plain_threads signals surroundings program_modules main_ahead running loop "
+            "hosted importing"
         ),
         "_options": "checks declared pool_options task_options",
         "_futures": "ports stopping undecoded unread condition claims lazy task_future batch_future",
