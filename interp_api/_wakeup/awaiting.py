@@ -165,12 +165,19 @@ async def await_until[T](
         found = look()
         if found is not None:
             return found
-    line, me = desk.line(slot, is_left), object()
+    line, me, is_out = desk.line(slot, is_left), object(), False
     try:
-        found = await line.stand(me, look)
+        try:
+            found = await line.stand(me, look)
+        except BaseException:
+            line.leave(me)  # cancelled
+            is_out = True
+            raise
         line.leave(me)
     except BaseException:
-        try:
+        if is_out:
+            raise
+        try:  # struck while it left
             line.leave(me)
         except BaseException:  # struck once more
             line.leave(me)
