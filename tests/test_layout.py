@@ -20,14 +20,15 @@ HOUSE = {
     "interp_api": {
         "_runtime": "light_imports locks cpython_313 cpython_314 cpython",
         "_wakeup": (
-            "channel arena slot doorbell seats parking spinning boxes simple_queue pool_queue fork interpreter_mutex"
+            "channel arena slot doorbell seats parking spinning boxes simple_queue pool_queue fork interpreter_mutex "
+            "loops awaiting"
         ),
         "_errors": "",
         "_pickling": (
             "again cloud main_code main_note main_module main_names main_globals large buffers functions cached "
             "fallback_pickler function_head frames descriptors inheritance codec"
         ),
-        "_queues": "shared_counter unbound readable items store queue",
+        "_queues": "shared_counter unbound readable items store awaiting queue",
         "_interpreters": "alive entry_lock tracing guards importing remote entering interpreter",
         "__init__": "",
     },
@@ -36,8 +37,9 @@ HOUSE = {
         "_wire": "interrupted texts messages answer places names known_packages refused failures decoding",
         "_process": "locks thread_state background memory exit_status stuck hooks aside timer open_tasks notebook",
         "_worker": (
-            "unbundle batch control_thread baseline standard_library reset parent resource_tracker child_process "
-            "fork_server plain_threads signals surroundings program_modules main_ahead running loop hosted importing"
+            "unbundle batch control_thread measured baseline standard_library reset parent resource_tracker "
+            "child_process fork_server plain_threads signals surroundings program_modules main_ahead running loop "
+            "hosted importing"
         ),
         "_options": "checks declared pool_options task_options",
         "_futures": "ports stopping undecoded unread condition claims lazy task_future batch_future",

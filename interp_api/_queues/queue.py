@@ -16,6 +16,7 @@ from interp_api._errors import (
     QueueError,
     QueueFull,
     QueueNotFoundError,
+    ShutDown,
 )
 from interp_api._pickling.codec import keep_in_transit
 from interp_api._queues.items import unwrap, wrap
@@ -232,6 +233,57 @@ class Queue:
     def get_nowait(self) -> object:
         """Remove and return the first object if there is one; the same as `get(block=False)`."""
         return self.get(False)
+
+    async def aget(self) -> object:
+        """Remove and return the first object, in a coroutine of asyncio, uvloop, AnyIO or Trio.
+
+        For a time limit use the loop's: `asyncio.timeout`, `anyio.fail_after`, `trio.fail_after`. One that is cancelled
+        has taken nothing. The coroutines of one loop are served in the order in which they came.
+
+        Raises:
+            RuntimeError: no such event loop runs here, or it cannot watch a descriptor, as asyncio's on Windows.
+            ShutDown, ItemInterpreterDestroyed, NotShareableError: as `get` does.
+
+        Suspends: while the queue is empty; a `put` or `shutdown` in any interpreter wakes it.
+        """
+        from interp_api._queues.awaiting import aget
+
+        return await aget(self._store, self.get_nowait)
+
+    async def aput(self, obj: object, *, unbounditems: UnboundKind | None = None) -> None:
+        """Add an object, in a coroutine; one that is cancelled has added nothing.
+
+        Raises:
+            RuntimeError: as for `aget`.
+            NotShareableError, ShutDown, ValueError: as `put` does.
+
+        Suspends: while the queue is full; a `get` in any interpreter wakes it.
+        """
+        from interp_api._queues.awaiting import aput
+
+        await aput(self._store, wrap(obj), self._op if unbounditems is None else unbound_op(unbounditems))
+
+    async def ajoin(self) -> None:
+        """Wait in a coroutine until every object that was put has been got and dealt with, see `join`.
+
+        Raises:
+            RuntimeError: as for `aget`.
+
+        Suspends: until `task_done` was called for each, in whatever interpreters.
+        """
+        from interp_api._queues.awaiting import ajoin
+
+        await ajoin(self._store)
+
+    def __aiter__(self) -> "Self":
+        return self
+
+    async def __anext__(self) -> object:
+        """Return what `aget` does, until the queue is shut down and empty."""
+        try:
+            return await self.aget()
+        except ShutDown:
+            raise StopAsyncIteration from None
 
     def task_done(self) -> None:
         """Say that one object that was got has been dealt with; may be called in another interpreter than `get`.

@@ -192,6 +192,14 @@ class Store:
         """Return whether `take` may find one."""
         return queue_count(self._id) > 0
 
+    def may_take(self) -> bool:
+        """Return whether `take` may find an item, or raise."""
+        return queue_count(self._id) > 0 or self._region.memory[self._closed] != 0
+
+    def may_put(self) -> bool:
+        """Return whether a queue with a bound has room, or `put` raises."""
+        return self._has_room() or self._region.memory[self._closed] != 0
+
     def end_task(self) -> bool:
         """Count one task as done; return False if none is unfinished."""
         try:

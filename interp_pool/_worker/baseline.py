@@ -10,6 +10,8 @@ import copyreg
 import gc
 import sys
 
+from interp_pool._worker.measured import is_measured
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +46,7 @@ class Baseline:
         "finders",
         "gc_callbacks",
         "gc_state",
+        "is_measured",
         "limits",
         "lists",
         "modules",
@@ -62,6 +65,7 @@ class Baseline:
         self.limits = sys.getrecursionlimit(), sys.getswitchinterval(), sys.get_int_max_str_digits()
         self.gc_state = gc.isenabled(), gc.get_threshold()
         self.gc_callbacks = [*gc.callbacks]
+        self.is_measured = is_measured()
         self.reducers = {**copyreg.dispatch_table}
         self.error_handlers = {name: _codecs.lookup_error(name) for name in _ERROR_HANDLERS}
         self.codec_errors, self.codec_searches = _note_codecs()

@@ -29,6 +29,7 @@ from interp_pool._wire.messages import (
 from interp_pool._worker.baseline import Baseline, refused
 from interp_pool._worker.control_thread import Control, open_load_lock
 from interp_pool._worker.main_ahead import follow_program
+from interp_pool._worker.measured import trace_this_thread
 from interp_pool._worker.parent import forget_parent, know_parent
 from interp_pool._worker.running import name_thread, run_flagged, run_task, unpickled
 from interp_pool._worker.surroundings import adopt, flush_streams, set_standard_streams
@@ -106,6 +107,7 @@ def _prepare(setup: "Setup", results: SimpleQueue, board: "Any", control: Contro
     adopt(decode(surroundings))
     board[PREPARED] = 1
     started = perf_counter()
+    trace_this_thread()
     if initializer is not None:
         failure = _initialize(initializer, board, control)
         flush_streams()

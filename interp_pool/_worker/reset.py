@@ -47,7 +47,9 @@ _LASTING_EXIT_FUNCTIONS = (
 
 
 def is_spoilt(baseline: "Baseline") -> bool:
-    """Return whether tasks have left this interpreter in a state in which others would fail."""
+    """Return whether this interpreter is in a state in which others would fail, or not be measured."""
+    if baseline.is_measured:
+        return True  # its exit functions end what measures it, and only a new interpreter is measured again
     modules = sys.modules
     if any(modules.get(name) is not module for name, module in baseline.modules.items() if name not in _MAINS):
         return True
