@@ -100,8 +100,6 @@ _NOT_OURS = (  # what joblib gives to each backend
 )
 _PLAIN = (bool, int, float, str, type(None))
 _REMEDY = f'with joblib: parallel_config("{NAME}", fallback="process")'
-
-
 _kept: "list[tuple[dict[str, Any], InterpreterPoolExecutor]]" = []  # with its options; mostly one
 
 

@@ -51,7 +51,7 @@ HOUSE = {
             "starting manager forking renewal intake leases single pool"
         ),
         "_executor": "listed results taking returning map_run chunks map_by_submit arguments refusals view executor",
-        "_multiprocessing": "results sending pool",
+        "_multiprocessing": "results lost sending pool",
         "_swap": "ledger process_face patching",
         "joblib": "",
         "__init__": "",
