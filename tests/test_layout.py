@@ -50,7 +50,9 @@ HOUSE = {
             "result_stream outcomes process_hooks calls routing kernel pump recall overdue control ending sizing "
             "starting manager forking renewal intake leases single pool"
         ),
-        "_executor": "listed results taking returning map_run chunks map_by_submit arguments refusals view executor",
+        "_executor": (
+            "listed results taking returning map_run chunks map_by_submit arguments refusals upkeep view executor"
+        ),
         "_multiprocessing": "results lost sending pool",
         "_swap": "ledger process_face patching",
         "joblib": "",

@@ -18,6 +18,7 @@ from interp_pool._executor.listed import ListedWorker
 from interp_pool._executor.map_by_submit import map_by_submit
 from interp_pool._executor.map_run import MapRun
 from interp_pool._executor.refusals import encode_batch, failed_future, pickling_error
+from interp_pool._executor.upkeep import Upkeep
 from interp_pool._executor.view import ExecutorView, WithOptions
 from interp_pool._futures.stopping import GRACE, Reason, TaskControl
 from interp_pool._futures.task_future import TaskFuture
@@ -35,10 +36,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
     from typing import Any
 
-    from interp_pool._core.statistics import Statistics
 
-
-class InterpreterPoolExecutor(ThreadPoolExecutor):
+class InterpreterPoolExecutor(Upkeep, ThreadPoolExecutor):
     """An executor whose workers are interpreters of this process, each with its own GIL.
 
     Works where a `ProcessPoolExecutor` does: tasks and results are copied by pickle, functions are found by reference.
@@ -333,14 +332,6 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         self._check_open()
         run = MapRun(self._pool, self._open_tasks, encode_batch, fn, iterables, chunksize, buffersize, options)
         return run.results(end, keeps=None if buffersize is None else self)
-
-    def statistics(self) -> "Statistics":
-        """Return a snapshot of the counts of the executor's pool: workers and tasks by state, messages, bytes."""
-        return self._pool.statistics()
-
-    def resize(self, max_workers: int | None = None, *, min_workers: int | None = None) -> None:
-        """Change how many workers there may be, and how many stay. See `InterpreterPool.resize`."""
-        self._pool.resize(max_workers, min_workers=min_workers)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Refuse further tasks; those that were submitted are still done.

@@ -116,6 +116,14 @@ class Reserve(Part):
         if reaper is not None:
             reaper.join()
 
+    def close_with_modules(self) -> None:
+        """Close what has modules of the program. Blocks until that is done."""
+        with self._condition:
+            closed = [interpreter for has_modules, interpreter, _ in self._idle if has_modules]
+            self._idle = [entry for entry in self._idle if not entry[0]]
+        for interpreter in closed:
+            discard(interpreter)
+
     def pause(self, patience: float) -> bool:  # noqa: ARG002  # nothing that is idle has to be waited for
         """Be empty, and without the reaper, for a fork."""
         self.close_idle()
