@@ -51,7 +51,8 @@ HOUSE = {
             "starting manager forking renewal intake leases single pool"
         ),
         "_executor": (
-            "listed results taking returning map_run chunks map_by_submit arguments refusals upkeep view executor"
+            "listed results taking returning map_run chunks map_by_submit arguments refusals upkeep view executor "
+            "scipy_map"
         ),
         "_multiprocessing": "results lost sending pool",
         "_swap": "ledger process_face patching",
