@@ -129,7 +129,7 @@ def _find_function(func: "Any") -> "tuple[Callable[..., Any], Callable[[Any], An
 
 
 def _find_in(owner: "Any") -> "tuple[Callable[..., Any], Callable[[Any], Any]]":
-    attributes: dict[str, Any] = vars(owner)
+    attributes: dict[str, Any] = owner.__dict__
     name = next((each for each in _CALLED if callable(attributes.get(each))), None)
     if name is None:
         raise NotImplementedError(
