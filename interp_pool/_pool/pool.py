@@ -161,9 +161,9 @@ class InterpreterPool(SinglePool):
         """
         if self._kernel.options.keeps_modules:
             reserve.close_with_modules()
-        super().renew_workers()
+        self._sizing.renew()
         if self._fallback is not None:
-            self._fallback.renew_workers()
+            self._fallback._sizing.renew()
 
     def tell_submitters(self) -> None:
         """Have those who submit, or take items for a map, look whether their executor still takes tasks."""

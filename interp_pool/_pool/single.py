@@ -272,10 +272,6 @@ class SinglePool:
         """Change how many workers there may be, and how many stay; see `Sizing.resize`."""
         self._sizing.resize(max_workers, min_workers=min_workers)
 
-    def renew_workers(self) -> None:
-        """Have each worker end after what it does; see `InterpreterPool.renew_workers`."""
-        self._sizing.renew()
-
     def begin_waiting(self) -> None:
         """Drop what is cancelled at once, from now on: somebody waits for the end of an executor's tasks."""
         self._sizing.begin_waiting()
