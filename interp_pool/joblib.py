@@ -11,7 +11,8 @@ none.
 joblib cannot be imported in a worker as it is, for loky wants `faulthandler` and multiprocessing. With a variable that
 joblib documents it does without both, so workers see that variable in their own `os.environ`.
 
-Source: "Implementing a new backend" of joblib's documentation; names of `joblib.parallel`, tested with joblib 1.6.0.
+Source: "Implementing a new backend" of joblib's documentation; names of `joblib.parallel`, tested with joblib 1.5.0 and
+1.6.0.
 """
 
 from functools import partial
@@ -92,6 +93,8 @@ else:
         )
     except ImportError as exc:
         raise ImportError(f"interp_pool.joblib needs joblib ({exc}): pip install 'interp-pool[joblib]'") from exc
+    if not hasattr(ParallelBackendBase, "submit"):
+        raise ImportError("interp_pool.joblib needs joblib 1.5 or newer: pip install 'interp-pool[joblib]'")
 
 NAME = "interpreters"
 _NOT_OURS = (  # what joblib gives to each backend

@@ -24,6 +24,19 @@ def test_module_without_joblib_names_the_extra(monkeypatch):
         importlib.import_module("interp_pool.joblib")
 
 
+def test_module_with_a_joblib_that_is_too_old_says_so(monkeypatch):
+    names = (
+        *("EXTERNAL_BACKENDS", "AutoBatchingMixin", "FallbackToBackend", "ParallelBackendBase", "SequentialBackend"),
+        *("cpu_count", "register_parallel_backend"),
+    )
+    old = types.ModuleType("joblib.parallel")
+    old.__dict__.update(dict.fromkeys(names, object))
+    monkeypatch.setitem(sys.modules, "joblib.parallel", old)
+    monkeypatch.delitem(sys.modules, "interp_pool.joblib", raising=False)
+    with pytest.raises(ImportError, match=r"needs joblib 1\.5 or newer: pip install 'interp-pool\[joblib\]'"):
+        importlib.import_module("interp_pool.joblib")
+
+
 @pytest.mark.programs
 def test_added_variable_is_in_workers_and_in_no_child_process(monkeypatch):
     monkeypatch.setattr(environment, "_added", {})
