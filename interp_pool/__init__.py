@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from interp_pool._errors import TaskPicklingError as TaskPicklingError
     from interp_pool._errors import WorkerLostError as WorkerLostError
     from interp_pool._executor.executor import InterpreterPoolExecutor as InterpreterPoolExecutor
+    from interp_pool._executor.scipy_map import scipy_map as scipy_map
     from interp_pool._futures.task_future import TaskFuture as TaskFuture
     from interp_pool._multiprocessing.pool import Pool as Pool
     from interp_pool._pool.pool import InterpreterPool as InterpreterPool
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "_errors": "BrokenInterpreterPool QueueFull ResultPicklingError TaskPicklingError WorkerLostError",
     "_executor.executor": "InterpreterPoolExecutor",
+    "_executor.scipy_map": "scipy_map",
     "_multiprocessing.pool": "Pool",
     "_swap.patching": "patch",
     "_futures.task_future": "TaskFuture",

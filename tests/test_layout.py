@@ -39,21 +39,25 @@ HOUSE = {
         "_worker": (
             "unbundle batch control_thread measured baseline standard_library reset parent resource_tracker "
             "child_process fork_server plain_threads signals surroundings program_modules main_ahead running loop "
-            "hosted importing"
+            "hosted importing joblib_calls"
         ),
         "_options": "checks declared pool_options task_options",
         "_futures": "ports stopping undecoded unread condition claims lazy task_future batch_future",
         "_core": "states ports lease routes batch_sizes backlog task task_book worker_book core statistics",
-        "_workers": "bundle reserve interpreters warm_up answering handle thread_host process_host hosted_worker",
+        "_workers": (
+            "bundle reserve environment interpreters warm_up answering handle thread_host process_host hosted_worker"
+        ),
         "_pool": (
             "result_stream outcomes process_hooks calls routing kernel pump recall overdue control ending sizing "
             "starting manager forking renewal intake leases single pool"
         ),
         "_executor": (
-            "listed results taking returning map_run chunks map_by_submit arguments refusals view submitting executor"
+            "listed results taking returning map_run chunks map_by_submit arguments refusals view submitting executor "
+            "scipy_map"
         ),
-        "_multiprocessing": "results sending pool",
+        "_multiprocessing": "results lost sending pool",
         "_swap": "ledger process_face patching",
+        "joblib": "",
         "__init__": "",
         "_commands.*": "",  # in any order among themselves
         "demo.*": "",  # in any order among themselves

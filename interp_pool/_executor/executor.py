@@ -271,6 +271,13 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         """Change how many workers there may be, and how many stay. See `InterpreterPool.resize`."""
         self._pool.resize(max_workers, min_workers=min_workers)
 
+    def renew_workers(self) -> None:
+        """Give each worker a new interpreter after its task, for modules that were edited, or reloaded here.
+
+        See `InterpreterPool.renew_workers`. On a shared pool this is so for the tasks of all its executors.
+        """
+        self._pool.renew_workers()
+
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Refuse further tasks; those that were submitted are still done.
 

@@ -9,20 +9,26 @@ for a task by the number of its job.
                   worker are not done: the iterable may have no end
 
 A result is entered by one thread at a time (`_enter_all`): multiprocessing does that in one thread, and relies on it.
+
+A forked child has none of these threads. What was put is done by the parent; here it ends with an error.
 """
 
 import threading
 from collections import deque
 from concurrent.futures import CancelledError
+from itertools import count
 from multiprocessing import pool as multiprocessing_pool
+from weakref import WeakValueDictionary
 
 from interp_api import ExecutionFailed, portable
 from interp_pool._core.task import name_task
-from interp_pool._errors import ResultPicklingError, TaskPicklingError
+from interp_pool._errors import ResultPicklingError, TaskPicklingError, broken
 from interp_pool._executor.chunks import run_chunk, run_single_chunk
 from interp_pool._futures.task_future import KNOWN
+from interp_pool._multiprocessing.lost import lose
 from interp_pool._multiprocessing.results import asked, note_for
 from interp_pool._options.task_options import NO_OPTIONS
+from interp_pool._process.hooks import Part, register
 from interp_pool._wire.texts import describe
 
 TYPE_CHECKING = False
@@ -60,9 +66,13 @@ class Sending:
             processes: workers that there may be.
             logs_unread: whether errors are logged that nobody has asked for.
         """
-        self._executor, self._cache = executor, cache
-        self._room = threading.Semaphore(AHEAD * processes)
+        self._executor, self._cache, self._processes = executor, cache, processes
         self._logs_unread = logs_unread
+        self._reset()
+        _sendings[_next_sending()] = self
+
+    def _reset(self) -> None:
+        self._room = threading.Semaphore(AHEAD * self._processes)
         self._lock = threading.Lock()  # of the next two
         self._feeders: set[threading.Thread] = set()  # they take items for imap
         self._is_closed = False
@@ -109,6 +119,16 @@ class Sending:
         for feeder in [*self._feeders]:
             feeder.join()
         self._executor.shutdown()
+
+    def after_fork_in_child(self) -> None:
+        """Be a new one for the pool, which goes on; what is not done ends with an error."""
+        is_closed, is_stopped = self._is_closed, self._is_stopped
+        self._reset()
+        self._is_closed, self._is_stopped = is_closed, is_stopped
+        lost = [*self._cache.values()]
+        self._cache.clear()
+        for result in lost:
+            lose(result, broken("the process was forked: the task is done by the parent, not here"))
 
     def _feed(self, tasks: "Iterable[PoolTask]", set_length: "Callable[[int], object]") -> None:
         try:
@@ -185,6 +205,23 @@ class Sending:
             if not has_result and self._logs_unread and not isinstance(value, KNOWN):
                 note_for(waiting, name_task(meant, None, is_map=False), describe(value))
             waiting._set(place, (has_result, value))
+
+
+_sendings: "WeakValueDictionary[int, Sending]" = WeakValueDictionary()
+_next_sending = count().__next__
+
+
+class _Sendings(Part):
+    """All of them, which begin anew together, after the pools."""
+
+    def after_fork_in_child(self) -> None:
+        for reference in _sendings.valuerefs():
+            sending = reference()
+            if sending is not None:
+                sending.after_fork_in_child()
+
+
+register(_Sendings())
 
 
 def outcome_of(future: "TaskFuture[Any]") -> "Outcome":

@@ -280,6 +280,7 @@ class Manager:
         for instruction, _ in instructions:
             if instruction is Instruction.LET_GO:
                 self._kernel.todo.append(worker.allow_close)
+                self._kernel.changed.wake_all()
             elif instruction is Instruction.FORGET_WORKER:
                 self._kernel.staff.forget(worker)
                 self._kernel.todo.append(worker.thread.join)

@@ -19,6 +19,7 @@ from interp_pool._pool.single import SinglePool
 from interp_pool._process.stuck import expect_stuck
 from interp_pool._wire.names import names_of
 from interp_pool._workers.hosted_worker import host_maker
+from interp_pool._workers.reserve import reserve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -143,6 +144,26 @@ class InterpreterPool(SinglePool):
         super().resize(max_workers, min_workers=min_workers)
         if self._fallback is not None:
             self._fallback.resize(max_workers)
+
+    def renew_workers(self) -> None:
+        """Give each worker a new interpreter, in which the program's modules are loaded as their files are now.
+
+        A worker that is idle ends at once, and one that is busy after its task, or its message of `map`. Others take
+        their places for the work there is: all that is submitted from now on, and nothing that was before is lost.
+        Workers of a fallback are renewed, too; what a fork server has loaded stays as it is.
+
+        Raises:
+            BrokenInterpreterPool: the pool is broken.
+            RuntimeError: the pool is shut down.
+
+        Blocks: until the idle ones have said that they end, some ms; with `reuse="modules"` also 10 ms for each warm
+            interpreter that has modules, which are closed. Not for workers when called in a callback of a future.
+        """
+        if self._kernel.options.keeps_modules:
+            reserve.close_with_modules()
+        self._sizing.renew()
+        if self._fallback is not None:
+            self._fallback._sizing.renew()
 
     def tell_submitters(self) -> None:
         """Have those who submit, or take items for a map, look whether their executor still takes tasks."""

@@ -77,6 +77,48 @@ class Sizing:
         if error is not None:
             raise error
 
+    def renew(self) -> None:
+        """Have each worker end once it has done what it does; others take their places for the work there is.
+
+        One that looks for call items ends at W1, as above, unless it finds one first. What is submitted after this has
+        returned is none of these: they have been heard of by then. A worker that does something else looks at its cell
+        before it looks for a call item.
+
+        Raises:
+            BrokenInterpreterPool: the pool is broken.
+            RuntimeError: the pool is shut down.
+
+        Blocks: until the workers that have no task have said that they end, some ms. Not in a callback of a future, nor
+            in a signal handler that has interrupted a step of the pool.
+        """
+        if self._kernel.later(partial(self._kernel.step, self._renew)):
+            self._kernel.check_open()
+            return
+        told = self._kernel.step(self._renew)
+        if isinstance(told, Exception):
+            raise told
+        if not self._kernel.is_managed_here:
+            self._kernel.reader.call_off()
+            while (waiter := self._kernel.step(partial(self._look_at_renewed, told))) is not None:
+                waiter.acquire(timeout=_SHORTEST)  # nobody tells that one has found a task instead
+
+    def _renew(self) -> "list[Worker] | Exception":
+        error = self._kernel.refusal()
+        if error is not None:
+            return error
+        staff = self._kernel.staff
+        told = [worker for worker in (*staff.workers.values(), *staff.stuck.values()) if worker.is_started]
+        for worker in told:
+            worker.renew()
+        self._kernel.calls.queue.ring_all()  # T2
+        return told
+
+    def _look_at_renewed(self, told: "list[Worker]") -> "Any":
+        """Return what to wait for, None if none of these can take another call item."""
+        present = self._kernel.staff.workers
+        told[:] = [worker for worker in told if worker.number in present and worker.may_take_another]
+        return self._kernel.changed.enter() if told and self._kernel.core.is_alive else None
+
     def _resize(self, max_workers: int | None, min_workers: int | None) -> Exception | None:
         error = self._kernel.refusal()
         if error is not None:

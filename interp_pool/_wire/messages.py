@@ -26,6 +26,8 @@ Both sides import this file, and it is all they share. A payload is what `interp
     QUESTIONS         pool         the id of the queue of questions, see above; then it rings
     RETIRE            pool         1 - TASK, read from the board: end, unless TASK is another one by now; then it rings
                                    all that wait for call items
+    RENEW             pool         1: end before looking for the next call item; then it rings all likewise.
+                      worker       2: it takes none any more
 
     kind                 number      body                                            seconds
     BATCH_REST           work id     how many of its items a batch keeps             it has run
@@ -81,7 +83,7 @@ if TYPE_CHECKING:
 
 TIMED, BATCH, SINGLE, SPLIT = 1, 2, 4, 8  # flags of a call item
 
-BOARD = TASK, BEGAN, STRUCK, PREPARED, MAY_RECYCLE, INTERRUPT, GIVE_BACK, QUESTIONS, RETIRE = range(9)
+BOARD = TASK, BEGAN, STRUCK, PREPARED, MAY_RECYCLE, INTERRUPT, GIVE_BACK, QUESTIONS, RETIRE, RENEW = range(10)
 """The cells of a board."""
 
 INITIALIZING = 1 << 62

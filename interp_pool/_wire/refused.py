@@ -33,6 +33,7 @@ _UNSUPPORTED = (  # what CPython says where code needs the main interpreter, or 
     "fork not supported for isolated subinterpreters",
     "exec not supported for isolated subinterpreters",
 )
+_NO_SLOWER = frozenset(("joblib",))  # packages that look whether NumPy is there, and work as well without
 _MOST_LINKS = 100  # exceptions that are looked at; a chain can be a ring
 _FIRST, _LAST = 3, 4  # names of a long chain that are told
 _LONGEST = 100  # characters of a name
@@ -125,7 +126,8 @@ def note_refusal(module: str, exc: BaseException, frame: "FrameType | None") -> 
 def find_replaced(noted: "Iterable[Noted]") -> "list[Replacement]":
     """Return what modules have gone on without: they were being imported when it was refused, and are there.
 
-    What the standard library has left out is not told: it is no slower for that. One entry for each package.
+    What the standard library has left out is not told: it is no slower for that. Nor is joblib without NumPy, whose
+    arrays a worker has not anyway. One entry for each package.
     """
     import sys
 
@@ -133,7 +135,7 @@ def find_replaced(noted: "Iterable[Noted]") -> "list[Replacement]":
     for refusal, importing, route in noted:
         package = refusal[1].partition(".")[0]
         user = next((name for name in importing if _is_loaded(sys.modules.get(name))), None)
-        if user is None or package in sys.stdlib_module_names:
+        if user is None or package in sys.stdlib_module_names or user.partition(".")[0] in _NO_SLOWER:
             continue
         first = found.get(package)
         if first is None:

@@ -19,6 +19,7 @@ from interp_pool._wire.messages import (
     MAY_RECYCLE,
     MODULE_REFUSED,
     PREPARED,
+    RENEW,
     RETIRE,
     TASK,
     TASK_FAILED,
@@ -153,12 +154,18 @@ def _serve_calls(
     get, put = calls.get, results.put
 
     def retirement() -> tuple[()] | None:
+        if board[RENEW]:
+            board[RENEW] = 2
+            return ()
         return () if board[RETIRE] == 1 - board[TASK] else None  # W1 of `_pool.sizing`
 
     for _ in _rounds(max_tasks, board, control):
+        if board[RENEW]:
+            board[RENEW] = 2
+            break
         item: Any = get(spin=_SPIN, instead=retirement)
         if not item:
-            put((WORKER_LEAVING, worker_id, True if item is None else None, 0.0))
+            put((WORKER_LEAVING, worker_id, True if item is None else False if board[RENEW] else None, 0.0))
             return True
         work_id = item[0]
         outcome: tuple[int, int, object, float] | None = None

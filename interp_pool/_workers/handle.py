@@ -19,6 +19,7 @@ from interp_api import (
     ring,
 )
 from interp_pool._core.states import WorkerState
+from interp_pool._core.worker_book import ACTIVE
 from interp_pool._wire.messages import (
     BEGAN,
     BOARD,
@@ -28,6 +29,7 @@ from interp_pool._wire.messages import (
     MAY_RECYCLE,
     PREPARED,
     QUESTIONS,
+    RENEW,
     RETIRE,
     STRUCK,
     TASK,
@@ -67,6 +69,7 @@ else:
         return float("inf")
 
 
+_HEARD = 2  # in the cell RENEW
 _BALLAST = 64 * 1024  # bytes
 _RETRY = 0.05  # seconds
 
@@ -80,8 +83,8 @@ class Questions(SimpleQueue):
 class Worker:
     """One worker of a pool.
 
-    `state`, `is_started`, `is_dirty`, `has_failed`, `told_at`, `left_at` and `asked_for_rest_of` belong to the pool;
-    the rest is set once. What the board tells may be outdated when it is read.
+    `state`, `is_started`, `is_dirty`, `is_stale`, `has_failed`, `told_at`, `left_at` and `asked_for_rest_of` belong to
+    the pool; the rest is set once. What the board tells may be outdated when it is read.
 
     What the thread has to tell at its end is made before it starts, with a ballast that is dropped for it: it may end
     for want of memory.
@@ -93,6 +96,7 @@ class Worker:
         self.is_started = False
         self.has_failed = False  # to start
         self.is_dirty = False  # its interpreter is not to be used again
+        self.is_stale = False  # what its interpreter has loaded is not to be used again
         self.told_at: float | None = None  # when its initializer was told to stop, on the monotonic clock
         self.left_at = 0.0  # when it was in state LEFT
         self.asked_for_rest_of = 0  # work id of a batch
@@ -169,7 +173,7 @@ class Worker:
     @property
     def is_quiet(self) -> bool:
         """Whether it runs no task and was not told to end."""
-        return not self.task and self._cells[RETIRE] != 1 - self._cells[TASK]
+        return not self.task and self._cells[RETIRE] != 1 - self._cells[TASK] and not self._cells[RENEW]
 
     @property
     def last_task(self) -> int:
@@ -181,6 +185,17 @@ class Worker:
         """Have it end, unless it has had a task since that look. All that wait for call items are to be rung then."""
         assert self._last_seen is not None
         self._cells[RETIRE] = 1 - self._last_seen
+
+    def renew(self) -> None:
+        """Have it end before it looks for its next task. All that wait for call items are to be rung then."""
+        self.is_stale = True
+        self._cells[RENEW] = 1
+
+    @property
+    def may_take_another(self) -> bool:
+        """Whether one that was told so may still take a call item that is put now: it was looking for one by then."""
+        cells = self._cells
+        return self.state in ACTIVE and bool(cells[PREPARED]) and cells[TASK] <= 0 and cells[RENEW] != _HEARD
 
     def interrupt(self, work_id: int) -> None:
         """Have a task stopped, if it still runs. Never blocks."""
@@ -248,7 +263,8 @@ class Worker:
         self._may_close.wait()
         try:
             if interpreter is not None:
-                release(interpreter, self._options, is_dirty=self.is_dirty)
+                is_stale = self.is_stale and self._options.keeps_modules
+                release(interpreter, self._options, is_dirty=self.is_dirty or is_stale)
         except BaseException as exc:
             self._tell_loss(None, exc)
         finally:

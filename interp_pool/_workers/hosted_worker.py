@@ -7,6 +7,8 @@ runs the tasks is its host.
 from interp_api import PoolQueue
 from interp_pool._wire.messages import (
     INITIALIZER_FAILED,
+    PREPARED,
+    RENEW,
     RETIRE,
     TASK,
     WORKER_LEAVING,
@@ -96,13 +98,17 @@ class HostedWorker(Worker):
         calls = PoolQueue(self._calls.id)  # its own: several threads of one interpreter wait
 
         def retirement() -> tuple[()] | None:
+            if cells[RENEW]:
+                cells[RENEW] = 2
+                return ()
             return () if cells[RETIRE] == 1 - cells[TASK] else None  # W1 of `_pool.sizing`
 
         left = self._options.max_tasks_per_child
-        while left != 0 and not self._host.has_ended:
+        cells[PREPARED] = 1
+        while left != 0 and not self._host.has_ended and not cells[RENEW]:
             item: Any = calls.get(instead=retirement)
             if not item:
-                put((WORKER_LEAVING, number, True if item is None else None, 0.0))
+                put((WORKER_LEAVING, number, True if item is None else False if cells[RENEW] else None, 0.0))
                 return
             work_id, payload, *rest = item
             self._run(abs(work_id), payload, *rest)

@@ -21,6 +21,7 @@ from interp_pool._wire.decoding import decode_failure
 from interp_pool._wire.messages import INITIALIZER_FAILED, SETUP
 from interp_pool._worker.loop import tidy
 from interp_pool._workers.bundle import load_into, note_new
+from interp_pool._workers.environment import worker_environment
 from interp_pool._workers.reserve import reserve
 
 TYPE_CHECKING = False
@@ -136,9 +137,7 @@ def current_surroundings() -> "Payload":
     filters: list[Any] = list(warnings.filters)
     # Categories that are not built in go by module and name, for the worker may lack them.
     entries = [(action, message, _reference(category), *rest) for action, message, category, *rest in filters]
-    environ: Any = os.environ
-    environment: dict[Any, Any] = environ._data.copy()  # one C call: other threads may change it
-    return interp_api.encode((entries, environment), share=False)
+    return interp_api.encode((entries, worker_environment()), share=False)
 
 
 def _reference(category: "Any") -> object:

@@ -116,6 +116,13 @@ class Reserve(Part):
         if reaper is not None:
             reaper.join()
 
+    def close_with_modules(self) -> None:
+        """Close what has modules of the program. Blocks until that is done."""
+        with self._condition:
+            taken = self._take_with_modules()
+        for interpreter in taken:
+            discard(interpreter)
+
     def pause(self, patience: float) -> bool:  # noqa: ARG002  # nothing that is idle has to be waited for
         """Be empty, and without the reaper, for a fork."""
         self.close_idle()
@@ -149,6 +156,11 @@ class Reserve(Part):
                     continue
             for interpreter in expired:
                 discard(interpreter)
+
+    def _take_with_modules(self) -> list[Interpreter]:
+        taken = [interpreter for has_modules, interpreter, _ in self._idle if has_modules]
+        self._idle = [entry for entry in self._idle if not entry[0]]
+        return taken
 
     def _take_expired(self, now: float) -> list[Interpreter]:
         expired = [interpreter for _, interpreter, end in self._idle if end <= now]
