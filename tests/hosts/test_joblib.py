@@ -279,15 +279,21 @@ print(set(Parallel(1, backend="interpreters")(delayed(where)() for _ in range(3)
 
 def test_ctrl_c_in_a_call_stops_it_and_the_next_one_works(tmp_path):
     before = """
-def spin(_):
+import os, signal
+def say_and_spin(writer):
+    os.write(writer, b"x")
     while True:
         pass
+def strike(reader):
+    for _ in range(2):  # both run: one that is struck while it imports leaves files open
+        os.read(reader, 1)
+    os.kill(os.getpid(), signal.SIGINT)
 """
     body = """
-import os, signal
-threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+reader, writer = os.pipe()
+threading.Thread(target=strike, args=(reader,)).start()
 try:
-    Parallel(2, backend="interpreters")(delayed(spin)(n) for n in range(10))
+    Parallel(2, backend="interpreters")(delayed(say_and_spin)(writer) for _ in range(10))
 except KeyboardInterrupt:
     print("stopped")
 print(Parallel(2, backend="interpreters")(delayed(square)(n) for n in range(3)))
