@@ -198,7 +198,7 @@ def test_light_load_keeps_few_of_many_workers(gate):
         end_idle(pool)
         wait_for(pool, lambda: len(pool._kernel.staff.workers) <= len(ran))
         # Another one is woken where the last one's processor is somebody else's for a moment.
-        assert sum(count for _, count in ran.most_common(3)) > 900
+        assert sum(count for _, count in ran.most_common(3)) > 500  # 188, if all were woken in turn
 
 
 @pytest.mark.parametrize("options", [{"max_leftover_threads": 0}, {"max_tasks_per_child": 1}, {"idle_timeout": 0.0}])
