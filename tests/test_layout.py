@@ -34,7 +34,7 @@ HOUSE = {
     "interp_pool": {
         "_errors": "",
         "_wire": "interrupted texts messages answer places names known_packages refused failures decoding",
-        "_process": "locks thread_state background memory exit_status stuck hooks aside timer open_tasks notebook",
+        "_process": "ctrl_c locks thread_state background memory exit_status stuck hooks aside timer open_tasks notebook",
         "_worker": (
             "unbundle batch control_thread baseline standard_library reset parent resource_tracker child_process "
             "fork_server plain_threads signals surroundings program_modules main_ahead running loop hosted importing"
@@ -47,7 +47,11 @@ HOUSE = {
             "result_stream outcomes process_hooks calls routing kernel pump recall overdue control ending sizing "
             "starting manager forking renewal intake leases single pool"
         ),
-        "_executor": "listed results taking returning map_run chunks map_by_submit arguments refusals view executor",
+        "_awaiting": "bell on_asyncio on_trio library map_waiter",
+        "_executor": (
+            "listed results taking returning map_run chunks map_by_submit arguments refusals with_options making "
+            "awaited_run awaited_map view executor"
+        ),
         "_multiprocessing": "results sending pool",
         "_swap": "ledger process_face patching",
         "__init__": "",

@@ -6,36 +6,36 @@ Owns the arguments, their checks and what the futures mean to the caller; everyt
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from time import monotonic
 from typing import overload
 
 import interp_api
-from interp_pool._core.task import Task, name_task
+from interp_pool._core.task import Task
 from interp_pool._errors import BrokenInterpreterPool
 from interp_pool._executor.arguments import ExecutorArguments
 from interp_pool._executor.listed import ListedWorker
+from interp_pool._executor.making import TaskMaker
 from interp_pool._executor.map_by_submit import map_by_submit
 from interp_pool._executor.map_run import MapRun
-from interp_pool._executor.refusals import encode_batch, failed_future, pickling_error
-from interp_pool._executor.view import ExecutorView, WithOptions
-from interp_pool._futures.stopping import GRACE, Reason, TaskControl
+from interp_pool._executor.refusals import encode_batch
+from interp_pool._executor.results import chained
+from interp_pool._executor.view import ExecutorView
+from interp_pool._executor.with_options import WithOptions
+from interp_pool._futures.stopping import GRACE, Reason
 from interp_pool._futures.task_future import TaskFuture
-from interp_pool._options.checks import check_seconds, check_size
+from interp_pool._options.checks import check_map
 from interp_pool._options.declared import keywords, takes
 from interp_pool._options.task_options import NO_OPTIONS, TaskOptions
-from interp_pool._pool.outcomes import without_frames
 from interp_pool._pool.pool import InterpreterPool
-from interp_pool._process.open_tasks import OpenTasks
-from interp_pool._wire.messages import TIMED
+from interp_pool._process.ctrl_c import struck_by_ctrl_c
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Coroutine, Iterable, Iterator
     from concurrent.futures import Executor
     from typing import Any
 
     from interp_pool._core.statistics import Statistics
+    from interp_pool._executor.awaited_map import AsyncResults
 
 
 class InterpreterPoolExecutor(ThreadPoolExecutor):
@@ -66,6 +66,8 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         shared = arguments.pool
         self._pool = InterpreterPool(**arguments.of_pool()) if shared is None else shared
         self._open_tasks = None if shared is None else shared.note_executor()
+        self.tasks = TaskMaker(self._pool, self._open_tasks)
+        """Makes those that have options, or are awaited; for views."""
         if shared is None:
             # A forgotten executor still finishes its tasks; its workers then end.
             weakref.finalize(self, self._pool.forget).atexit = False
@@ -97,7 +99,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
 
     @property
     def _shutdown(self) -> bool:  # type: ignore[override]  # see above
-        return self._pool.is_shut_down if self._open_tasks is None else self._open_tasks.is_closed
+        return self.tasks.is_shut_down
 
     def submit[**P, T](self, fn: "Callable[P, T]", /, *args: "P.args", **kwargs: "P.kwargs") -> "TaskFuture[T]":
         """Schedule `fn(*args, **kwargs)` in a worker.
@@ -117,14 +119,14 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         """
         try:
             payload = interp_api.encode_call(fn, args, kwargs)
-        except Exception as exc:
-            return self._refuse(fn, args, kwargs, exc)
+        except Exception:
+            return self.tasks.submit(NO_OPTIONS, fn, args, kwargs)  # which refuses it, unless it has options of its own
         future: TaskFuture[T] = TaskFuture(self._pool)
         item = Task(future, fn, payload, self._open_tasks)
         if self._open_tasks is None:
             self._pool.submit(item)
         else:
-            self._submit_noted(item, self._open_tasks)
+            self.tasks.give(item)
         return future
 
     def submit_with[T](
@@ -135,53 +137,31 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         kwargs: "dict[str, Any]",
         meant: "Callable[..., Any] | None" = None,
     ) -> "TaskFuture[T]":
-        """Do what `submit` does for a task with options; for the view that has them, and for `Pool`.
+        """Do what `submit` does with options; for the view that has them, and for `Pool`. See `TaskMaker.make`."""
+        return self.tasks.submit(options, fn, args, kwargs, meant)
 
-        Args:
-            options: of the task.
-            fn: see `submit`, as what follows.
-            args: as there.
-            kwargs: as there.
-            meant: the user's own function, which `fn` calls; None means `fn`.
+    def run[**P, T](self, fn: "Callable[P, T]", /, *args: "P.args", **kwargs: "P.kwargs") -> "Coroutine[Any, Any, T]":
+        """Run `fn(*args, **kwargs)` in a worker, for a coroutine to await: of asyncio, Trio or AnyIO.
+
+        When the coroutine is cancelled, a task that no worker has begun with is cancelled, and one that runs is
+        interrupted, unless `options(interrupt_on_cancel=False)`. The cancellation goes on once the task has ended: an
+        interrupt takes some 5 ms, 0.25 s at most, after which the worker is left to a task that does not stop.
+
+        Returns:
+            What `fn` has returned, once this is awaited. Nothing is sent before.
+
+        Raises:
+            TaskPicklingError: when awaited, as all of these: the task cannot be pickled.
+            CancelledError: that of `concurrent.futures`: the executor has cancelled the task.
+            QueueFull: `max_backlog` tasks wait, and `when_full` says to raise.
+            RuntimeError: the executor is shut down, or no loop runs in this thread.
+            Exception: whatever `fn` has raised.
+
+        Blocks: never; while `max_backlog` tasks wait, the coroutine does.
         """
-        try:
-            payload = interp_api.encode_call(fn, args, kwargs)
-        except Exception as exc:
-            return self._refuse(fn, args, kwargs, exc)
-        future: TaskFuture[T] = TaskFuture(self._pool)
-        future.is_interrupted_by_cancel = options.interrupt_on_cancel
-        flags = 0 if options.timeout is None else TIMED
-        item = Task(future, meant or fn, payload, self._open_tasks, flags, control=TaskControl(options))
-        if options.is_too_late():
-            self._check_open()
-            error = TaskControl(options, Reason.DEADLINE).error(item.name, "was not started")
-            return failed_future(self._pool, item.name, error)
-        if self._open_tasks is None:
-            self._pool.submit(item)
-        else:
-            self._submit_noted(item, self._open_tasks)
-        return future
+        from interp_pool._executor.awaited_run import run
 
-    def _submit_noted(self, item: Task, open_tasks: OpenTasks) -> None:
-        """Submit to a pool that others share."""
-        try:
-            open_tasks.begin(item)
-            self._pool.submit(item)
-        except BaseException:
-            open_tasks.end(item)
-            raise
-
-    def _refuse(
-        self, fn: "Callable[..., Any]", args: "tuple[Any, ...]", kwargs: "dict[str, Any]", exc: Exception
-    ) -> "TaskFuture[Any]":
-        """Return the future of a task that cannot be pickled."""
-        if isinstance(fn, WithOptions):  # looked for only here, where it costs other tasks nothing
-            return self.submit_with(fn.options, fn.__wrapped__, args, kwargs)
-        self._check_open()
-        if not interp_api.comes_again(exc, partial(interp_api.encode_call, fn, args, kwargs)):
-            raise exc
-        error = pickling_error(fn, args, kwargs, without_frames(exc))
-        return failed_future(self._pool, name_task(fn, None, is_map=False), error)
+        return run(self, NO_OPTIONS, fn, args, kwargs)
 
     @keywords(TaskOptions)
     def options(self, **options: "Any") -> ExecutorView:
@@ -207,11 +187,6 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
     def maps_itself(self) -> bool:
         """Whether nobody has put another `map` in the place of this class's."""
         return type(self).map is _OWN_MAP and "map" not in self.__dict__
-
-    def _check_open(self) -> None:
-        self._pool.check_open()
-        if self._shutdown:
-            raise RuntimeError("cannot schedule new futures after shutdown")
 
     @overload  # type: ignore[override]  # narrower: a wrong argument is an error
     def map[T, A1](
@@ -321,18 +296,40 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
             through: whose `submit` is to be called for each item or chunk; None means this executor's, if it is not the
                 class's own, and otherwise no `submit`.
         """
-        check_size("chunksize", chunksize)
-        check_size("buffersize", buffersize)
-        if timeout is not None:
-            check_seconds("timeout", timeout)
-        end = None if timeout is None or timeout > threading.TIMEOUT_MAX / 2 else monotonic() + timeout
+        end = check_map(timeout, chunksize, buffersize)
         if through is None and not self.submits_itself:
             through = self
         if through is not None:
             return map_by_submit(through, fn, iterables, end, chunksize or 1, buffersize)
-        self._check_open()
+        self.tasks.check_open()
         run = MapRun(self._pool, self._open_tasks, encode_batch, fn, iterables, chunksize, buffersize, options)
-        return run.results(end, keeps=None if buffersize is None else self)
+        return chained(run.parts(end, None if buffersize is None else self))
+
+    def amap[T](
+        self,
+        fn: "Callable[..., T]",
+        *iterables: "Iterable[Any]",
+        ordered: bool = True,
+        timeout: float | None = None,
+        chunksize: int | None = None,
+        buffersize: int | None = None,
+    ) -> "AsyncResults[T]":
+        """Return an asynchronous iterator over the results of `map(fn, *iterables)`: for asyncio, Trio and AnyIO.
+
+        It sends nothing more, cancels what waits and interrupts what runs when it is closed (`aclose`), when the loop
+        over it is left, or when the coroutine that waits for it is cancelled; see `run`.
+
+        Args:
+            fn: see `map`, as what is not told here.
+            iterables: plain ones, consumed as `map` does.
+            ordered: whether the results come in the order of the items, or as soon as they are there.
+            timeout: as there.
+            chunksize: as there.
+            buffersize: as there.
+        """
+        from interp_pool._executor.awaited_map import amap
+
+        return amap(self, NO_OPTIONS, fn, iterables, timeout, chunksize, buffersize, is_ordered=ordered)
 
     def statistics(self) -> "Statistics":
         """Return a snapshot of the counts of the executor's pool: workers and tasks by state, messages, bytes."""
@@ -368,7 +365,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
                     raise
 
     def __exit__(self, exc_type: type[BaseException] | None, *exc_info: object) -> None:
-        if exc_type is not None and issubclass(exc_type, KeyboardInterrupt):
+        if exc_type is not None and struck_by_ctrl_c(exc_info[0]):
             self.shutdown(wait=False)
             self._pool.stop_at_once(self._open_tasks)
         self.shutdown()

@@ -44,6 +44,7 @@ from interp_pool._pool.pump import Pump
 from interp_pool._pool.recall import Recall
 from interp_pool._pool.sizing import Sizing
 from interp_pool._pool.starting import Starting
+from interp_pool._process.ctrl_c import struck_by_ctrl_c
 from interp_pool._process.open_tasks import OpenTasks
 
 TYPE_CHECKING = False
@@ -82,7 +83,7 @@ class SinglePool:
         self._manager = Manager(kernel, self._pump, self._control, self._sizing, self._starting, with_timers)
         self._forking = Forking(kernel, self._manager)
         self._intake, self._leases = Intake(kernel, self._pump, self._sizing), Leases(kernel)
-        self.submit: Callable[..., None] = self._intake.submit
+        self.submit: Callable[..., bool] = self._intake.submit
         """Take a task. An attribute, and no method that calls the other: it is on the way of every task."""
         kernel.connect(self._manage, self._control.watch, self._overdue.watch_if_idle)
 
@@ -359,7 +360,7 @@ class SinglePool:
         return self
 
     def __exit__(self, exc_type: type[BaseException] | None, *exc_info: object) -> None:
-        if exc_type is not None and issubclass(exc_type, KeyboardInterrupt):
+        if exc_type is not None and struck_by_ctrl_c(exc_info[0]):
             self.shutdown(wait=False)
             self.stop_at_once()
         self.shutdown()

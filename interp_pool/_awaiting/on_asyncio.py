@@ -1,0 +1,137 @@
+"""The bells of coroutines that asyncio runs: its own loop, uvloop, AnyIO on either.
+
+Owns how a loop is woken. One call of `call_soon_threadsafe` wakes all coroutines whose bells have rung until the loop
+gets to it:
+
+    R1  append the bell                           L1  the loop is not called any more
+    R2  the loop is called already: done          L2  take a bell out and wake its coroutine, until there is none
+    R3  note that it is called, and call it
+
+Either R2 comes before L1, and L2 finds the bell; or R3 calls the loop once more. An exception of a signal handler that
+strikes at R3 takes the note back; who has rung rings again, or has somebody do so.
+"""
+
+import asyncio
+import sys
+from collections import deque
+from contextlib import nullcontext
+from time import monotonic
+from weakref import WeakKeyDictionary
+
+from interp_pool._awaiting.bell import Bell
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop, Future
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from typing import Any
+
+
+class _Hub:
+    """Where the bells of one loop ring. Thread safety: `tell`."""
+
+    __slots__ = ("_call_soon_threadsafe", "_is_called", "_rung")
+
+    def __init__(self, loop: "AbstractEventLoop") -> None:
+        self._call_soon_threadsafe = loop.call_soon_threadsafe
+        self._rung: deque[AsyncioBell] = deque()
+        self._is_called = False
+
+    def tell(self, bell: "AsyncioBell") -> None:
+        """Have a coroutine woken."""
+        self._rung.append(bell)  # R1
+        if self._is_called:  # R2
+            return
+        try:
+            self._is_called = True  # R3
+            self._call_soon_threadsafe(self._wake_all)
+        except BaseException as exc:
+            self._is_called = False
+            if not isinstance(exc, RuntimeError):  # the loop is closed: nobody waits there any more
+                raise
+            self._rung.clear()
+
+    def _wake_all(self) -> None:
+        self._is_called = False  # L1
+        while self._rung:
+            self._rung.popleft().wake()  # L2
+
+
+_hubs: "WeakKeyDictionary[AbstractEventLoop, _Hub]" = WeakKeyDictionary()
+
+
+class AsyncioBell(Bell):
+    """The bell of a coroutine that asyncio runs."""
+
+    __slots__ = ("_hub", "_loop", "_waiting")
+
+    def __init__(self) -> None:
+        """Make the bell of the coroutine that runs now.
+
+        Raises:
+            RuntimeError: no loop is running in this thread.
+        """
+        super().__init__()
+        self._loop = loop = asyncio.get_running_loop()
+        hub = _hubs.get(loop)
+        if hub is None:
+            hub = _hubs.setdefault(loop, _Hub(loop))
+        self._hub = hub
+        self._waiting: Future[None] | None = None
+
+    def _ring(self) -> None:
+        self._hub.tell(self)
+
+    def wake(self) -> None:
+        """Wake the coroutine, if it sleeps. In the loop's thread."""
+        waiting = self._waiting
+        if waiting is not None and not waiting.done():
+            waiting.set_result(None)
+
+    async def wait(self, is_there: "Callable[[], bool]", timeout: float | None = None) -> None:
+        """Wait until something is there, or so many seconds have passed; see `Bell.wait`."""
+        if timeout is None:
+            while not is_there():
+                await self._sleep()
+            return
+        end = monotonic() + timeout
+        alarm = self._loop.call_later(max(0.0, timeout), self.wake)
+        try:
+            await self._sleep_until(is_there, end)
+        finally:
+            alarm.cancel()
+
+    async def wait_shielded(self, is_there: "Callable[[], bool]", timeout: float | None) -> None:
+        """Do the same, but go on waiting when the coroutine is cancelled, as it is already."""
+        end = None if timeout is None else monotonic() + timeout
+        with _shield():
+            await self._outlast(is_there, end)
+
+    async def rest(self) -> None:
+        """Let other coroutines run."""
+        await asyncio.sleep(0)
+
+    async def _outlast(self, is_there: "Callable[[], bool]", end: float | None) -> None:
+        while not is_there() and (end is None or monotonic() < end):
+            try:
+                await self.wait(is_there, None if end is None else end - monotonic())
+            except asyncio.CancelledError:
+                pass  # that one is about to go on anyhow
+
+    async def _sleep_until(self, is_there: "Callable[[], bool]", end: float) -> None:
+        while not is_there() and monotonic() < end:
+            await self._sleep()
+
+    async def _sleep(self) -> None:
+        self._waiting = self._loop.create_future()
+        try:
+            await self._waiting
+        finally:
+            self._waiting = None
+
+
+def _shield() -> "AbstractContextManager[Any]":
+    """Return what keeps AnyIO from cancelling again and again meanwhile, which its scopes do."""
+    scope: Any = getattr(sys.modules.get("anyio"), "CancelScope", None)
+    return nullcontext() if scope is None else scope(shield=True)  # type: ignore[no-any-return]  # a context manager

@@ -1,0 +1,119 @@
+"""Making the tasks of one executor, and giving them to its pool.
+
+Owns what is done for a task with options, or whose submission is awaited. What `submit` does for a plain one stands
+there, since that is on the way of every task.
+"""
+
+from functools import partial
+
+import interp_api
+from interp_pool._core.task import Task, name_task
+from interp_pool._executor.refusals import failed_future, pickling_error
+from interp_pool._executor.with_options import WithOptions
+from interp_pool._futures.stopping import Reason, TaskControl
+from interp_pool._futures.task_future import TaskFuture
+from interp_pool._options.task_options import NO_OPTIONS
+from interp_pool._pool.outcomes import without_frames
+from interp_pool._wire.messages import TIMED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from interp_pool._options.task_options import TaskOptions
+    from interp_pool._pool.pool import InterpreterPool
+    from interp_pool._process.open_tasks import OpenTasks
+
+
+class TaskMaker:
+    """Makes the tasks of one executor. Thread safety: all methods."""
+
+    __slots__ = ("open_tasks", "pool")
+
+    def __init__(self, pool: "InterpreterPool", open_tasks: "OpenTasks | None") -> None:
+        self.pool = pool
+        self.open_tasks = open_tasks
+        """Of the executor, if the pool is shared."""
+
+    @property
+    def is_shut_down(self) -> bool:
+        """Whether the executor takes no more tasks."""
+        return self.pool.is_shut_down if self.open_tasks is None else self.open_tasks.is_closed
+
+    def check_open(self) -> None:
+        """Raise what `submit` would raise now."""
+        self.pool.check_open()
+        if self.is_shut_down:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+
+    def make(
+        self,
+        options: "TaskOptions",
+        fn: "Callable[..., Any]",
+        args: "tuple[Any, ...]",
+        kwargs: "dict[str, Any]",
+        meant: "Callable[..., Any] | None" = None,
+    ) -> "tuple[TaskFuture[Any], Task | None]":
+        """Return the future of a call, and the task that is to be submitted; None if the future is done without it.
+
+        Args:
+            options: of the task.
+            fn: the function.
+            args: its arguments.
+            kwargs: likewise.
+            meant: the user's own function, which `fn` calls; None means `fn`.
+        """
+        try:
+            payload = interp_api.encode_call(fn, args, kwargs)
+        except Exception as exc:
+            if isinstance(fn, WithOptions):  # looked for only here, where it costs other tasks nothing
+                return self.make(fn.options, fn.__wrapped__, args, kwargs)
+            return self._refuse(fn, args, kwargs, exc), None
+        future: TaskFuture[Any] = TaskFuture(self.pool)
+        if options is NO_OPTIONS:
+            return future, Task(future, meant or fn, payload, self.open_tasks)
+        future.is_interrupted_by_cancel = bool(options.interrupt_on_cancel)
+        flags = 0 if options.timeout is None else TIMED
+        item = Task(future, meant or fn, payload, self.open_tasks, flags, control=TaskControl(options))
+        if options.is_too_late():
+            self.check_open()
+            error = TaskControl(options, Reason.DEADLINE).error(item.name, "was not started")
+            return failed_future(self.pool, item.name, error), None
+        return future, item
+
+    def submit(
+        self,
+        options: "TaskOptions",
+        fn: "Callable[..., Any]",
+        args: "tuple[Any, ...]",
+        kwargs: "dict[str, Any]",
+        meant: "Callable[..., Any] | None" = None,
+    ) -> "TaskFuture[Any]":
+        """Make a task and give it to the pool. See `make` for the arguments, and `InterpreterPoolExecutor.submit`."""
+        future, item = self.make(options, fn, args, kwargs, meant)
+        if item is not None:
+            self.give(item)
+        return future
+
+    def give(self, item: Task) -> None:
+        """Give a task to the pool. Blocks: while too many wait, as `submit` does."""
+        if self.open_tasks is None:
+            self.pool.submit(item)
+            return
+        try:
+            self.open_tasks.begin(item)
+            self.pool.submit(item)
+        except BaseException:
+            self.open_tasks.end(item)
+            raise
+
+    def _refuse(
+        self, fn: "Callable[..., Any]", args: "tuple[Any, ...]", kwargs: "dict[str, Any]", exc: Exception
+    ) -> "TaskFuture[Any]":
+        """Return the future of a task that cannot be pickled."""
+        self.check_open()
+        if not interp_api.comes_again(exc, partial(interp_api.encode_call, fn, args, kwargs)):
+            raise exc
+        error = pickling_error(fn, args, kwargs, without_frames(exc))
+        return failed_future(self.pool, name_task(fn, None, is_map=False), error)
