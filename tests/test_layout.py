@@ -34,7 +34,9 @@ HOUSE = {
     "interp_pool": {
         "_errors": "",
         "_wire": "interrupted texts messages answer places names known_packages refused failures decoding",
-        "_process": "ctrl_c locks thread_state background memory exit_status stuck hooks aside timer open_tasks notebook",
+        "_process": (
+            "ctrl_c locks thread_state background memory exit_status stuck hooks aside timer open_tasks notebook"
+        ),
         "_worker": (
             "unbundle batch control_thread baseline standard_library reset parent resource_tracker child_process "
             "fork_server plain_threads signals surroundings program_modules main_ahead running loop hosted importing"

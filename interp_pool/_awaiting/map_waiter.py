@@ -27,10 +27,10 @@ class MapWaiter(Waiter):
         self._bell: Bell | None = None
         self._awaited: object = None
 
-    def add_result(self, future: object) -> None:
+    def add_result(self, _future: object) -> None:
         """Something of a batch has arrived, or it has ended."""
         awaited, bell = self._awaited, self._bell
-        if bell is not None and (awaited is ANY or awaited is future):
+        if bell is not None and (awaited is ANY or awaited is _future):
             bell.release()
 
     add_exception = add_cancelled = add_result
@@ -43,7 +43,8 @@ class MapWaiter(Waiter):
         try:
             await bell.wait(is_there, timeout)
         finally:
-            self._awaited = None
+            if self._bell is bell:  # otherwise somebody closes the map, and listens to all
+                self._awaited = None
 
     def listen_to_all(self, bell: "Bell") -> None:
         """From now on have any batch ring."""

@@ -134,4 +134,4 @@ class AsyncioBell(Bell):
 def _shield() -> "AbstractContextManager[Any]":
     """Return what keeps AnyIO from cancelling again and again meanwhile, which its scopes do."""
     scope: Any = getattr(sys.modules.get("anyio"), "CancelScope", None)
-    return nullcontext() if scope is None else scope(shield=True)  # type: ignore[no-any-return]  # a context manager
+    return nullcontext() if scope is None else scope(shield=True)

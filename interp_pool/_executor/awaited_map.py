@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         def first(self) -> object: ...
 
 
+_END = object()
 LONGEST_TURN = 1e-3  # seconds in which results may be given without other coroutines having a turn
 
 
@@ -194,11 +195,11 @@ class AsyncResults[T]:
             await self._bell.rest()
             self._turn_began = monotonic()
         while True:
-            part = next(self._parts, END)
-            if part is END:
+            part: Any = next(self._parts, _END)
+            if part is _END:
                 raise StopAsyncIteration
             if part is not None:
-                return part  # type: ignore[no-any-return]  # an iterator
+                return part  # type: ignore[no-any-return]  # an iterator over them
             await self._wait()
             self._turn_began = monotonic()
 
@@ -216,9 +217,6 @@ class AsyncResults[T]:
         if not is_own:
             self._waiter.listen_to_all(self._bell)
             await stop(self._bell, left, error, is_interrupting=self._is_interrupting)
-
-
-END = object()
 
 
 class Submitted:
@@ -266,7 +264,7 @@ class Submitted:
         candidates = [self._futures[0]] if self._waiter.is_ordered else self._futures
         return next((future for future in candidates if future.done()), None)
 
-    def parts(self, _end: float | None, _keeps: object) -> "Parts":
+    def parts(self, end: float | None, keeps: object) -> "Parts":  # noqa: ARG002  # see `MapRun.parts`
         """Yield iterators over results, and None where none is there."""
         while self._futures:
             future = self.first_done()

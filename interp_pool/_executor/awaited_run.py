@@ -4,15 +4,13 @@ Owns the way of such a task from the coroutine to the pool and back. How a corou
 task of one that is cancelled, is `_awaiting.bell`'s.
 """
 
-from concurrent.futures import Future
-
 from interp_pool._awaiting.bell import Bell, stop
 from interp_pool._awaiting.library import make_bell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
-    from concurrent.futures import Executor
+    from concurrent.futures import Executor, Future
     from typing import Any, Protocol
 
     from interp_pool._core.task import Task

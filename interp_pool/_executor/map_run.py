@@ -304,13 +304,11 @@ class MapRun(Returning):
             item.end()
 
     def parts(self, end: float | None, keeps: object) -> "Parts":  # noqa: ARG002  # kept by being there
-        """Yield iterators over the results, in parts; it sends nothing more when the consumer stops.
+        """Yield iterators over the results, in parts; where there is a waiter, None until the next one is there.
 
         Args:
             end: when to raise TimeoutError, on the monotonic clock; None means never.
             keeps: what must live until the last item is sent.
-
-        Where there is a waiter it yields None instead of blocking. It is to go on when there is a part (`has_part`).
         """
         try:
             while True:

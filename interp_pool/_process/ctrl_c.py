@@ -15,11 +15,15 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def struck_by_ctrl_c(error: BaseException | None) -> bool:
+def struck_by_ctrl_c(error: object) -> bool:
     """Return whether an exception comes of Ctrl-C."""
     if isinstance(error, BaseExceptionGroup):
-        return error.subgroup(KeyboardInterrupt) is not None
+        return _has_ctrl_c(error)
     return isinstance(error, KeyboardInterrupt) or (type(error).__name__ == "CancelledError" and is_cancelling())
+
+
+def _has_ctrl_c(group: "Any") -> bool:
+    return group.subgroup(KeyboardInterrupt) is not None
 
 
 def is_cancelling() -> bool:
