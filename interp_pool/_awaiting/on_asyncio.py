@@ -64,7 +64,7 @@ _hubs: "WeakKeyDictionary[AbstractEventLoop, _Hub]" = WeakKeyDictionary()
 class AsyncioBell(Bell):
     """The bell of a coroutine that asyncio runs."""
 
-    __slots__ = ("_hub", "_loop", "_waiting")
+    __slots__ = ("_hub", "_is_late", "_loop", "_waiting")
 
     def __init__(self) -> None:
         """Make the bell of the coroutine that runs now.
@@ -78,6 +78,7 @@ class AsyncioBell(Bell):
         if hub is None:
             hub = _hubs.setdefault(loop, _Hub(loop))
         self._hub = hub
+        self._is_late = False
         self._waiting: Future[None] | None = None
 
     def _ring(self) -> None:
@@ -95,10 +96,11 @@ class AsyncioBell(Bell):
             while not is_there():
                 await self._sleep()
             return
-        end = monotonic() + timeout
-        alarm = self._loop.call_later(max(0.0, timeout), self.wake)
+        # The loop's clock says when the time is up: uvloop's counts milliseconds, and rounds down as well.
+        self._is_late = False
+        alarm = self._loop.call_later(max(0.0, timeout), self._be_late)
         try:
-            await self._sleep_until(is_there, end)
+            await self._sleep_in_time(is_there)
         finally:
             alarm.cancel()
 
@@ -119,9 +121,13 @@ class AsyncioBell(Bell):
             except asyncio.CancelledError:
                 pass  # that one is about to go on anyhow
 
-    async def _sleep_until(self, is_there: "Callable[[], bool]", end: float) -> None:
-        while not is_there() and monotonic() < end:
+    async def _sleep_in_time(self, is_there: "Callable[[], bool]") -> None:
+        while not is_there() and not self._is_late:
             await self._sleep()
+
+    def _be_late(self) -> None:
+        self._is_late = True
+        self.wake()
 
     async def _sleep(self) -> None:
         self._waiting = self._loop.create_future()

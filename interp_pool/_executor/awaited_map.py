@@ -207,7 +207,7 @@ class AsyncResults[T]:
         awaited = self._source.first if self._waiter.is_ordered else ANY
         left = None if self._end is None else self._end - monotonic()
         await self._waiter.wait(self._bell, awaited, self._source.has_part, left)
-        if left is not None and not self._source.has_part():
+        if left is not None and not self._source.has_part():  # in time
             raise TimeoutError
 
     async def _end_early(self, error: BaseException) -> None:
