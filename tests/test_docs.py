@@ -14,8 +14,13 @@ from interp_pool._core.states import POOL_TABLE, WORKER_TABLE
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCED = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+HOSTS = re.compile(r"^(?:import|from) (fastapi|trio)\b", re.MULTILINE)  # other people's packages
 EXAMPLES = [
-    pytest.param(block, id=f"{page.relative_to(ROOT)}:{number}")
+    pytest.param(
+        block,
+        id=f"{page.relative_to(ROOT)}:{number}",
+        marks=[pytest.mark.hosts] if HOSTS.search(block) else [],
+    )
     for page in PAGES
     for number, block in enumerate(
         re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL), 1
@@ -30,6 +35,8 @@ def test_examples_are_found():
 @pytest.mark.programs
 @pytest.mark.parametrize("source", EXAMPLES)
 def test_example_runs_as_script_without_output_on_stderr(source: str, tmp_path: Path):
+    for host in HOSTS.findall(source):
+        pytest.importorskip(host)
     script = tmp_path / "example.py"
     script.write_text(source, "utf-8")
     done = subprocess.run(

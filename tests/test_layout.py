@@ -57,6 +57,7 @@ HOUSE = {
         "_multiprocessing": "results sending pool",
         "_swap": "ledger process_face patching",
         "__init__": "",
+        "trio": "",
         "_commands.*": "",  # in any order among themselves
         "demo.*": "",  # in any order among themselves
         "bench.*": "",  # in any order among themselves

@@ -44,6 +44,11 @@ RUNS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _threads_of_trio_end_at_once(monkeypatch):
+    monkeypatch.setattr("trio._core._thread_cache.IDLE_TIMEOUT", 0.01)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _own_pipe_of_libuv():
     """Let libuv open what it opens once, and keeps."""
