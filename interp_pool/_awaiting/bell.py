@@ -85,7 +85,7 @@ async def stop(bell: Bell, futures: "list[Any]", error: BaseException, *, is_int
     Raises:
         BaseException: Ctrl-C, once more.
     """
-    is_hasty = struck_by_ctrl_c(error)
+    is_hasty = struck_by_ctrl_c(type(error), error)
     if is_hasty:
         for pool in {id(future.pool): future.pool for future in futures if getattr(future, "pool", None)}.values():
             pool.stop_at_once()

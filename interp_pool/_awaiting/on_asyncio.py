@@ -16,7 +16,7 @@ import sys
 from collections import deque
 from contextlib import nullcontext
 from time import monotonic
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from interp_pool._awaiting.bell import Bell
 
@@ -31,21 +31,22 @@ if TYPE_CHECKING:
 class _Hub:
     """Where the bells of one loop ring. Thread safety: `tell`."""
 
-    __slots__ = ("_call_soon_threadsafe", "_is_called", "_rung")
+    __slots__ = ("_is_called", "_loop", "_rung")
 
     def __init__(self, loop: "AbstractEventLoop") -> None:
-        self._call_soon_threadsafe = loop.call_soon_threadsafe
+        self._loop = ref(loop)  # weak: or the dictionary would keep it
         self._rung: deque[AsyncioBell] = deque()
         self._is_called = False
 
     def tell(self, bell: "AsyncioBell") -> None:
         """Have a coroutine woken."""
         self._rung.append(bell)  # R1
-        if self._is_called:  # R2
+        loop = self._loop()
+        if self._is_called or loop is None:  # R2
             return
         try:
             self._is_called = True  # R3
-            self._call_soon_threadsafe(self._wake_all)
+            loop.call_soon_threadsafe(self._wake_all)
         except BaseException as exc:
             self._is_called = False
             if not isinstance(exc, RuntimeError):  # the loop is closed: nobody waits there any more

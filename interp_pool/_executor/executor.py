@@ -365,7 +365,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
                     raise
 
     def __exit__(self, exc_type: type[BaseException] | None, *exc_info: object) -> None:
-        if exc_type is not None and struck_by_ctrl_c(exc_info[0]):
+        if exc_type is not None and struck_by_ctrl_c(exc_type, *exc_info[:1]):
             self.shutdown(wait=False)
             self._pool.stop_at_once(self._open_tasks)
         self.shutdown()

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def struck_by_ctrl_c(error: object) -> bool:
-    """Return whether an exception comes of Ctrl-C."""
+def struck_by_ctrl_c(kind: type[BaseException], error: object = None) -> bool:
+    """Return whether an exception of some kind comes of Ctrl-C."""
     if isinstance(error, BaseExceptionGroup):
         return _has_ctrl_c(error)
-    return isinstance(error, KeyboardInterrupt) or (type(error).__name__ == "CancelledError" and is_cancelling())
+    return issubclass(kind, KeyboardInterrupt) or (kind.__name__ == "CancelledError" and is_cancelling())
 
 
 def _has_ctrl_c(group: "Any") -> bool:

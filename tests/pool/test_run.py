@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import gc
 import threading
 import time
+import weakref
 from functools import partial
 
 import pytest
@@ -366,23 +368,33 @@ def test_a_struck_ring_rings_again(monkeypatch):
     """The note that the loop is called is taken back: otherwise nobody would call it any more."""
 
     async def main():
-        bell = make_bell()
-        hub = bell._hub
-        own = hub._call_soon_threadsafe
+        bell, loop = make_bell(), asyncio.get_running_loop()
 
         def strike(_):
             raise KeyboardInterrupt
 
-        hub._call_soon_threadsafe = strike
+        loop.call_soon_threadsafe = strike
         with pytest.raises(KeyboardInterrupt):
             bell.release()
-        hub._call_soon_threadsafe = own
+        del loop.call_soon_threadsafe
         there = []
-        asyncio.get_running_loop().call_soon(there.append, 1)
-        asyncio.get_running_loop().call_soon(bell.release)
+        loop.call_soon(there.append, 1)
+        loop.call_soon(bell.release)
         await bell.wait(lambda: bool(there))
 
     asyncio.run(main())
+
+
+def test_loop_goes_when_its_program_has_done_with_it(executor):
+    loops = []
+
+    async def main():
+        loops.append(weakref.ref(asyncio.get_running_loop()))
+        return await executor.run(abs, -1)
+
+    assert asyncio.run(main()) == 1
+    gc.collect()
+    assert loops[0]() is None
 
 
 def test_default_executor_that_to_thread_cannot_use_names_the_remedy():
