@@ -48,7 +48,7 @@ class _Default(Part):
             executor, running = self._executor, self._running
             if executor is None:
                 executor = self._executor = InterpreterPoolExecutor(thread_name_prefix="interp_pool.trio")
-        if executor._max_workers < running:
+        if executor.tasks.pool.max_workers < running:
             executor.resize(running)
         return executor
 

@@ -20,7 +20,8 @@ HOUSE = {
     "interp_api": {
         "_runtime": "light_imports locks cpython_313 cpython_314 cpython",
         "_wakeup": (
-            "channel arena slot doorbell seats parking spinning boxes simple_queue pool_queue fork interpreter_mutex"
+            "channel arena slot doorbell seats parking place spinning boxes simple_queue pool_queue fork "
+            "interpreter_mutex"
         ),
         "_errors": "",
         "_pickling": (
@@ -46,8 +47,8 @@ HOUSE = {
         "_core": "states ports lease routes batch_sizes backlog task task_book worker_book core statistics",
         "_workers": "bundle reserve interpreters warm_up answering handle thread_host process_host hosted_worker",
         "_pool": (
-            "result_stream outcomes process_hooks calls routing kernel pump recall overdue control ending sizing "
-            "starting manager forking renewal intake leases single pool"
+            "result_stream outcomes process_hooks calls routing kernel pump lodging recall overdue control ending "
+            "sizing starting manager forking renewal intake leases single pool"
         ),
         "_awaiting": "bell on_asyncio on_trio library map_waiter",
         "_executor": (

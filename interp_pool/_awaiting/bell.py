@@ -56,6 +56,9 @@ class Bell(Waiter):
     def _ring(self) -> None:
         raise NotImplementedError
 
+    def lodge_with(self, pool: "Any") -> None:
+        """Before a wait for a task of a pool: have the loop take results in its manager's place, where it can."""
+
     async def wait(self, is_there: "Callable[[], bool]", timeout: float | None = None) -> None:
         """Wait until something is there, or so many seconds have passed; who makes it true rings afterwards.
 

@@ -3,11 +3,14 @@
 Owns how a loop is woken. One call of `call_soon_threadsafe` wakes all coroutines whose bells have rung until the loop
 gets to it:
 
-    R1  append the bell                           L1  the loop is not called any more
-    R2  the loop is called already: done          L2  take a bell out and wake its coroutine, until there is none
+    R1  append the bell                           C1  the loop is not called any more
+    R2  the loop is called already: done          C2  take a bell out and wake its coroutine, until there is none
     R3  note that it is called, and call it
 
-Either R2 comes before L1, and L2 finds the bell; or R3 calls the loop once more. An exception of a signal handler that
+Where the loop can watch a descriptor it lodges with the pool (`_pool.lodging`), and takes results itself, without a
+change of threads: then it wakes all whose bells have rung as soon as it has taken what is there.
+
+Either R2 comes before C1, and C2 finds the bell; or R3 calls the loop once more. An exception of a signal handler that
 strikes at R3 takes the note back; who has rung rings again, or has somebody do so.
 """
 
@@ -19,6 +22,7 @@ from time import monotonic
 from weakref import WeakKeyDictionary, ref
 
 from interp_pool._awaiting.bell import Bell
+from interp_pool._pool.lodging import Lodging
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,16 +31,64 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import Any
 
+    from interp_pool._pool.single import SinglePool
+
 
 class _Hub:
-    """Where the bells of one loop ring. Thread safety: `tell`."""
+    """Where the bells of one loop ring, and what the loop lodges with. Thread safety: `tell`."""
 
-    __slots__ = ("_is_called", "_loop", "_rung")
+    __slots__ = ("_can_watch", "_is_called", "_lodgings", "_loop", "_rung")
 
     def __init__(self, loop: "AbstractEventLoop") -> None:
         self._loop = ref(loop)  # weak: or the dictionary would keep it
         self._rung: deque[AsyncioBell] = deque()
         self._is_called = False
+        self._can_watch = True  # descriptors
+        # The loop keeps them, as what it calls when their descriptors are readable.
+        self._lodgings: WeakKeyDictionary[SinglePool, ref[Lodging]] = WeakKeyDictionary()
+
+    def lodge_with(self, pool: "SinglePool") -> None:
+        """Have the loop take results in the place of a pool's manager, if it can watch a descriptor."""
+        known = self._lodgings.get(pool)
+        lodging = None if known is None else known()
+        if lodging is None:
+            if not self._can_watch:
+                return
+            lodging = self._make_lodging(pool)
+            if lodging is None:
+                self._can_watch = False
+                return
+            self._lodgings[pool] = ref(lodging)
+        lodging.begin()
+
+    def _make_lodging(self, pool: "SinglePool") -> Lodging | None:
+        loop_ref, loop = self._loop, self._loop()
+        assert loop is not None  # this is called by what it runs
+        descriptors: list[int] = []
+
+        def leave() -> None:
+            loop = loop_ref()
+            if loop is not None and descriptors:
+                try:
+                    loop.call_soon_threadsafe(loop.remove_reader, descriptors[0])
+                except RuntimeError:
+                    pass  # it is closed, and has let go of it
+
+        try:
+            lodging = Lodging(pool, self, leave)
+            descriptors.append(lodging.fileno())
+            loop.add_reader(lodging.fileno(), lodging.take)
+        except (NotImplementedError, OSError, RuntimeError):
+            return None
+        return lodging
+
+    def __enter__(self) -> None:
+        """From now on results are taken in the loop's own thread."""
+        self._is_called = True
+
+    def __exit__(self, *exc_info: object) -> None:
+        """They have been taken: wake who waits for them."""
+        self._wake_all()
 
     def tell(self, bell: "AsyncioBell") -> None:
         """Have a coroutine woken."""
@@ -54,9 +106,9 @@ class _Hub:
             self._rung.clear()
 
     def _wake_all(self) -> None:
-        self._is_called = False  # L1
+        self._is_called = False  # C1
         while self._rung:
-            self._rung.popleft().wake()  # L2
+            self._rung.popleft().wake()  # C2
 
 
 _hubs: "WeakKeyDictionary[AbstractEventLoop, _Hub]" = WeakKeyDictionary()
@@ -84,6 +136,10 @@ class AsyncioBell(Bell):
 
     def _ring(self) -> None:
         self._hub.tell(self)
+
+    def lodge_with(self, pool: "Any") -> None:
+        """Have the loop take results in the place of a pool's manager; see `Bell.lodge_with`."""
+        self._hub.lodge_with(pool)
 
     def wake(self) -> None:
         """Wake the coroutine, if it sleeps. In the loop's thread."""

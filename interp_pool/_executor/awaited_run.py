@@ -114,6 +114,10 @@ async def _wait_for_room(maker: "TaskMaker", item: "Task", bell: Bell) -> None:
 
 async def _outcome(future: "Future[Any]", bell: Bell, *, is_interrupting: bool) -> "Any":
     try:
+        pool = getattr(future, "pool", None)
+        if pool is not None:
+            bell.lodge_with(pool)
+        del pool
         await bell.wait(future.done)
     except BaseException as exc:
         await stop(bell, [future], exc, is_interrupting=is_interrupting)
