@@ -9,6 +9,7 @@ has not taken, the manager gets its place back. So tasks that take longer than t
 everything while the loop is blocked. The next coroutine that waits has it lodge again.
 """
 
+from functools import partial
 from time import monotonic
 from weakref import ref
 
@@ -59,9 +60,9 @@ class Lodging:
         self._count = 0  # of the times it has taken something
         self._seen = 0  # of these at the last look
         self._is_looked_at = False
+        self._not_before = 0.0  # on the monotonic clock
         self.next_look: Call | None = None
         """The call of the timer that is to come, or the last one."""
-        self._not_before = 0.0  # on the monotonic clock
 
     def fileno(self) -> int:
         """Return the descriptor that is readable when results are there."""
@@ -98,13 +99,17 @@ class Lodging:
 
     def _look_again(self) -> None:
         try:
-            self.next_look = timer.call_at(monotonic() + PERIOD, self._look)
+            self.next_look = timer.call_at(monotonic() + PERIOD, partial(_look, ref(self)))
         except BaseException:
             self._is_looked_at = False
             self._reader.end_lodging(self._place)
             raise
 
-    def _look(self) -> None:
+    def __del__(self) -> None:
+        if hasattr(self, "next_look"):  # the last that is set
+            self._reader.end_lodging(self._place)
+
+    def look(self) -> None:
         """Called by the timer: give the manager its place back, unless the loop uses it."""
         is_used = self._count != self._seen and not self._reader.has_something
         self._seen = self._count
@@ -113,3 +118,9 @@ class Lodging:
             return
         self._is_looked_at = False  # before the end: who lodges after that asks for a look
         self._reader.end_lodging(self._place)
+
+
+def _look(lodging: "ref[Lodging]") -> None:
+    known = lodging()
+    if known is not None:  # otherwise its loop is gone
+        known.look()
