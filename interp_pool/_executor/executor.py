@@ -168,7 +168,6 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         """Return an executor that runs tasks here, each with these options.
 
         It is an Executor itself: `executor.options(timeout=1).submit(...)`, or `loop.run_in_executor(view, ...)`.
-        (`loop.set_default_executor` wants the executor, which is a ThreadPoolExecutor for it.)
 
         {options}
 

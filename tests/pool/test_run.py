@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import gc
+import random
 import threading
 import time
 import weakref
@@ -15,7 +16,13 @@ import stopping_tasks
 import tasks
 
 from interp_api import QueueFull, create_queue
-from interp_pool import InterpreterPool, InterpreterPoolExecutor, TaskInterrupted, TaskPicklingError
+from interp_pool import (
+    BrokenInterpreterPool,
+    InterpreterPool,
+    InterpreterPoolExecutor,
+    TaskInterrupted,
+    TaskPicklingError,
+)
 from interp_pool._awaiting.library import make_bell
 
 
@@ -383,6 +390,66 @@ def test_a_struck_ring_rings_again(monkeypatch):
         await bell.wait(lambda: bool(there))
 
     asyncio.run(main())
+
+
+def test_run_on_a_broken_pool_raises(logged):
+    with InterpreterPoolExecutor(1, initializer=tasks.fail_to_initialize, initargs=("no",)) as executor:
+
+        async def main():
+            with pytest.raises(BrokenInterpreterPool):
+                await executor.run(tasks.identity, 1)
+            with pytest.raises(BrokenInterpreterPool):
+                [each async for each in executor.amap(tasks.identity, [1])]
+
+        asyncio.run(main())
+
+
+def test_run_of_what_goes_to_the_fallback(gate):
+    """Also while its backlog is full, and when it is cancelled there, where a thread cannot be stopped."""
+    with InterpreterPoolExecutor(
+        1, fallback="thread", route=["tasks:current_id", "tasks:hold"], max_backlog=1
+    ) as executor:
+
+        async def main():
+            assert await asyncio.gather(*(executor.run(tasks.current_id) for _ in range(30))) == [0] * 30
+            running = asyncio.ensure_future(executor.run(tasks.hold, gate.started, gate.exits))
+            await begun(gate.started)
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+            assert await executor.run(tasks.current_id) == 0
+            gate.open()
+
+        asyncio.run(main())
+        assert executor.statistics().tasks_in_threads == 32
+
+
+@pytest.mark.stress
+def test_cancelled_at_any_moment(executor, stress):
+    """Nothing is left behind, and nobody is disturbed."""
+    dice = random.Random(12)
+
+    async def use(n):
+        if n % 3:
+            return await executor.run(tasks.identity, n)
+        return [each async for each in executor.amap(tasks.identity, range(n), ordered=bool(n % 2))]
+
+    async def main():
+        for _ in range(100 * stress):
+            calls = [asyncio.ensure_future(use(dice.randrange(30))) for _ in range(6)]
+            for _ in range(dice.randrange(6)):
+                await asyncio.sleep(0)
+            for call in calls[:5]:
+                call.cancel()
+            *cancelled, kept = await asyncio.gather(*calls, return_exceptions=True)
+            assert not isinstance(kept, BaseException), kept
+            assert all(not isinstance(each, Exception) for each in cancelled), cancelled
+        assert await executor.run(abs, -1) == 1
+        assert not executor._pool.list_tasks()
+
+    asyncio.run(main())
+    executor._pool.check_invariants()
+    assert executor.statistics().abandoned == 0
 
 
 def test_loop_goes_when_its_program_has_done_with_it(executor):
