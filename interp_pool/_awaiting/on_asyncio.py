@@ -83,8 +83,11 @@ class _Hub:
         return lodging
 
     def __enter__(self) -> None:
-        """From now on results are taken in the loop's own thread."""
-        self._is_called = True
+        """From now on results are taken in the loop's own thread, which is called as a matter of precaution."""
+        loop = self._loop()
+        if loop is not None and not self._is_called:
+            loop.call_soon(self._wake_all)
+            self._is_called = True
 
     def __exit__(self, *exc_info: object) -> None:
         """They have been taken: wake who waits for them."""
@@ -107,8 +110,18 @@ class _Hub:
 
     def _wake_all(self) -> None:
         self._is_called = False  # C1
+        try:
+            self._wake_each()  # C2
+        except BaseException:  # a signal handler's, which asyncio may only log
+            loop = self._loop()
+            if loop is not None:
+                loop.call_soon(self._wake_all)
+            raise
+
+    def _wake_each(self) -> None:
         while self._rung:
-            self._rung.popleft().wake()  # C2
+            self._rung[0].wake()
+            self._rung.popleft()
 
 
 _hubs: "WeakKeyDictionary[AbstractEventLoop, _Hub]" = WeakKeyDictionary()

@@ -213,8 +213,7 @@ class AsyncResults[T]:
     async def _end_early(self, error: BaseException) -> None:
         """After an error, which is that of an item, or the end, or somebody's cancelling."""
         left = self._close()
-        is_own = isinstance(error, Exception) or not left
-        if not is_own:
+        if left and self._bell is not None and not isinstance(error, Exception):
             self._waiter.listen_to_all(self._bell)
             await stop(self._bell, left, error, is_interrupting=self._is_interrupting)
 

@@ -83,9 +83,18 @@ class Lodging:
 
     def take(self) -> None:
         """The descriptor is readable: take the results that are there, and have their coroutines woken."""
+        try:
+            self._take()
+        except BaseException:  # a signal handler's, which the loop may only log
+            self._reader.end_lodging(self._place)
+            raise
+
+    def _take(self) -> None:
         self._place.read()
         pool = self._pool()
-        if pool is None or not self._reader.lodges(self._place):
+        if pool is None:
+            return
+        if not self._reader.lodges(self._place):
             self._reader.ring_if_needed()  # what this was rung for is another one's
             return
         self._count += 1

@@ -193,6 +193,8 @@ class ResultReader:
 
     def end_lodging(self, place: "Place") -> None:
         """Give the manager its place back, if a loop has it (L5). Never blocks; from any thread, any number of them."""
+        if place not in self._lodgers:
+            return
         try:
             self._end_standing_in(((self._lodgers.remove, place), *place.leaving))
         except ValueError:

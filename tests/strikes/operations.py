@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from concurrent.futures import as_completed, wait
 
@@ -63,6 +64,44 @@ def submit_with_limit(world):
     yield
     for _ in range(6):
         world.futures.append(world.executor.submit(abs, -1))
+
+
+@operation(PoolWorld)
+def run_under_asyncio(world):
+    """The loop lodges with the pool, once the manager sleeps."""
+    loop = _new_loop()
+    loop.run_until_complete(_run(world, 3))
+    yield
+    loop.run_until_complete(_run(world, 3))
+
+
+def _new_loop():
+    """Return a loop that does not only log what strikes a callback."""
+
+    def raise_again(context):
+        if "exception" in context:
+            raise context["exception"]
+
+    asyncio._set_running_loop(None)  # a strike may have left one
+    loop = asyncio.new_event_loop()
+    loop.call_exception_handler = raise_again
+    return loop
+
+
+async def _run(world, count):
+    for _ in range(count):
+        assert await world.executor.run(abs, -1) == 1
+
+
+@operation(PoolWorld)
+def amap_under_asyncio(world):
+    loop = _new_loop()
+    yield
+    assert loop.run_until_complete(_amap(world)) == [*range(20)]
+
+
+async def _amap(world):
+    return [each async for each in world.executor.amap(abs, range(20))]
 
 
 @operation(PoolWorld)
