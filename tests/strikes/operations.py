@@ -72,7 +72,10 @@ def run_under_asyncio(world):
     loop = _new_loop()
     loop.run_until_complete(_run(world, 3))
     yield
-    loop.run_until_complete(_run(world, 3))
+    try:
+        loop.run_until_complete(_run(world, 3))
+    finally:
+        _close(loop)
 
 
 def _new_loop():
@@ -82,10 +85,16 @@ def _new_loop():
         if "exception" in context:
             raise context["exception"]
 
-    asyncio._set_running_loop(None)  # a strike may have left one
     loop = asyncio.new_event_loop()
     loop.call_exception_handler = raise_again
     return loop
+
+
+def _close(loop):
+    """Close a loop that a strike may have left running."""
+    loop._thread_id = None
+    asyncio._set_running_loop(None)
+    loop.close()
 
 
 async def _run(world, count):
@@ -97,7 +106,10 @@ async def _run(world, count):
 def amap_under_asyncio(world):
     loop = _new_loop()
     yield
-    assert loop.run_until_complete(_amap(world)) == [*range(20)]
+    try:
+        assert loop.run_until_complete(_amap(world)) == [*range(20)]
+    finally:
+        _close(loop)
 
 
 async def _amap(world):
