@@ -4,10 +4,11 @@ The names are loaded when they are first used, so that a worker pays only for wh
 there are `list_all_queues`, and the building blocks of a pool: `PoolQueue` and `SimpleQueue`; `encode`, `encode_call`,
 `decode` and `detach` for what they carry, with `portable` for functions among it, and `function_head` and
 `is_importing` for who must not wait for an import; `Doorbell`, `ring` and `wait_at` to wake a thread of another
-interpreter; `claim`, `unclaim` and `creating` for interpreters that nobody else is to enter or close; `note_main`,
-`expect_main`, `load_main_ahead`, `forget_main` and `check_main_is_not_loading` for the parent's main module; `holding`,
-`is_held_here` and `free_in_child` for locks that signal handlers and forks come across, and `comes_again` for what
-those raise; `check_tracing`, `before_tracing` and `CLOSING_LEAKS` for what the runtime can and cannot do.
+interpreter, and `Place` for a loop that is woken like one; `claim`, `unclaim` and `creating` for interpreters that
+nobody else is to enter or close; `note_main`, `expect_main`, `load_main_ahead`, `forget_main` and
+`check_main_is_not_loading` for the parent's main module; `holding`, `is_held_here` and `free_in_child` for locks that
+signal handlers and forks come across, and `comes_again` for what those raise; `check_tracing`, `before_tracing` and
+`CLOSING_LEAKS` for what the runtime can and cannot do.
 """
 
 TYPE_CHECKING = False
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from interp_api._wakeup.doorbell import Doorbell as Doorbell
     from interp_api._wakeup.doorbell import ring as ring
     from interp_api._wakeup.doorbell import wait_at as wait_at
+    from interp_api._wakeup.place import Place as Place
     from interp_api._wakeup.pool_queue import PoolQueue as PoolQueue
     from interp_api._wakeup.simple_queue import SimpleQueue as SimpleQueue
 
@@ -78,6 +80,7 @@ _MODULES = {
     "_pickling.main_module": "check_main_is_not_loading expect_main forget_main load_main_ahead note_main",
     "_queues.queue": "Queue create_queue list_all_queues",
     "_wakeup.simple_queue": "SimpleQueue",
+    "_wakeup.place": "Place",
     "_wakeup.pool_queue": "PoolQueue",
     "_interpreters.tracing": "before_tracing check_tracing",
     "_pickling.again": "comes_again",

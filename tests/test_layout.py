@@ -20,8 +20,8 @@ HOUSE = {
     "interp_api": {
         "_runtime": "light_imports locks cpython_313 cpython_314 cpython",
         "_wakeup": (
-            "channel arena slot doorbell seats parking spinning boxes simple_queue pool_queue fork interpreter_mutex "
-            "loops awaiting"
+            "channel arena slot doorbell seats parking place spinning boxes simple_queue pool_queue fork "
+            "interpreter_mutex loops awaiting"
         ),
         "_errors": "",
         "_pickling": (
@@ -35,7 +35,9 @@ HOUSE = {
     "interp_pool": {
         "_errors": "",
         "_wire": "interrupted texts messages answer places names known_packages refused failures decoding",
-        "_process": "locks thread_state background memory exit_status stuck hooks aside timer open_tasks notebook",
+        "_process": (
+            "ctrl_c locks thread_state background memory exit_status stuck hooks aside timer open_tasks notebook"
+        ),
         "_worker": (
             "unbundle batch control_thread measured baseline standard_library reset parent resource_tracker "
             "child_process fork_server plain_threads signals surroundings program_modules main_ahead running loop "
@@ -48,17 +50,19 @@ HOUSE = {
             "bundle reserve environment interpreters warm_up answering handle thread_host process_host hosted_worker"
         ),
         "_pool": (
-            "result_stream outcomes process_hooks calls routing kernel pump recall overdue control ending sizing "
-            "starting manager forking renewal intake leases single pool"
+            "result_stream outcomes process_hooks calls routing kernel pump lodging recall overdue control ending "
+            "sizing starting manager forking renewal intake leases single pool"
         ),
+        "_awaiting": "bell on_asyncio on_trio library map_waiter",
         "_executor": (
-            "listed results taking returning map_run chunks map_by_submit arguments refusals view submitting executor "
-            "scipy_map"
+            "listed results taking returning map_run chunks map_by_submit arguments refusals with_options making "
+            "awaited_run awaited_map view executor scipy_map"
         ),
         "_multiprocessing": "results lost sending pool",
         "_swap": "ledger process_face patching",
         "joblib": "",
         "__init__": "",
+        "trio": "",
         "_commands.*": "",  # in any order among themselves
         "demo.*": "",  # in any order among themselves
         "bench.*": "",  # in any order among themselves

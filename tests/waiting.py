@@ -44,8 +44,8 @@ class _Watched(WaitList):
         super().__init__()
         self.entered = queue.SimpleQueue()
 
-    def enter(self):
-        waiter = super().enter()
+    def enter(self, waiter=None):
+        waiter = super().enter(waiter)
         self.entered.put(None)
         return waiter
 

@@ -56,7 +56,7 @@ def ring_one(slot: Slot, kind: bytes, after: int = -1) -> int:
         if found >= 0:
             address = tables.cells[SEAT_ADDRESSES + found - slot.first]
             note = (monotonic_ns() >> 10) * _NOTE + found - slot.first + 1
-            note_down = slot.region.cells.__setitem__, _note_place(slot, kind), note
+            note_down = slot.region.cells.__setitem__, note_place(slot, kind), note
             # P3, one chain: no byte is cleared without a ring, and the note is there before both.
             exhaust(starmap(call, (note_down, (memory.__setitem__, found, 0), (write, address, RING))))
     except BlockingIOError:
@@ -69,13 +69,14 @@ def ring_one(slot: Slot, kind: bytes, after: int = -1) -> int:
     return found
 
 
-def _note_place(slot: Slot, kind: bytes) -> int:
+def note_place(slot: Slot, kind: bytes) -> int:
+    """Return the cell with the note of whom somebody wakes, among those that wait for a kind."""
     return slot.cell + WAKING + min(kind[0], 3) - 1
 
 
 def is_waking(slot: Slot, kind: bytes) -> bool:
     """Return whether a sleeper was rung that has not looked yet, and so will ring on if there is more (W1 to W3)."""
-    note = slot.region.cells[_note_place(slot, kind)]
+    note = slot.region.cells[note_place(slot, kind)]
     return (
         note != 0
         and tables.cells[SEAT_PLACES + note % _NOTE - 1] == slot.origin * 8 + kind[0]
@@ -152,7 +153,7 @@ def wait_until(
             return found
     deadline = None if timeout is None else monotonic() + timeout
     seat, value = own_seat(), kind[0]
-    position, note = slot.first + seat.number, _note_place(slot, kind)
+    position, note = slot.first + seat.number, note_place(slot, kind)
     place = SEAT_PLACES + seat.number
     try:
         try:

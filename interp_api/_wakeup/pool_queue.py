@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
+    from interp_api._wakeup.place import Place
+
 _REPLACE = UNBOUND_OP_REPLACE
 _MANY = 16  # low-level queues; 20 make a task slower by some 6 %
 _nothing_at = [None].__getitem__  # fails unless the number is 0
@@ -191,6 +193,17 @@ class PoolQueue(SimpleQueue):
         memory = self._region.memory
         found = map(memory.find, (STANDING_BACK,), (self._slot.first,), (self._end,))
         return map(memory.__setitem__, found, (GETTER[0],))  # if there is none, the last byte, which is nobody's
+
+    def make_place(self) -> "Place":
+        """Return a place for who waits with a descriptor; see `Place`.
+
+        Raises:
+            OSError: the process cannot open another descriptor.
+            RuntimeError: so many threads wait as there are seats.
+        """
+        from interp_api._wakeup.place import Place
+
+        return Place(self._slot)
 
     @property
     def is_behind(self) -> bool:

@@ -9,19 +9,22 @@ from concurrent.futures import ThreadPoolExecutor
 from interp_pool._errors import BrokenInterpreterPool
 from interp_pool._executor.arguments import ExecutorArguments
 from interp_pool._executor.listed import ListedWorker
-from interp_pool._executor.view import ExecutorView, WithOptions
+from interp_pool._executor.view import ExecutorView
+from interp_pool._executor.with_options import WithOptions
 from interp_pool._futures.stopping import GRACE, Reason
 from interp_pool._options.declared import keywords, takes
 from interp_pool._options.task_options import NO_OPTIONS, TaskOptions
+from interp_pool._process.ctrl_c import struck_by_ctrl_c
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Coroutine, Iterable, Iterator
     from concurrent.futures import Executor
     from typing import Any, overload
 
     from interp_pool._core.statistics import Statistics
+    from interp_pool._executor.awaited_map import AsyncResults
     from interp_pool._futures.task_future import TaskFuture
 
 
@@ -50,10 +53,11 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
             TaskPicklingError: the initializer or its arguments cannot be pickled.
             RuntimeError: a worker is just loading the main module, which lacks its `__name__ == "__main__"` guard.
         """
-        from interp_pool._executor.submitting import Submitter
+        from interp_pool._executor.making import TaskMaker
 
-        self._submitter = Submitter(arguments)
-        self._pool = self._submitter.pool
+        self.tasks = TaskMaker(arguments)
+        """Makes them; for views."""
+        self._pool = self.tasks.pool
         if arguments.pool is None:
             # A forgotten executor still finishes its tasks; its workers then end.
             weakref.finalize(self, self._pool.forget).atexit = False
@@ -85,7 +89,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
 
     @property
     def _shutdown(self) -> bool:  # type: ignore[override]  # see above
-        return self._submitter.is_shut_down
+        return self.tasks.is_shut_down
 
     def submit[**P, T](self, fn: "Callable[P, T]", /, *args: "P.args", **kwargs: "P.kwargs") -> "TaskFuture[T]":
         """Schedule `fn(*args, **kwargs)` in a worker.
@@ -103,7 +107,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
 
         Blocks: while `max_backlog` tasks wait, unless `when_full` says to raise.
         """
-        return self._submitter.submit(fn, args, kwargs)
+        return self.tasks.submit(fn, args, kwargs)
 
     def submit_with[T](
         self,
@@ -113,23 +117,37 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         kwargs: "dict[str, Any]",
         meant: "Callable[..., Any] | None" = None,
     ) -> "TaskFuture[T]":
-        """Do what `submit` does for a task with options; for the view that has them, and for `Pool`.
+        """Do what `submit` does with options; for the view that has them, and for `Pool`. See `TaskMaker.make`."""
+        return self.tasks.submit_with(options, fn, args, kwargs, meant)
 
-        Args:
-            options: of the task.
-            fn: see `submit`, as what follows.
-            args: as there.
-            kwargs: as there.
-            meant: the user's own function, which `fn` calls; None means `fn`.
+    def run[**P, T](self, fn: "Callable[P, T]", /, *args: "P.args", **kwargs: "P.kwargs") -> "Coroutine[Any, Any, T]":
+        """Run `fn(*args, **kwargs)` in a worker, for a coroutine to await: of asyncio, Trio or AnyIO.
+
+        When the coroutine is cancelled, a task that no worker has begun with is cancelled, and one that runs is
+        interrupted, unless `options(interrupt_on_cancel=False)`. The cancellation goes on once the task has ended: an
+        interrupt takes some 5 ms, 0.25 s at most, after which the worker is left to a task that does not stop.
+
+        Returns:
+            What `fn` has returned, once this is awaited. Nothing is sent before.
+
+        Raises:
+            TaskPicklingError: when awaited, as all of these: the task cannot be pickled.
+            CancelledError: that of `concurrent.futures`: the executor has cancelled the task.
+            QueueFull: `max_backlog` tasks wait, and `when_full` says to raise.
+            RuntimeError: the executor is shut down, or no loop runs in this thread.
+            Exception: whatever `fn` has raised.
+
+        Blocks: never; while `max_backlog` tasks wait, the coroutine does.
         """
-        return self._submitter.submit_with(options, fn, args, kwargs, meant)
+        from interp_pool._executor.awaited_run import run
+
+        return run(self, NO_OPTIONS, fn, args, kwargs)
 
     @keywords(TaskOptions)
     def options(self, **options: "Any") -> ExecutorView:
         """Return an executor that runs tasks here, each with these options.
 
         It is an Executor itself: `executor.options(timeout=1).submit(...)`, or `loop.run_in_executor(view, ...)`.
-        (`loop.set_default_executor` wants the executor, which is a ThreadPoolExecutor for it.)
 
         {options}
 
@@ -261,7 +279,33 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         """
         if through is None and not self.submits_itself:
             through = self
-        return self._submitter.map_with(options, fn, iterables, timeout, chunksize, buffersize, through, self)
+        return self.tasks.map(options, fn, iterables, timeout, chunksize, buffersize, through, self)
+
+    def amap[T](
+        self,
+        fn: "Callable[..., T]",
+        *iterables: "Iterable[Any]",
+        ordered: bool = True,
+        timeout: float | None = None,
+        chunksize: int | None = None,
+        buffersize: int | None = None,
+    ) -> "AsyncResults[T]":
+        """Return an asynchronous iterator over the results of `map(fn, *iterables)`: for asyncio, Trio and AnyIO.
+
+        It sends nothing more, cancels what waits and interrupts what runs when it is closed (`aclose`), when the loop
+        over it is left, or when the coroutine that waits for it is cancelled; see `run`.
+
+        Args:
+            fn: see `map`, as what is not told here.
+            iterables: plain ones, consumed as `map` does.
+            ordered: whether the results come in the order of the items, or as soon as they are there.
+            timeout: as there.
+            chunksize: as there.
+            buffersize: as there.
+        """
+        from interp_pool._executor.awaited_map import amap
+
+        return amap(self, NO_OPTIONS, fn, iterables, timeout, chunksize, buffersize, is_ordered=ordered)
 
     def statistics(self) -> "Statistics":
         """Return a snapshot of the counts of the executor's pool: workers and tasks by state, messages, bytes."""
@@ -288,7 +332,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         Blocks: with `wait`, until the last of them has ended. Called from a callback of one of its own futures it does
             not wait, nor from a signal handler or a finalizer that has interrupted the executor's own code.
         """
-        open_tasks = self._submitter.open_tasks
+        open_tasks = self.tasks.open_tasks
         if open_tasks is None:
             self._pool.shutdown(wait, cancel_futures=cancel_futures)
         else:
@@ -305,9 +349,9 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
                     raise
 
     def __exit__(self, exc_type: type[BaseException] | None, *exc_info: object) -> None:
-        if exc_type is not None and issubclass(exc_type, KeyboardInterrupt):
+        if exc_type is not None and struck_by_ctrl_c(exc_type, *exc_info[:1]):
             self.shutdown(wait=False)
-            self._pool.stop_at_once(self._submitter.open_tasks)
+            self._pool.stop_at_once(self.tasks.open_tasks)
         self.shutdown()
 
     def terminate_workers(self) -> None:
@@ -330,7 +374,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
 
     def _stop_for_good(self, grace: float) -> None:
         self.shutdown(wait=False, cancel_futures=True)
-        self._pool.stop_all(grace, Reason.TERMINATED, self._submitter.open_tasks)
+        self._pool.stop_all(grace, Reason.TERMINATED, self.tasks.open_tasks)
 
 
 _OWN_SUBMIT, _OWN_MAP = InterpreterPoolExecutor.submit, InterpreterPoolExecutor.map

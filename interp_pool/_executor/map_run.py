@@ -29,7 +29,7 @@ from interp_api import free_in_child, holding, is_held_here
 from interp_pool._core.batch_sizes import HOLD, batches_ahead, estimate, is_worth_sending, lateness, next_size
 from interp_pool._core.task import Task, name_task
 from interp_pool._errors import TaskPicklingError
-from interp_pool._executor.results import chained, one_by_one
+from interp_pool._executor.results import one_by_one
 from interp_pool._executor.returning import Returning
 from interp_pool._futures.batch_future import BatchFuture
 from interp_pool._futures.stopping import Reason, TaskControl
@@ -44,23 +44,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Callable, Iterable
-    from typing import Any, Protocol
+    from typing import Any
 
-    from interp_pool._executor.results import Parts, Results
+    from interp_pool._awaiting.map_waiter import MapWaiter
+    from interp_pool._executor.results import Parts
+    from interp_pool._executor.returning import EncodeBatch
     from interp_pool._options.task_options import TaskOptions
     from interp_pool._pool.pool import InterpreterPool
     from interp_pool._process.open_tasks import OpenTasks
     from interp_pool._process.timer import Call
-    from interp_pool._wire.messages import Payload
-
-    class EncodeBatch(Protocol):
-        """Pickles a batch; raises TaskPicklingError."""
-
-        def __call__(self, fn: "Callable[..., Any]", items: list[Any], *, is_single: bool) -> "Payload": ...
 
 
 class MapRun(Returning):
-    """One call of map. Thread safety: `feed` and `drop`; `results` is the consumer's."""
+    """One call of map. Thread safety: `feed` and `drop`; `parts` is the consumer's."""
 
     def __init__(
         self,
@@ -72,6 +68,7 @@ class MapRun(Returning):
         size: int | None,
         buffersize: int | None,
         options: "TaskOptions",
+        waiter: "MapWaiter | None" = None,
     ) -> None:
         """Take the items, or as many as the buffer size says, and send the first batches while they come.
 
@@ -84,11 +81,13 @@ class MapRun(Returning):
             size: items per message; None means to decide by what the first ones take.
             buffersize: most items whose results have not been taken; None means no limit.
             options: of each batch.
+            waiter: is told whatever comes of a batch, for a consumer that does not block; see `parts`.
         """
         self._options = None if options is NO_OPTIONS else options
         if options.timeout is not None:
             size = size or 1
         super().__init__(pool, fn, iterables, size, buffersize)
+        self._waiter, self._is_ordered = waiter, waiter is None or waiter.is_ordered
         self.open_tasks, self._encode = open_tasks, encode
         self._flags = BATCH | (SINGLE if self._is_single else 0) | (0 if options.timeout is None else TIMED)
         self._is_asked = False  # somebody wanted to feed while another one did
@@ -96,7 +95,6 @@ class MapRun(Returning):
         self._largest = 0  # items in a batch that has been measured
         self._hold_until = 0.0  # on the monotonic clock
         self._wanted = 0  # with a buffer size: items for the next batch, when it was last looked at
-        self._is_waiting = False  # the consumer can take nothing more; its own to set
         self._alarm: Call | None = None
         self._alarm_at = 0.0
         self._take_first(iterables)
@@ -268,6 +266,8 @@ class MapRun(Returning):
     def _send(self, items: "list[Any]", futures: "deque[BatchFuture]") -> None:
         """Submit a batch; one that cannot be pickled goes item by item, so that only the culprit fails."""
         future = BatchFuture(self._pool, self, items)
+        if self._waiter is not None:
+            future.watch(self._waiter)
         try:
             payload = self._encode(self._fn, items, is_single=self._is_single)
         except TaskPicklingError as exc:
@@ -283,7 +283,7 @@ class MapRun(Returning):
         options = self._options
         control = None if options is None else TaskControl(options)
         if options is not None:
-            future.is_interrupted_by_cancel = options.interrupt_on_cancel
+            future.is_interrupted_by_cancel = bool(options.interrupt_on_cancel)
         # What only the consumer may pickle, in the body of a module, cannot be sent anew by others.
         may_split = len(items) > 1 and self._size is None and not self._is_at_once
         flags = self._flags | SPLIT if may_split else self._flags
@@ -303,22 +303,24 @@ class MapRun(Returning):
             future.fail(exc)
             item.end()
 
-    def results(self, end: float | None, keeps: object) -> "Results":
-        """Return an iterator over the results in order; it sends nothing more when the consumer stops.
+    def parts(self, end: float | None, keeps: object) -> "Parts":  # noqa: ARG002  # kept by being there
+        """Yield iterators over the results, in parts; where there is a waiter, None until the next one is there.
 
         Args:
             end: when to raise TimeoutError, on the monotonic clock; None means never.
             keeps: what must live until the last item is sent.
         """
-        return chained(self._parts(end, keeps))
-
-    def _parts(self, end: float | None, keeps: object) -> "Parts":  # noqa: ARG002  # kept by being there
         try:
             while True:
                 if not self._pending and not self._cut_the_first():
                     if self._has_lost:
                         raise CancelledError
                     return
+                if self._waiter is not None and not self.has_part():
+                    self._begin_waiting()
+                    yield None
+                    self._is_waiting = False
+                    continue
                 part = self._next_part(end)
                 self.feed()  # before the consumer's own code, which may take long, runs again
                 if part is None:
@@ -331,20 +333,25 @@ class MapRun(Returning):
                 yield one_by_one(results) if self._buffersize is None else map(self._taken, one_by_one(results))
                 self._raise_one_of(failures, first)
         finally:
-            try:
-                self.is_dropped = True
-                self.drop()
-            except BaseException:
-                self._books.is_dirty = True  # the manager closes what is dropped
-                raise
-            unwanted = [*self._pending]
-            for batch in unwanted:
-                unwanted.extend(batch.again)  # which grows while it is gone through: these may have some too
-                batch.cancel_or_interrupt()
-                note_read(batch)  # its consumer wants no more of it
-            if unwanted:
-                self._pool.recall(unwanted)
-            self._pending.clear()
+            self.stop()
+
+    def stop(self) -> "list[BatchFuture]":
+        """Send nothing more, and cancel what was sent; return that. Doing so again does no harm."""
+        try:
+            self.is_dropped = True
+            self.drop()
+        except BaseException:
+            self._books.is_dirty = True  # the manager closes what is dropped
+            raise
+        unwanted = [*self._pending]
+        for batch in unwanted:
+            unwanted.extend(batch.again)  # which grows while it is gone through: these may have some too
+            batch.cancel_or_interrupt()
+            note_read(batch)  # its consumer wants no more of it
+        if unwanted:
+            self._pool.recall(unwanted)
+        self._pending.clear()
+        return unwanted
 
     def _taken(self, result: "Any") -> "Any":
         if not self.is_dropped:
@@ -359,10 +366,11 @@ class MapRun(Returning):
 
     def _next_part(self, end: float | None) -> "tuple[list[Any], dict[int, tuple[int, Any]]] | None":
         """Wait for the next results of the first batch; None if those came before, or another one is first now."""
+        if not self._is_ordered:
+            self._bring_forward()
         batch = self._pending[0]
-        if self._buffersize is not None and not batch.has_arrived():
-            self._is_waiting = True
-            self.feed()  # what was to wait for the items that come for the results it takes
+        if not batch.has_arrived():
+            self._begin_waiting()
         try:
             batch.wait_for_part(None if end is None else end - monotonic())
         finally:

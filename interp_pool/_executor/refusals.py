@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from interp_pool._wire.messages import Payload
 
 
+_TO_THREAD = (
+    "cannot send {0}(): asyncio.to_thread() runs it in a copy of the caller's context, which cannot leave its "
+    "interpreter, and this executor is the loop's default one: use `await executor.run({0}, ...)` or "
+    "`loop.run_in_executor(executor, {0}, ...)`, and leave the loop the default executor of its own"
+)
+
+
 def encode_batch(fn: "Callable[..., Any]", items: list[object], *, is_single: bool) -> "Payload":
     """Encode a batch of map.
 
@@ -63,9 +70,22 @@ def pickling_error(
             break
     else:
         culprit = f"{name}() and its arguments"
-    error = TaskPicklingError(f"cannot send {culprit}: {brief(exc)}")
+    meant = _function_of_to_thread(fn)
+    error = TaskPicklingError(f"cannot send {culprit}: {brief(exc)}" if meant is None else _TO_THREAD.format(meant))
     error.__cause__ = exc
     return error
+
+
+def _function_of_to_thread(fn: object) -> str | None:
+    """Return the name of the function that asyncio.to_thread wants to run; None if it is not from there.
+
+    Source: `asyncio.to_thread`, CPython 3.13 to 3.15.
+    """
+    context: object = getattr(getattr(fn, "func", None), "__self__", None)
+    if type(context).__name__ != "Context" or type(context).__module__ != "_contextvars":
+        return None
+    args: Any = getattr(fn, "args", ()) or ("",)
+    return getattr(args[0], "__qualname__", None) or repr(args[0])
 
 
 def _parts(fn: object, args: tuple[object, ...], kwargs: dict[str, object]) -> "Iterator[tuple[str, object]]":

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from typing import Any
 
-    type Parts = Generator[Iterator[Any]]
+    type Parts = Generator[Any]  # iterators; where the consumer does not block also None, see `MapRun.parts`
 
     _Chain = chain[Any]
 else:

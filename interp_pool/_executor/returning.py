@@ -32,9 +32,16 @@ from interp_pool._futures.batch_future import BatchFuture
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any
+    from typing import Any, Protocol
 
+    from interp_pool._awaiting.map_waiter import MapWaiter
     from interp_pool._pool.pool import InterpreterPool
+    from interp_pool._wire.messages import Payload
+
+    class EncodeBatch(Protocol):
+        """Pickles a batch; raises TaskPicklingError."""
+
+        def __call__(self, fn: "Callable[..., Any]", items: list[Any], *, is_single: bool) -> "Payload": ...
 
 
 class Returning(Taking):
@@ -59,6 +66,9 @@ class Returning(Taking):
         self._seconds: float | None = None  # per item; guarded by self._cutting, as what follows
         self._bytes = 0.0  # per item
         self._has_lost = False
+        self._is_waiting = False  # the consumer can take nothing more; its own to set
+        self._waiter: MapWaiter | None = None  # is told whatever comes of a batch, if the consumer does not block
+        self._is_ordered = True
 
     def note_done(self, batch: BatchFuture, items: int, seconds: float) -> None:
         """Note that a batch is done, and what so many of its items took. Never blocks, runs nobody's code.
@@ -66,6 +76,34 @@ class Returning(Taking):
         Doing so again does no harm.
         """
         self._measured.append((batch, items, seconds, True))
+
+    @property
+    def first(self) -> BatchFuture:
+        """The batch whose results are next in the order."""
+        return self._pending[0]
+
+    def has_part(self) -> bool:
+        """Return whether the next results are there, or there will be none: for a consumer that does not block."""
+        if not self._pending:
+            return True
+        if self._is_ordered:
+            return self._pending[0].has_arrived()
+        for batch in [*self._pending]:
+            while batch.again and not batch.is_replaced:  # not before the batch itself has ended
+                self._pending.append(batch.again.popleft())
+        return any(batch.has_arrived() for batch in [*self._pending])
+
+    def _bring_forward(self) -> None:
+        """Make a batch the first one of which something is there."""
+        batch = next(batch for batch in [*self._pending] if batch.has_arrived())
+        if batch is not self._pending[0]:
+            self._pending.remove(batch)
+            self._pending.appendleft(batch)
+
+    def _begin_waiting(self) -> None:
+        if self._buffersize is not None:
+            self._is_waiting = True
+            self.feed()  # what was to wait for the items that come for the results it takes
 
     def _send(self, items: "list[Any]", futures: "deque[BatchFuture]") -> None:
         """Submit a batch; one that cannot be pickled goes item by item, so that only the culprit fails."""

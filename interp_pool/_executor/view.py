@@ -9,15 +9,18 @@ the function, as a `WithOptions`, which the executor's own methods know.
 
 from concurrent.futures import Executor
 
+from interp_pool._executor.with_options import WithOptions
 from interp_pool._options.declared import keywords
 from interp_pool._options.task_options import TaskOptions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from typing import Any, NoReturn, Protocol
+    from collections.abc import Callable, Coroutine, Iterable, Iterator
+    from typing import Any, Protocol
 
     from interp_pool._core.statistics import Statistics
+    from interp_pool._executor.awaited_map import AsyncResults
+    from interp_pool._executor.making import TaskMaker
     from interp_pool._futures.task_future import TaskFuture
 
     class HasViews(Protocol):
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
         def submits_itself(self) -> bool: ...
         @property
         def maps_itself(self) -> bool: ...
+        @property
+        def tasks(self) -> TaskMaker: ...
         @property
         def submit(self) -> "Callable[..., TaskFuture[Any]]": ...
         @property
@@ -51,22 +56,6 @@ if TYPE_CHECKING:
         def kill_workers(self) -> None: ...
         def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None: ...
         def __exit__(self, exc_type: type[BaseException] | None, *exc_info: object) -> None: ...
-
-
-class WithOptions:
-    """A function whose calls have options. Whoever is given it may call it, or hand it to the executor."""
-
-    def __init__(self, function: "Callable[..., Any]", options: TaskOptions) -> None:
-        self.__wrapped__, self.options = function, options
-        self.__doc__ = getattr(function, "__doc__", None)
-        self.__name__ = getattr(function, "__name__", type(function).__name__)
-        self.__qualname__ = getattr(function, "__qualname__", self.__name__)
-
-    def __call__(self, *args: "Any", **kwargs: "Any") -> "Any":
-        return self.__wrapped__(*args, **kwargs)
-
-    def __reduce__(self) -> "NoReturn":
-        raise TypeError(f"{self.__qualname__}() with options can be submitted to an InterpreterPoolExecutor only")
 
 
 def _passed_on(name: str) -> property:
@@ -113,12 +102,44 @@ class ExecutorView(Executor):
         `chunksize` is 1 unless it is given; `timeout` here is that of all.
         """
         executor = self._executor
-        is_own = "submit" not in self.__dict__ and type(self).submit is _OWN_SUBMIT
-        if is_own and not executor.maps_itself:
+        through = self._overriding
+        if through is None and not executor.maps_itself:
             call: Any = WithOptions(fn, self._options)
             return executor.map(call, *iterables, timeout=timeout, chunksize=chunksize, buffersize=buffersize)
-        through = None if is_own and executor.submits_itself else self
+        if not executor.submits_itself:
+            through = self
         return executor.map_with(self._options, fn, iterables, timeout, chunksize, buffersize, through)
+
+    def run[**P, T](self, fn: "Callable[P, T]", /, *args: "P.args", **kwargs: "P.kwargs") -> "Coroutine[Any, Any, T]":
+        """Run `fn(*args, **kwargs)` with these options, for a coroutine to await. See `InterpreterPoolExecutor.run`."""
+        from interp_pool._executor.awaited_run import run
+
+        through = self._overriding if self._executor.submits_itself else self
+        return run(self._executor, self._options, fn, args, kwargs, through)
+
+    def amap[T](
+        self,
+        fn: "Callable[..., T]",
+        *iterables: "Iterable[Any]",
+        ordered: bool = True,
+        timeout: float | None = None,
+        chunksize: int | None = None,
+        buffersize: int | None = None,
+    ) -> "AsyncResults[T]":
+        """Return an asynchronous iterator over the results of `map(fn, *iterables)`.
+
+        See `InterpreterPoolExecutor.amap`, and `map` here for what the options mean.
+        """
+        from interp_pool._executor.awaited_map import amap
+
+        executor, options = self._executor, self._options
+        through = self._overriding if executor.submits_itself else self
+        return amap(executor, options, fn, iterables, timeout, chunksize, buffersize, through, is_ordered=ordered)
+
+    @property
+    def _overriding(self) -> "ExecutorView | None":
+        """This view, if its `submit` is not the class's own."""
+        return None if "submit" not in self.__dict__ and type(self).submit is _OWN_SUBMIT else self
 
     _max_workers = _passed_on("_max_workers")
     _threads = _passed_on("_threads")

@@ -265,6 +265,10 @@ class LazyFuture[T](Future[T]):
         while condition is not None and condition._is_owned():
             condition.release()
 
+    def watch(self, waiter: Waiter) -> None:
+        """Have a waiter told whatever comes of it. For a new future, which nobody else has seen yet."""
+        self._waiters.append(waiter)
+
     # Reading the state takes no lock.
 
     def cancelled(self) -> bool:

@@ -14,6 +14,7 @@ from interp_pool._futures.lazy import LazyFuture, Waiter
 from interp_pool._futures.stopping import GRACE
 from interp_pool._futures.unread import note_read, note_unread
 from interp_pool._options.checks import check_timeout
+from interp_pool._process.ctrl_c import is_cancelling
 from interp_pool._wire.interrupted import TaskInterrupted
 from interp_pool._wire.places import describe_place
 from interp_pool._wire.texts import describe
@@ -49,7 +50,9 @@ class TaskFuture[T](LazyFuture[T]):
         if self.cancel_or_interrupt():
             return True
         pool = self._pool
-        if pool is not None and not self.is_interrupted_by_cancel:
+        if pool is not None and is_cancelling():  # asyncio, whose loop the main thread waits in
+            pool.stop_at_once()
+        elif pool is not None and not self.is_interrupted_by_cancel:
             pool.recall([self])
         return self.cancelled()
 

@@ -1,6 +1,7 @@
 """Checks of what users give: a clear error at once."""
 
 import threading
+from time import monotonic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -117,6 +118,21 @@ def check_size(name: str, value: object) -> None:
         raise TypeError(f"{name} must be an integer or None, got {value!r}")
     if value < 1:
         raise ValueError(f"{name} must be None or > 0, got {value}")
+
+
+def check_map(timeout: float | None, chunksize: int | None, buffersize: int | None) -> float | None:
+    """Check the arguments of a map; return when its time is up, on the monotonic clock, None for never.
+
+    Raises:
+        TypeError: one has the wrong type.
+        ValueError: a number is out of range.
+    """
+    check_size("chunksize", chunksize)
+    check_size("buffersize", buffersize)
+    if timeout is None:
+        return None
+    check_seconds("timeout", timeout)
+    return None if timeout > threading.TIMEOUT_MAX / 2 else monotonic() + timeout
 
 
 def check_seconds(name: str, value: object, *, or_none: str = " or None") -> float:

@@ -38,11 +38,12 @@ class TaskOptions(Declared):
         check=unless_none(check_str),
         doc="what messages call the task, instead of its function's name.",
     )
-    interrupt_on_cancel: bool = option(
-        default=False,
-        check=check_flag,
-        doc="""whether `cancel()` of the future, also through the asyncio future that wraps it, interrupts the task if
-            it runs.""",
+    interrupt_on_cancel: bool | None = option(
+        default=None,
+        check=unless_none(check_flag),
+        doc="""whether cancelling interrupts the task if it runs: `cancel()` of the future, also through the asyncio
+            future that wraps it, and the cancelling of a coroutine in `run` or `amap`. None means that only the latter
+            does.""",
     )
 
     def is_too_late(self) -> bool:

@@ -42,36 +42,42 @@ class Intake:
         self._has_limit = kernel.options.max_backlog is not None
         self._renewal = Renewal(kernel)
 
-    def submit(self, item: "Task", *, is_taken: bool = False) -> None:
+    def submit(self, item: "Task", *, is_taken: bool = False, waiter: "Any" = None) -> bool:
         """Take a task; its future will be settled whatever happens.
 
         Args:
             item: the task.
             is_taken: whether it was promised a result already, elsewhere: then it is taken also at the exit, and if too
                 many wait.
+            waiter: instead of blocking return False, and have its `release` called when it is time for another try.
 
         Raises:
             BrokenInterpreterPool: the pool is broken.
             RuntimeError: the pool is shut down, the interpreter is exiting, or no thread can be started.
             QueueFull: too many tasks wait, and the pool refuses then.
 
-        Blocks: while too many tasks wait, if the pool has a limit for that.
+        Blocks: while too many tasks wait, if the pool has a limit for that and no waiter is given.
         """
         kernel = self._kernel
         if self._has_limit:
             kernel.reader.call_off()
         if is_held_here(kernel.lock):  # a signal handler's, or a finalizer's
             self._submit_later(item, is_taken=is_taken)
-            return
-        step = partial(self._submit, item, is_taken=True) if is_taken else partial(self._submit, item)
+            return True
+        step = partial(self._submit, item)
+        if is_taken or waiter is not None:
+            step = partial(self._submit, item, is_taken=is_taken, waiter=waiter)
         while (obstacle := kernel.step(step)) is not None:
             if isinstance(obstacle, BaseException):
                 raise obstacle
+            if obstacle is waiter:
+                return False
             obstacle.acquire()  # until there may be room
         if kernel.tasks.backlog and kernel.results.qsize() >= FEW_RESULTS:
             kernel.reader.with_turn(self._pump.advance)
         if kernel.wishes:
             kernel.catch_up()
+        return True
 
     def open_map(self, run: "OpenMap", open_tasks: "OpenTasks | None") -> None:
         """Count a run among the tasks that were taken, until `close_map`.
@@ -116,7 +122,7 @@ class Intake:
 
     # Everything below is called with the lock held.
 
-    def _submit(self, item: "Task", *, is_taken: bool = False) -> "Any":
+    def _submit(self, item: "Task", *, is_taken: bool = False, waiter: "Any" = None) -> "Any":
         """Take a task; return None, the error, or what to wait for before another try."""
         kernel = self._kernel
         core, tasks, staff = kernel.core, kernel.tasks, kernel.staff
@@ -129,7 +135,7 @@ class Intake:
                 error = kernel.refusal()
                 if error is not None:
                     return error
-        if self._has_limit and is_single and (obstacle := self._sizing.room(item.open_tasks)) is not None:
+        if self._has_limit and is_single and (obstacle := self._sizing.room(item.open_tasks, waiter)) is not None:
             return obstacle
         open_tasks = item.open_tasks
         if open_tasks is not None:

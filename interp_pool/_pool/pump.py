@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from interp_pool._futures.task_future import TaskFuture
+    from interp_pool._pool.result_stream import ResultReader
     from interp_pool._wire.messages import Failure, Refusal, ResultItem
 
 LONGEST_SPIN = 50e-6  # seconds to look for a result before sleeping; with one processor too, see `_worker.loop`
@@ -39,6 +40,16 @@ class Pump:
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
+
+    @property
+    def reader(self) -> "ResultReader":
+        """What it takes results from."""
+        return self._kernel.reader
+
+    @property
+    def seconds_per_task(self) -> float | None:
+        """What a task takes on average, None before the first."""
+        return self._kernel.tasks.seconds_per_task
 
     def stand_in(self, future: "TaskFuture[Any]", has_arrived: "Callable[[], bool]", deadline: float | None) -> None:
         """Take results, while the manager sleeps, until a future is done; may return before.

@@ -24,6 +24,19 @@ looks who stands in: so either T2 finds nothing, or the manager stands back. At 
 is looked for: a manager that marks its own after that sees nobody standing in any more, and starts over. T2 needs the
 turn: a second thread would take the first one's byte for the manager's.
 
+A loop that waits for descriptors may stand in as well. It *lodges*: it has a place of its own where it sleeps, and
+keeps the turn from one callback to the next.
+
+    L1  take the turn; note who stands in
+    L2  relieve the manager; it is awake: go to L5
+    L3  the loop is a lodger, and its place is where a put finds it; then, something there: ring that place
+    L4  rung: take what is there. Still a lodger: its place is where a put finds it again; then as in L3
+    L5  no lodger any more, its place empty, nobody stands in, the manager's byte set, the turn given back; T6
+
+Anybody may do L5, at any time: who wants the turn, who waits for the manager, the timer when the loop does not come to
+L4. L3, L4 and L5 are chains of C calls, of which the first adds the lodger or takes it out: so one does L5, and after
+that L4 finds no lodger and leaves its place empty. A ring that comes to the place after L5 is passed on.
+
 The thread can be struck by KeyboardInterrupt between any two bytecodes. What it took is in the inbox until it has been
 dealt with. T1, T2, and each part of T5 are single C calls; a thread that was struck rings the manager anyhow. A signal
 handler may wait for what only the manager can do, at any of these points: who stands in is noted before T2 and until
@@ -41,7 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
-    from interp_api import PoolQueue
+    from interp_api import Place, PoolQueue
     from interp_pool._wire.messages import ResultItem
 
 
@@ -55,12 +68,13 @@ class ResultReader:
     Thread safety: `stand_in`, `with_turn` and `call_off`; `wait` is the manager's, and `fill` takes the pool's lock.
     """
 
-    __slots__ = ("_owner", "_results", "_turn", "inbox")
+    __slots__ = ("_lodgers", "_owner", "_results", "_turn", "inbox")
 
     def __init__(self, results: "PoolQueue") -> None:
         self._results = results
         self._turn = threading.Lock()
         self._owner = 0  # the thread that stands in; its own to change, as long as it has the turn
+        self._lodgers: list[Place] = []  # that of the loop that lodges
         self.inbox: deque[tuple[ResultItem, Any]] = deque()
         """Low-level items that were taken and not dealt with yet; guarded by the pool's lock."""
 
@@ -128,9 +142,77 @@ class ResultReader:
         A signal handler, a finalizer or the unpickling of a result may wait for what only the manager can do. What it
         has interrupted is woken, should it sleep, and ends.
         """
+        if self._lodgers:
+            self._end_all_lodging()
         if self._owner == threading.get_ident():
             self._results.ring_all()
             _exhaust(self._giving_back())
+            self._results.ring()
+
+    @property
+    def has_something(self) -> bool:
+        """Whether something is there that nobody has dealt with."""
+        return bool(self.inbox or self._results.qsize())
+
+    def make_place(self) -> "Place":
+        """Return a place for a loop that is to lodge here."""
+        return self._results.make_place()
+
+    def lodges(self, place: "Place") -> bool:
+        """Return whether a loop has the manager's place."""
+        return place in self._lodgers
+
+    def lodge(self, place: "Place") -> bool:
+        """Have a loop stand in (L1 to L3); return whether it does. Never blocks."""
+        turn: list[bool] = []
+        relieved: list[int] = []
+        lodged: list[Place] = []
+        begin = ((self._lodgers.append, place), *place.falling_asleep, (lodged.append, place))
+        try:
+            turn.extend(map(self._turn.acquire, (False,)))  # L1
+            if turn[0]:
+                self._owner = threading.get_ident()
+                self._results.relieve(relieved)  # L2
+                _exhaust(starmap(_call, begin if relieved else ()))  # L3
+        finally:
+            if turn and turn[0] and not lodged:
+                self._end_standing_in(())
+        if lodged and self.has_something:
+            place.ring()
+        return bool(lodged)
+
+    def lodge_on(self, place: "Place") -> None:
+        """Sleep on, unless the manager has got its place back meanwhile (L4). Never blocks."""
+        steps = ((self._lodgers.remove, place), *place.falling_asleep, (self._lodgers.append, place))
+        try:
+            _exhaust(starmap(_call, steps))
+        except ValueError:
+            return
+        if self.has_something:
+            place.ring()
+
+    def end_lodging(self, place: "Place") -> None:
+        """Give the manager its place back, if a loop has it (L5). Never blocks; from any thread, any number of them."""
+        if place not in self._lodgers:
+            return
+        try:
+            self._end_standing_in(((self._lodgers.remove, place), *place.leaving))
+        except ValueError:
+            pass  # somebody else has
+
+    def _end_all_lodging(self) -> None:
+        for place in [*self._lodgers]:
+            self.end_lodging(place)
+
+    def _end_standing_in(self, first: "tuple[tuple[Any, ...], ...]") -> None:
+        try:
+            _exhaust(chain(starmap(_call, first), self._giving_back(), starmap(_call, ((self._turn.release,),))))
+        finally:
+            self.ring_if_needed()  # T6
+
+    def ring_if_needed(self) -> None:
+        """Ring the manager, or who stands in for it, if something is there."""
+        if self.has_something:
             self._results.ring()
 
     def _is_led(self) -> bool:

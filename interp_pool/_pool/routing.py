@@ -112,7 +112,7 @@ class RoutedIntake:
 
     __slots__ = ("_check_open", "_routing", "_submit")
 
-    def __init__(self, submit: "Callable[[Task], None]", check_open: "Callable[[], None]", routing: Routing) -> None:
+    def __init__(self, submit: "Callable[..., bool]", check_open: "Callable[[], None]", routing: Routing) -> None:
         """Stand before the intake of a pool.
 
         Args:
@@ -122,15 +122,14 @@ class RoutedIntake:
         """
         self._submit, self._check_open, self._routing = submit, check_open, routing
 
-    def submit(self, item: Task) -> None:
+    def submit(self, item: Task, *, waiter: "Any" = None) -> bool:
         """Take a task; see `Intake.submit`."""
         routing = self._routing
         if not routing.routes.leads_elsewhere(item.function, item.payload):
-            self._submit(item)
-            return
+            return self._submit(item, waiter=waiter)
         is_taken = item.count is not None  # a batch of an open map comes also after a shutdown
         if not is_taken:
             self._check_open()
         fallback: Any = routing.fallback
         item.future.move_to(fallback)
-        fallback.submit(item, is_taken=is_taken)
+        return fallback.submit(item, is_taken=is_taken, waiter=waiter)  # type: ignore[no-any-return]  # a bool

@@ -44,6 +44,7 @@ from interp_pool._pool.pump import Pump
 from interp_pool._pool.recall import Recall
 from interp_pool._pool.sizing import Sizing
 from interp_pool._pool.starting import Starting
+from interp_pool._process.ctrl_c import struck_by_ctrl_c
 from interp_pool._process.open_tasks import OpenTasks
 
 TYPE_CHECKING = False
@@ -74,15 +75,15 @@ class SinglePool:
             options: what it is made with, checked.
         """
         self._kernel = kernel = Kernel(options)
-        self._pump, self._recall, self._overdue = Pump(kernel), Recall(kernel), Overdue(kernel)
+        self.pump, self._recall, self._overdue = Pump(kernel), Recall(kernel), Overdue(kernel)  # the first for lodgers
         self._control = Control(kernel, self._recall)
         self._ending = Ending(kernel, self._control)
         self._sizing, self._starting = Sizing(kernel), Starting(kernel)
         with_timers = (self._overdue, self._ending, self._sizing, self._starting)
-        self._manager = Manager(kernel, self._pump, self._control, self._sizing, self._starting, with_timers)
+        self._manager = Manager(kernel, self.pump, self._control, self._sizing, self._starting, with_timers)
         self._forking = Forking(kernel, self._manager)
-        self._intake, self._leases = Intake(kernel, self._pump, self._sizing), Leases(kernel)
-        self.submit: Callable[..., None] = self._intake.submit
+        self._intake, self._leases = Intake(kernel, self.pump, self._sizing), Leases(kernel)
+        self.submit: Callable[..., bool] = self._intake.submit
         """Take a task. An attribute, and no method that calls the other: it is on the way of every task."""
         kernel.connect(self._manage, self._control.watch, self._overdue.watch_if_idle)
 
@@ -209,7 +210,7 @@ class SinglePool:
         """Take results, while the manager sleeps, until a future is done; see `Pump.stand_in`."""
         if self._kernel.core.is_pausing:
             self._forking.end_pause_here()
-        self._pump.stand_in(future, self._has_arrived(future), deadline)
+        self.pump.stand_in(future, self._has_arrived(future), deadline)
 
     def _has_arrived(self, future: "TaskFuture[Any]") -> "Callable[[], bool]":
         """Return what tells whether it is of no use any more to wait for a future here."""
@@ -359,7 +360,7 @@ class SinglePool:
         return self
 
     def __exit__(self, exc_type: type[BaseException] | None, *exc_info: object) -> None:
-        if exc_type is not None and issubclass(exc_type, KeyboardInterrupt):
+        if exc_type is not None and struck_by_ctrl_c(exc_type, *exc_info[:1]):
             self.shutdown(wait=False)
             self.stop_at_once()
         self.shutdown()

@@ -218,10 +218,14 @@ class Sizing:
             bytes_received=tasks.bytes_received,
         )
 
-    def room(self, open_tasks: "OpenTasks | None") -> "Any":
+    def room(self, open_tasks: "OpenTasks | None", waiter: "Any" = None) -> "Any":
         """Before a submission to a pool with a limited backlog: return None, what to wait for, or the error.
 
         A thread that settles futures does not wait: it would wait for itself.
+
+        Args:
+            open_tasks: of the executor that submits, if it shares the pool.
+            waiter: is returned as what to wait for, if it is given; its `release` is called when there may be room.
         """
         limit = self._kernel.options.max_backlog
         if limit is None or len(self._kernel.tasks.backlog) < limit or self._kernel.is_managed_here:
@@ -236,7 +240,7 @@ class Sizing:
             return QueueFull(f"{limit} tasks wait already, which is max_backlog")
         if open_tasks is not None and open_tasks.is_closed:
             return RuntimeError("cannot schedule new futures after shutdown")
-        return self._kernel.changed.enter()
+        return self._kernel.changed.enter(waiter)
 
     def watch_for_idleness(self) -> None:
         """Have the timer end workers that have nothing to do."""

@@ -94,10 +94,15 @@ class WaitList:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def enter(self) -> "Any":
-        """Return a lock whose `acquire` blocks until the next change."""
-        waiter = allocate_lock()
-        waiter.acquire()
+    def enter(self, waiter: "Any" = None) -> "Any":
+        """Return a lock whose `acquire` blocks until the next change.
+
+        Args:
+            waiter: something else whose `release` is called then, once; it must not block, nor run anybody's code.
+        """
+        if waiter is None:
+            waiter = allocate_lock()
+            waiter.acquire()
         self._waiting.append(waiter)
         return waiter
 

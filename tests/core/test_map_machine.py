@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 import interp_api
 from interp_pool import WorkerLostError
 from interp_pool._executor.map_run import MapRun
+from interp_pool._executor.results import chained
 from interp_pool._futures.claims import start_new
 from interp_pool._options.task_options import NO_OPTIONS
 from interp_pool._pool import outcomes
@@ -168,7 +169,7 @@ class MapMachine(RuleBasedStateMachine):
         self.is_closed = self.has_lost = False
         items = (each for each in range(count)) if is_lazy else range(count)
         self.run = MapRun(self.pool, None, lambda *_, **__: b"1", abs, (items,), None, None, NO_OPTIONS)
-        self.results = self.run.results(None, None)
+        self.results = chained(self.run.parts(None, None))
 
     @precondition(lambda self: self.pool.calls)
     @rule()
@@ -257,7 +258,7 @@ def map_of(items):
 
 def test_tiny_items_behind_the_first_ones_go_in_one_message():
     pool, run = map_of(range(22))
-    assert list(run.results(None, None)) == [*range(22)]
+    assert list(chained(run.parts(None, None))) == [*range(22)]
     assert pool.sizes == [1, 1, 1, 1, 18]
 
 

@@ -5,6 +5,8 @@ T1 to T6 are the steps of `interp_pool._pool.result_stream`.
 
 from __future__ import annotations
 
+import select
+
 import pytest
 from waiting import GETTER, sleepers
 
@@ -134,3 +136,96 @@ def test_who_is_struck_in_its_turn_rings_the_manager(asleep):
         asleep.reader.with_turn(strike)
     assert asleep.is_manager_rung()
     assert not asleep.reader._turn.locked()
+
+
+# Lodging: L1 to L5.
+
+
+def is_rung(place):
+    return bool(select.select([place.fileno()], [], [], 0)[0])
+
+
+@pytest.fixture
+def place(request, asleep):
+    yield asleep.reader.make_place()
+    del request.node.funcargs["place"]  # its bell is closed before the leak check looks
+
+
+def test_put_rings_who_lodges_and_not_the_manager(asleep, place):
+    assert asleep.reader.lodge(place)
+    assert not is_rung(place)
+    asleep.results.put("item")
+    assert is_rung(place)
+    assert not asleep.is_manager_rung()
+    place.read()
+    asleep.take_all()
+    asleep.reader.lodge_on(place)
+    assert not is_rung(place)
+    asleep.results.put("another")
+    assert is_rung(place)
+    asleep.take_all()
+    asleep.reader.end_lodging(place)
+    assert not asleep.is_manager_rung()
+    assert asleep.is_manager_asleep()
+
+
+def test_item_that_is_there_when_a_loop_lodges_rings_it(asleep, place):
+    slot = asleep.results._slot
+    at = slot.first + asleep.seat.number
+    slot.region.memory[at] = 0
+    asleep.results.put("item")  # while the manager is about to sleep
+    slot.region.memory[at] = GETTER[0]
+    assert asleep.reader.lodge(place)
+    assert is_rung(place)
+    place.read()
+    asleep.reader.lodge_on(place)  # nothing was taken
+    assert is_rung(place)
+    asleep.take_all()
+    asleep.reader.end_lodging(place)
+
+
+def test_what_is_left_at_the_end_rings_the_manager(asleep, place):
+    assert asleep.reader.lodge(place)
+    asleep.results.put("item")
+    asleep.reader.end_lodging(place)
+    assert asleep.is_manager_rung()
+    assert not asleep.reader.lodges(place)
+    asleep.reader.lodge_on(place)  # L4 after L5
+    assert sleepers(asleep.results) == 0  # the manager has been rung, and the place is empty
+    asleep.reader.end_lodging(place)  # again
+    assert not asleep.reader._turn.locked()
+    asleep.take_all()
+
+
+def test_nobody_lodges_while_the_manager_is_awake_or_another_one_stands_in(asleep, place):
+    assert asleep.reader.lodge(place)
+    other = asleep.reader.make_place()
+    assert not asleep.reader.lodge(other)
+    asleep.reader.end_lodging(other)
+    assert asleep.reader.lodges(place)
+    asleep.reader.end_lodging(place)
+    slot = asleep.results._slot
+    slot.region.memory[slot.first + asleep.seat.number] = 0
+    assert not asleep.reader.lodge(place)
+    assert not asleep.reader._turn.locked()
+    assert sleepers(asleep.results) == 0
+
+
+def test_thread_that_stands_in_ends_the_lodging(asleep, place):
+    assert asleep.reader.lodge(place)
+    asleep.reader.stand_in(lambda: True, asleep.take_all, None, 0.0)
+    assert not asleep.reader.lodges(place)
+    assert asleep.is_manager_asleep()
+
+
+def test_loop_that_is_struck_when_it_lodges_gives_the_place_back(asleep, place, monkeypatch):
+    def strike(self, found):
+        original(self, found)
+        raise Struck
+
+    original = PoolQueue.relieve
+    monkeypatch.setattr(PoolQueue, "relieve", strike)
+    with pytest.raises(Struck):
+        asleep.reader.lodge(place)
+    assert asleep.is_manager_asleep()
+    assert not asleep.reader._owner

@@ -80,7 +80,7 @@ def test_place_of_a_lease_that_is_over_is_free_again():
 def test_executor_on_a_shared_pool_does_not_wait_for_what_the_pool_does_not_know():
     with InterpreterPool(1) as pool, InterpreterPoolExecutor(pool=pool) as executor:
         assert executor.submit(tasks.identity, 1).result(60) == 1
-        tear(pool, lambda: executor._submitter.open_tasks.add(Task(TaskFuture(pool), tasks.identity, b"")))
+        tear(pool, lambda: executor.tasks.open_tasks.add(Task(TaskFuture(pool), tasks.identity, b"")))
 
 
 def test_shutdown_that_was_torn_is_done_after_all():

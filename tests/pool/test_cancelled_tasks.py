@@ -83,13 +83,13 @@ def test_shutdown_on_a_shared_pool_ends_when_its_last_task_is_cancelled_meanwhil
         other.submit(abs, 1)
         executor = InterpreterPoolExecutor(pool=pool)
         last = executor.submit(abs, 1)
-        wait_done = executor._submitter.open_tasks.wait_done
+        wait_done = executor.tasks.open_tasks.wait_done
 
         def cancel_and_wait():
             last.cancel()  # after the shutdown has looked
             wait_done()
 
-        executor._submitter.open_tasks = _With(executor._submitter.open_tasks, cancel_and_wait)
+        executor.tasks.open_tasks = _With(executor.tasks.open_tasks, cancel_and_wait)
         executor.shutdown()
         assert last.cancelled()
         gate.open()

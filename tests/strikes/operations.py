@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from concurrent.futures import as_completed, wait
 
@@ -63,6 +64,56 @@ def submit_with_limit(world):
     yield
     for _ in range(6):
         world.futures.append(world.executor.submit(abs, -1))
+
+
+@operation(PoolWorld)
+def run_under_asyncio(world):
+    """The loop lodges with the pool, once the manager sleeps."""
+    loop = _new_loop()
+    loop.run_until_complete(_run(world, 3))
+    yield
+    try:
+        loop.run_until_complete(_run(world, 3))
+    finally:
+        _close(loop)
+
+
+def _new_loop():
+    """Return a loop that does not only log what strikes a callback."""
+
+    def raise_again(context):
+        if "exception" in context:
+            raise context["exception"]
+
+    loop = asyncio.new_event_loop()
+    loop.call_exception_handler = raise_again
+    return loop
+
+
+def _close(loop):
+    """Close a loop that a strike may have left running."""
+    loop._thread_id = None
+    asyncio._set_running_loop(None)
+    loop.close()
+
+
+async def _run(world, count):
+    for _ in range(count):
+        assert await world.executor.run(abs, -1) == 1
+
+
+@operation(PoolWorld)
+def amap_under_asyncio(world):
+    loop = _new_loop()
+    yield
+    try:
+        assert loop.run_until_complete(_amap(world)) == [*range(20)]
+    finally:
+        _close(loop)
+
+
+async def _amap(world):
+    return [each async for each in world.executor.amap(abs, range(20))]
 
 
 @operation(PoolWorld)
