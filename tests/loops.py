@@ -9,6 +9,16 @@ from interp_api._wakeup import awaiting
 from interp_api._wakeup.slot import GETTER
 
 
+def run(coroutine):
+    """Run a coroutine in a loop of its own; who waits in vain is an error, not a hang."""
+
+    async def limited():
+        async with asyncio.timeout(20):
+            return await coroutine
+
+    return asyncio.run(limited())
+
+
 async def turns(count=8):
     """Let the loop turn so often: what is ready now has run then, and what that has made ready."""
     for _ in range(count):

@@ -83,7 +83,7 @@ def list_all_queues() -> "list[Queue]":
 
 
 class Queue:
-    """A queue between interpreters, with the interface of `queue.Queue`.
+    """A queue between interpreters, with the interface of `queue.Queue`, and waits for coroutines beside it.
 
     An object is sent by value: directly if its type is shareable, otherwise pickled. A memoryview, and a Queue, refer
     to the same memory or queue at the other end. There is one Queue object per id and interpreter; the queue lives as

@@ -58,11 +58,11 @@ class _Pass:
 class AsyncioLoop:
     """A loop with asyncio's interface. Not thread-safe: for the loop's thread."""
 
-    __slots__ = ("_began", "_find")
+    __slots__ = ("_find", "_since")
 
     def __init__(self, loop: "Any") -> None:
         self._find = ref(loop)  # whoever watches must not keep it
-        self._began = 0.0  # when another coroutine ran last, as far as this knows
+        self._since = 0.0  # since when nobody who waits here has suspended, as far as this knows; 0.0: just now
 
     @property
     def loop(self) -> "Any":
@@ -81,9 +81,12 @@ class AsyncioLoop:
 
     async def give_way(self) -> None:
         """Let others run, if that is so long ago: what another interpreter fills need not be empty ever."""
-        if monotonic() - self._began > LONGEST_TURN:
+        now = monotonic()
+        if not self._since:
+            self._since = now
+        elif now - self._since > LONGEST_TURN:
+            self._since = 0.0
             await _Pass()
-            self._began = monotonic()
 
     def make_waiter(self) -> "Any":
         """Return a future."""
@@ -91,8 +94,8 @@ class AsyncioLoop:
 
     async def suspend(self, waiter: "Any") -> None:
         """Wait for a future."""
+        self._since = 0.0
         await waiter
-        self._began = monotonic()
 
     def wake(self, waiter: "Any") -> bool:
         """Wake who waits for a future; one that is done has its coroutine run already."""

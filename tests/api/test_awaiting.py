@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from loops import desk, only_the_loop_is_found, queued, ring_now, start, turns
-from waiting import GETTER, JOINER, PUTTER, sleepers, wait_for_sleeper
+from loops import desk, only_the_loop_is_found, queued, ring_now, run, start, turns
+from waiting import JOINER, PUTTER, sleepers, wait_for_sleeper
 
 from interp_api import QueueEmpty, ShutDown, create_queue
-from interp_api._wakeup import awaiting
 from interp_api._wakeup.awaiting import Desk, Line
-from interp_api._wakeup.seats import Seat
-
-
-class Struck(BaseException):
-    """What a signal handler raises."""
 
 
 @pytest.fixture
@@ -27,20 +19,6 @@ def thread():
     """Run calls in another thread."""
     with ThreadPoolExecutor(1) as thread:
         yield thread
-
-
-@pytest.fixture
-def run():
-    """Run a coroutine; who waits in vain is an error, not a hang."""
-
-    def run(coroutine):
-        async def limited():
-            async with asyncio.timeout(20):
-                return await coroutine
-
-        return asyncio.run(limited())
-
-    return run
 
 
 def before_arming(monkeypatch, *steps):
@@ -56,7 +34,7 @@ def before_arming(monkeypatch, *steps):
     monkeypatch.setattr(Line, "arm", late)
 
 
-def test_waiting_coroutine_is_rung(run):
+def test_waiting_coroutine_is_rung():
     """A2, A4, B2."""
 
     async def main():
@@ -69,14 +47,14 @@ def test_waiting_coroutine_is_rung(run):
     assert run(main()) == "item"
 
 
-def test_item_that_came_before_the_byte_was_set_is_found(run, monkeypatch):
+def test_item_that_came_before_the_byte_was_set_is_found(monkeypatch):
     """1. The first look. 2. An item. 3. A2. 4. A3 finds it."""
     queue = create_queue()
     before_arming(monkeypatch, lambda: queue.put("early"))
     assert run(queue.aget()) == "early"
 
 
-def test_coroutine_woken_in_vain_is_rung_again(run):
+def test_coroutine_woken_in_vain_is_rung_again():
     """1. A ring. 2. Somebody else takes the item. 3. A5, A6. 4. Another item."""
 
     async def main():
@@ -93,7 +71,7 @@ def test_coroutine_woken_in_vain_is_rung_again(run):
     assert run(main()) == "item"
 
 
-def test_item_that_came_while_a_woken_one_had_not_set_the_byte_yet_is_found(run, monkeypatch):
+def test_item_that_came_while_a_woken_one_had_not_set_the_byte_yet_is_found(monkeypatch):
     """1. A ring, in vain. 2. An item; the byte is 0. 3. A5. 4. A6 finds it."""
 
     async def main():
@@ -107,7 +85,7 @@ def test_item_that_came_while_a_woken_one_had_not_set_the_byte_yet_is_found(run,
     assert run(main()) == "early"
 
 
-def test_bell_is_read_and_the_loop_sleeps_on(run, monkeypatch):
+def test_bell_is_read_and_the_loop_sleeps_on(monkeypatch):
     """B1: a bell that still rings would keep the loop awake."""
     rings = []
     on_ring = Desk.on_ring
@@ -124,7 +102,7 @@ def test_bell_is_read_and_the_loop_sleeps_on(run, monkeypatch):
     assert run(main()) == 1
 
 
-def test_only_the_line_that_was_rung_is_woken(run):
+def test_only_the_line_that_was_rung_is_woken():
     """B2, with one seat for all queues."""
 
     async def main():
@@ -145,7 +123,7 @@ def test_only_the_line_that_was_rung_is_woken(run):
     run(main())
 
 
-def test_one_ring_serves_as_many_as_there_are_items(run):
+def test_one_ring_serves_as_many_as_there_are_items():
     """L2: two items, and one ring, as the byte is 0 at the second."""
 
     async def main():
@@ -162,7 +140,7 @@ def test_one_ring_serves_as_many_as_there_are_items(run):
     assert run(main()) == [1, 2, 3]
 
 
-def test_woken_one_that_is_cancelled_wakes_the_next(run):
+def test_woken_one_that_is_cancelled_wakes_the_next():
     """The classic lost wake-up: 1. A ring. 2. B2 wakes the first. 3. It is cancelled before it looks. 4. L2."""
 
     async def main():
@@ -178,7 +156,7 @@ def test_woken_one_that_is_cancelled_wakes_the_next(run):
     assert run(main()) == "item"
 
 
-def test_cancelled_one_sets_the_byte_for_those_that_stay(run):
+def test_cancelled_one_sets_the_byte_for_those_that_stay():
     """1. A ring. 2. The first is woken, and cancelled; its item is gone. 3. L2. 4. Another item."""
 
     async def main():
@@ -197,7 +175,7 @@ def test_cancelled_one_sets_the_byte_for_those_that_stay(run):
     assert run(main()) == "item"
 
 
-def test_cancelled_one_finds_what_came_before_the_byte_was_set_for_the_others(run, monkeypatch):
+def test_cancelled_one_finds_what_came_before_the_byte_was_set_for_the_others(monkeypatch):
     """1. The first is woken and cancelled, in vain. 2. An item, while the byte is 0. 3. L2 sets it, and looks."""
 
     async def main():
@@ -213,7 +191,7 @@ def test_cancelled_one_finds_what_came_before_the_byte_was_set_for_the_others(ru
     assert run(main()) == "early"
 
 
-def test_who_is_cancelled_in_the_middle_of_the_line_is_passed_over(run):
+def test_who_is_cancelled_in_the_middle_of_the_line_is_passed_over():
     """L1."""
 
     async def main():
@@ -231,7 +209,7 @@ def test_who_is_cancelled_in_the_middle_of_the_line_is_passed_over(run):
     run(main())
 
 
-def test_woken_one_that_is_cancelled_alone_rings_a_thread(run, thread):
+def test_woken_one_that_is_cancelled_alone_rings_a_thread(thread):
     """1. A ring for the loop, whose seat is lower. 2. It is cancelled before it looks. 3. L4 rings the thread."""
 
     async def main():
@@ -249,7 +227,7 @@ def test_woken_one_that_is_cancelled_alone_rings_a_thread(run, thread):
     assert run(main()) == "item"
 
 
-def test_item_that_came_just_before_the_last_one_left_rings_a_thread(run, monkeypatch, thread):
+def test_item_that_came_just_before_the_last_one_left_rings_a_thread(monkeypatch, thread):
     """1. A cancel. 2. An item: P2 finds the loop's byte. 3. L3. 4. L4 looks, and rings the thread."""
     disarm, steps = Line.disarm, []
 
@@ -278,7 +256,7 @@ def test_item_that_came_just_before_the_last_one_left_rings_a_thread(run, monkey
     assert run(main()) == "item"
 
 
-def test_who_takes_the_last_place_off_rings_a_thread_if_more_is_there(run, thread):
+def test_who_takes_the_last_place_off_rings_a_thread_if_more_is_there(thread):
     """L4 of one that has found something: both items came with one ring, for the loop."""
 
     async def main():
@@ -297,7 +275,7 @@ def test_who_takes_the_last_place_off_rings_a_thread_if_more_is_there(run, threa
     assert run(main()) == {"second", "third"}
 
 
-def test_line_that_is_empty_is_no_sleeper(run):
+def test_line_that_is_empty_is_no_sleeper():
     """L3: a byte that is left behind would swallow the ring for somebody else."""
 
     async def main():
@@ -315,7 +293,7 @@ def test_line_that_is_empty_is_no_sleeper(run):
     run(main())
 
 
-def test_shutdown_ends_all_that_wait_also_behind_one_that_finds_an_item(run):
+def test_shutdown_ends_all_that_wait_also_behind_one_that_finds_an_item():
     """1. An item; the byte is 0. 2. shutdown() finds no byte to ring. 3. The first takes it: L2 tells the rest."""
 
     async def main():
@@ -329,7 +307,7 @@ def test_shutdown_ends_all_that_wait_also_behind_one_that_finds_an_item(run):
     assert run(main()) == [ShutDown] * 3
 
 
-def test_shutdown_ends_putters_and_iteration(run):
+def test_shutdown_ends_putters_and_iteration():
     async def main():
         queue = create_queue(1)
 
@@ -355,7 +333,7 @@ def test_shutdown_ends_putters_and_iteration(run):
     assert run(main()) == [1, 2]
 
 
-def test_putters_are_served_in_their_order_and_keep_the_bound(run):
+def test_putters_are_served_in_their_order_and_keep_the_bound():
     async def main():
         queue = create_queue(2)
         putting = await start(*(queue.aput(n) for n in range(6)))
@@ -372,7 +350,7 @@ def test_putters_are_served_in_their_order_and_keep_the_bound(run):
     assert run(main()) == [0, 1, 2, 3, 4, 5]
 
 
-def test_woken_putter_that_is_cancelled_wakes_the_next(run):
+def test_woken_putter_that_is_cancelled_wakes_the_next():
     async def main():
         queue = create_queue(1)
         queue.put(0)
@@ -387,7 +365,7 @@ def test_woken_putter_that_is_cancelled_wakes_the_next(run):
     assert run(main()) == (2, 2)
 
 
-def test_woken_putter_that_is_cancelled_alone_rings_a_thread(run, thread):
+def test_woken_putter_that_is_cancelled_alone_rings_a_thread(thread):
     async def main():
         queue = create_queue(1)
         queue.put(0)
@@ -404,7 +382,7 @@ def test_woken_putter_that_is_cancelled_alone_rings_a_thread(run, thread):
     assert run(main()) == 2
 
 
-def test_all_that_join_are_woken(run):
+def test_all_that_join_are_woken():
     async def main():
         queue = create_queue()
         queue.put(1)
@@ -420,7 +398,7 @@ def test_all_that_join_are_woken(run):
     run(main())
 
 
-def test_coroutine_that_would_not_wait_does_not_pass_those_that_do(run):
+def test_coroutine_that_would_not_wait_does_not_pass_those_that_do():
     """Who comes while others stand in line goes to its end, although an item is there."""
 
     async def main():
@@ -435,7 +413,7 @@ def test_coroutine_that_would_not_wait_does_not_pass_those_that_do(run):
     assert run(main()) == [1, 2, 3]
 
 
-def test_queue_that_is_never_empty_lets_the_loop_turn(run):
+def test_queue_that_is_never_empty_lets_the_loop_turn():
     async def main():
         queue, is_over = create_queue(), []
 
@@ -452,7 +430,7 @@ def test_queue_that_is_never_empty_lets_the_loop_turn(run):
     run(main())
 
 
-def test_one_descriptor_and_no_thread_for_any_number_of_queues_and_coroutines(run, monkeypatch):
+def test_one_descriptor_and_no_thread_for_any_number_of_queues_and_coroutines(monkeypatch):
     made = []
     init = Desk.__init__
     monkeypatch.setattr(Desk, "__init__", lambda self, *args: (made.append(None), init(self, *args))[1])
@@ -470,17 +448,7 @@ def test_one_descriptor_and_no_thread_for_any_number_of_queues_and_coroutines(ru
     assert len(made) == 1
 
 
-def test_loop_that_is_over_leaves_no_seat_and_another_has_its_own(run):
-    async def main():
-        (getting,) = await start(create_queue().aget())
-        getting.cancel()
-        return desk().number
-
-    assert run(main()) == run(main())
-    assert not len(awaiting._desks)
-
-
-def test_two_loops_in_two_threads_wait_at_one_queue(run, thread):
+def test_two_loops_in_two_threads_wait_at_one_queue(thread):
     queue = create_queue()
     other = thread.submit(asyncio.run, queue.aget())
     wait_for_sleeper(queue)
@@ -495,104 +463,7 @@ def test_two_loops_in_two_threads_wait_at_one_queue(run, thread):
     assert {run(main()), other.result(timeout=20)} == {1, 2}
 
 
-def test_loop_that_was_closed_under_its_coroutines_passes_its_ring_on(thread):
-    """1. A ring for the loop, which is closed. 2. L2: nobody in this line will ever look. 3. L4 rings the thread."""
-    queue = create_queue()
-    loop = asyncio.new_event_loop()
-    getting = [loop.create_task(queue.aget()) for _ in range(2)]
-    loop.run_until_complete(turns())
-    threaded = thread.submit(queue.get, timeout=20)
-    wait_for_sleeper(queue, count=2)
-
-    async def put():
-        with only_the_loop_is_found(queue):
-            queue.put("item")
-        loop.stop()  # before it looks at the bell
-
-    loop.run_until_complete(put())
-    loop.close()
-    for task in getting:
-        task._log_destroy_pending = False
-        task.get_coro().close()
-        assert threaded.result() == "item"
-    assert sleepers(queue) == 0
-
-
-class Still:
-    """A loop that does not watch."""
-
-    loop = None
-
-    def watch(self, reader, call):
-        self.reader = reader
-
-
-def test_desk_that_goes_is_no_sleeper_when_its_bell_is_closed():
-    """Who finds the byte rings, and the descriptor may be somebody's file by then."""
-    queue, loop, seen = create_queue(), Still(), []
-    desk = Desk(loop, GETTER)
-    line = desk.line(queue._slot, queue._store.may_take)
-    line.waiting["me"] = None
-    line.arm()
-    assert sleepers(queue) == 1
-
-    def close(reader):
-        seen.append((reader, sleepers(queue)))
-        os.close(reader)
-
-    assert Seat.__del__.__defaults__[0] is os.close
-    defaults = Seat.__del__.__defaults__
-    try:
-        Seat.__del__.__defaults__ = (close, *defaults[1:])
-        del desk, line
-        gc.collect()
-    finally:
-        Seat.__del__.__defaults__ = defaults
-    assert seen[0] == (loop.reader, 0)
-
-
-def test_struck_bell_rings_once_more(run, monkeypatch):
-    """1. B1. 2. An exception of a signal handler. 3. The bell rings again, and the next turn of the loop does B2."""
-
-    async def main():
-        queue = create_queue()
-        (getting,) = await start(queue.aget())
-        queue.put("item")
-        with monkeypatch.context() as patched:
-            patched.setattr(Desk, "_wake_rung", strike)
-            with pytest.raises(Struck):
-                desk().on_ring()
-        return await getting
-
-    assert run(main()) == "item"
-
-
-def strike(*args):
-    raise Struck
-
-
-def test_struck_coroutine_leaves_the_line_although_it_is_struck_again(run, monkeypatch):
-    async def main():
-        queue = create_queue()
-        first, second = await start(queue.aget(), queue.aget())
-        leave, strikes = Line.leave, [None, None]
-
-        def struck_leave(self, me):
-            if strikes:
-                strikes.pop()
-                raise asyncio.CancelledError  # which a task bears, unlike others of its kind
-            leave(self, me)
-
-        monkeypatch.setattr(Line, "leave", struck_leave)
-        queue.put(1)
-        queue.put(2)
-        assert await asyncio.gather(first, second, return_exceptions=True) != [1, 2]
-        assert not desk().lines
-
-    run(main())
-
-
-def test_no_item_is_left_behind_by_get_nowait_beside_coroutines(run):
+def test_no_item_is_left_behind_by_get_nowait_beside_coroutines():
     async def main():
         queue = create_queue()
         (getting,) = await start(queue.aget())

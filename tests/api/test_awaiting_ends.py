@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from loops import desk, start, turns
-from waiting import GETTER, PUTTER, sleepers
+from loops import desk, only_the_loop_is_found, run, start, turns
+from waiting import GETTER, PUTTER, sleepers, wait_for_sleeper
 
 import interp_api
 from interp_api import QueueNotFoundError, create_queue
 from interp_api._runtime.cpython import queue_destroy
 from interp_api._wakeup import awaiting
+from interp_api._wakeup.awaiting import Desk, Line
+from interp_api._wakeup.seats import Seat
 
 FILES = {str(Path(awaiting.__file__).with_name(name)) for name in ("awaiting.py", "loops.py")}
 
 
 class Struck(BaseException):
     """What a signal handler raises."""
+
+
+@pytest.fixture
+def thread():
+    """Run calls in another thread."""
+    with ThreadPoolExecutor(1) as thread:
+        yield thread
 
 
 class Strikes:
@@ -148,3 +159,110 @@ def test_queue_that_is_destroyed_is_an_error_for_who_comes_and_can_be_left_by_wh
         assert not desk(GETTER).lines
 
     asyncio.run(main())
+
+
+def test_loop_that_is_over_leaves_no_seat_and_another_has_its_own():
+    async def main():
+        (getting,) = await start(create_queue().aget())
+        getting.cancel()
+        return desk().number
+
+    assert run(main()) == run(main())
+    assert not len(awaiting._desks)
+
+
+def test_loop_that_was_closed_under_its_coroutines_passes_its_ring_on(thread):
+    """1. A ring for the loop, which is closed. 2. L2: nobody in this line will ever look. 3. L4 rings the thread."""
+    queue = create_queue()
+    loop = asyncio.new_event_loop()
+    getting = [loop.create_task(queue.aget()) for _ in range(2)]
+    loop.run_until_complete(turns())
+    threaded = thread.submit(queue.get, timeout=20)
+    wait_for_sleeper(queue, count=2)
+
+    async def put():
+        with only_the_loop_is_found(queue):
+            queue.put("item")
+        loop.stop()  # before it looks at the bell
+
+    loop.run_until_complete(put())
+    loop.close()
+    for task in getting:
+        task._log_destroy_pending = False
+        task.get_coro().close()
+        assert threaded.result() == "item"
+    assert sleepers(queue) == 0
+
+
+class Still:
+    """A loop that does not watch."""
+
+    loop = None
+
+    def watch(self, reader, call):
+        self.reader = reader
+
+
+def test_desk_that_goes_is_no_sleeper_when_its_bell_is_closed():
+    """Who finds the byte rings, and the descriptor may be somebody's file by then."""
+    queue, loop, seen = create_queue(), Still(), []
+    desk = Desk(loop, GETTER)
+    line = desk.line(queue._slot, queue._store.may_take)
+    line.waiting["me"] = None
+    line.arm()
+    assert sleepers(queue) == 1
+
+    def close(reader):
+        seen.append((reader, sleepers(queue)))
+        os.close(reader)
+
+    assert Seat.__del__.__defaults__[0] is os.close
+    defaults = Seat.__del__.__defaults__
+    try:
+        Seat.__del__.__defaults__ = (close, *defaults[1:])
+        del desk, line
+        gc.collect()
+    finally:
+        Seat.__del__.__defaults__ = defaults
+    assert seen[0] == (loop.reader, 0)
+
+
+def test_struck_bell_rings_once_more(monkeypatch):
+    """1. B1. 2. An exception of a signal handler. 3. The bell rings again, and the next turn of the loop does B2."""
+
+    async def main():
+        queue = create_queue()
+        (getting,) = await start(queue.aget())
+        queue.put("item")
+        with monkeypatch.context() as patched:
+            patched.setattr(Desk, "_wake_rung", strike)
+            with pytest.raises(Struck):
+                desk().on_ring()
+        return await getting
+
+    assert run(main()) == "item"
+
+
+def strike(*args):
+    raise Struck
+
+
+def test_struck_coroutine_leaves_the_line_although_it_is_struck_again(monkeypatch):
+    async def main():
+        queue = create_queue()
+        first, second = await start(queue.aget(), queue.aget())
+        leave, strikes = Line.leave, [None, None]
+
+        def struck_leave(self, me):
+            if strikes:
+                strikes.pop()
+                raise asyncio.CancelledError  # which a task bears, unlike others of its kind
+            leave(self, me)
+
+        monkeypatch.setattr(Line, "leave", struck_leave)
+        queue.put(1)
+        queue.put(2)
+        assert await asyncio.gather(first, second, return_exceptions=True) != [1, 2]
+        assert not desk().lines
+
+    run(main())

@@ -168,6 +168,14 @@ def run(folder):
     return run
 
 
+def run_program(run, folder, program):
+    """Run a program under coverage; return what it prints, and what it has executed of work.py."""
+    out = run("coverage", "run", f"{program}.py")
+    assert len([*folder.glob(".coverage.*")]) >= (1 if program == "serial" else 4)
+    run("coverage", "combine", "-q")
+    return out.split(), measured(run, folder)
+
+
 def measured(run, folder):
     """Return what was executed of work.py, and what was not."""
     run("coverage", "json", "-q", "-o", "found.json", "--include=work.py")
@@ -181,19 +189,20 @@ VARIANTS = {"branches": CONFIGURATION, "lines": CONFIGURATION.replace("branch = 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_workers_cover_what_a_serial_run_covers(run, folder, variant):
     (folder / ".coveragerc").write_text(VARIANTS[variant])
-    found = {}
-    for program in ("serial", "pooled"):
-        found[program] = run("coverage", "run", f"{program}.py")
-        assert len([*folder.glob(".coverage.*")]) >= (1 if program == "serial" else 4)
-        run("coverage", "combine", "-q")
-        found[program] = found[program], measured(run, folder)
-    assert found["serial"][0].split() == found["pooled"][0].split()
-    assert found["pooled"][1] == found["serial"][1]
-    missing = found["pooled"][1]["missing_lines"]
+    found = run_program(run, folder, "pooled")
+    assert found == run_program(run, folder, "serial")
+    missing = found[1]["missing_lines"]
     assert [WORK.splitlines()[line - 1].strip() for line in missing] == [
         'total = "never"', 'return "never"', 'yield "never"', 'return "never"'
     ]  # fmt: skip
-    assert ("executed_branches" in found["pooled"][1]) == (variant == "branches")
+    assert ("executed_branches" in found[1]) == (variant == "branches")
+
+
+def test_processes_of_a_fallback_cover_the_same(run, folder):
+    (folder / ".coveragerc").write_text(CONFIGURATION + "concurrency = thread, multiprocessing\n")
+    program = re.sub(r"(Executor\(\d)", r"\1, fallback='process', route=['work']", POOLED)
+    (folder / "in_processes.py").write_text(program)
+    assert run_program(run, folder, "in_processes") == run_program(run, folder, "serial")
 
 
 def test_pytest_cov_has_the_data_of_workers_when_it_reports(run, folder):
