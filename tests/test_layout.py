@@ -50,6 +50,11 @@ HOUSE = {
         "_executor": "listed results taking returning map_run chunks map_by_submit arguments refusals view executor",
         "_multiprocessing": "results sending pool",
         "_swap": "ledger process_face patching",
+        "_dask": (
+            "calls batches cluster_options host run_spec answers task_executor plugin losses cluster cluster_map "
+            "cluster_executor"
+        ),
+        "dask": "",
         "__init__": "",
         "_commands.*": "",  # in any order among themselves
         "demo.*": "",  # in any order among themselves
