@@ -5,12 +5,14 @@ from __future__ import annotations
 import _interpreters
 import os
 import threading
-from collections import namedtuple
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from interp_pool import TaskInterrupted
 
-Pair = namedtuple("Pair", "first second")
+
+class Pair(NamedTuple):
+    first: int
+    second: int
 
 
 def triangle(number: int) -> int:
@@ -76,6 +78,20 @@ def tell(fifo: str, text: str) -> None:
         print(text, file=file)
 
 
+def tell_and_wait(fifo: str, go: str) -> str:
+    """Tell that it runs, wait for a line, return."""
+    tell(fifo, "1")
+    with open(go, encoding="utf-8") as file:
+        file.readline()
+    return "done"
+
+
+def loaded_of_dask(_: object = None) -> list[str]:
+    import sys
+
+    return [name for name in sys.modules if name.partition(".")[0] in ("dask", "distributed")]
+
+
 def spin(fifo: str) -> NoReturn:
     """Tell the process and run until somebody stops it."""
     tell(fifo, str(os.getpid()))
@@ -102,7 +118,7 @@ def stop_late(fifo: str, go: str, mark: str) -> str:
     except TaskInterrupted:
         tell(fifo, "stopped")
         with open(go, encoding="utf-8") as file:
-            file.read()
+            file.readline()
         raise
 
 
@@ -131,3 +147,9 @@ def die(log: str) -> NoReturn:
     os.write(file, b"died\n")
     os.kill(os.getpid(), 9)
     raise AssertionError
+
+
+def meet(fifo: str, mode: str) -> tuple[int, bool]:
+    """Return where this ran, once another task has opened the FIFO in the other mode: it takes two workers."""
+    with open(fifo, mode, encoding="utf-8"):
+        return place()

@@ -19,9 +19,9 @@ _PUBLIC = {
     "distributed": "Client KilledWorker Reschedule Scheduler Worker",
     "distributed.diagnostics.plugin": "SchedulerPlugin WorkerPlugin",
 }
-# Private, but for `sizeof`: what a worker's threads are given, what is in it, and what they answer.
+# Private: what a worker's threads are given, what is in it, and what they answer.
 _PRIVATE = {
-    "dask._task_spec": "Alias DataNode GraphNode NestedContainer Task TaskRef _execute_subgraph",
+    "dask._task_spec": "Alias DataNode GraphNode NestedContainer Task TaskRef _execute_subgraph _identity_cast",
     "distributed.core": "error_message",
     "distributed.worker": "_run_task _run_task_simple",
 }
@@ -82,6 +82,7 @@ NestedContainer: "Any" = _names["NestedContainer"]
 Task: "Any" = _names["Task"]
 TaskRef: "Any" = _names["TaskRef"]
 execute_subgraph: "Any" = _names["_execute_subgraph"]
+identity_cast: "Any" = _names["_identity_cast"]
 error_message: "Any" = _names["error_message"]
 run_task: "Any" = _names["_run_task"]
 run_task_simple: "Any" = _names["_run_task_simple"]

@@ -4,8 +4,6 @@ Owns when that executor is there, and that distributed's cancelling reaches it: 
 runs, and only notes that nobody wants it any more; this is told here.
 """
 
-import asyncio
-
 from interp_pool._dask import host
 from interp_pool._dask.task_executor import TaskExecutor
 from interp_pool._options.checks import check_count, check_flag
@@ -97,19 +95,23 @@ class InterpreterPlugin(host.WorkerPlugin):  # type: ignore[misc]  # distributed
         if self.default:
             worker.executors["default"] = self._executor
 
-    async def teardown(self, worker: "Any") -> None:
-        """Remove the executor. Called by the worker, also when it closes; then what runs is stopped."""
+    def teardown(self, worker: "Any") -> None:
+        """Remove the executor. Called by the worker.
+
+        When it closes what runs is stopped, and the worker waits for the executor as for its others. Not here: its
+        closing may be cancelled wherever it waits, and then never ends.
+        """
         executor = self._executor
         if executor is None:
             return
         if worker.executors.get("default") is executor:
             worker.executors["default"] = executor.threads
+        if worker.status.name in _ENDED:
+            executor.terminate()
+            return
         if worker.executors.get(EXECUTOR) is executor:
             del worker.executors[EXECUTOR]
-        if worker.status.name in _ENDED:
-            await asyncio.to_thread(executor.terminate)
-        else:
-            executor.shutdown(wait=False)
+        executor.shutdown(wait=False)
 
     def transition(self, key: "Any", start: str, finish: str, **_: "Any") -> None:
         """Stop a task that runs and is released. Called by the worker."""

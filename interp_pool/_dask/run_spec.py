@@ -118,6 +118,8 @@ class _Steps:
         if node.func == host.execute_subgraph:
             return self._subgraph(node, known)
         args = tuple(self.value_of(arg, known) for arg in node.args)
+        if node.func is host.identity_cast:
+            return self._collected(node.kwargs["typ"], args)
         return self._step(node.func, args, {name: self.value_of(arg, known) for name, arg in node.kwargs.items()})
 
     def note_last_uses(self, but: int) -> None:
@@ -137,11 +139,12 @@ class _Steps:
 
     def _container(self, node: "Any", known: "Values") -> "Any":
         items = tuple(self.value_of(arg, known) for arg in node.args)
-        if not any(type(item) is Slot for item in items):
-            return node.constructor(items)
-        if node.klass is dict:
-            return self._step(pairs, items, {})
-        return self._step(collect, (node.constructor, *items), {})
+        if node.klass is not dict:
+            return self._collected(node.constructor, items)
+        return self._step(pairs, items, {}) if _has_slot(items) else node.constructor(items)
+
+    def _collected(self, make: "Callable[[Any], Any]", items: "tuple[Any, ...]") -> "Any":
+        return self._step(collect, (make, *items), {}) if _has_slot(items) else make(items)
 
     def _subgraph(self, node: "Any", known: "Values") -> "Any":
         nodes, out, inner_keys, *given = node.args
@@ -150,3 +153,7 @@ class _Steps:
         for key in order.static_order():
             inside[key] = self.value_of(nodes[key], inside)
         return self._used(inside[out])
+
+
+def _has_slot(items: "tuple[Any, ...]") -> bool:
+    return any(type(item) is Slot for item in items)

@@ -160,11 +160,10 @@ class TaskExecutor(Executor):
         self._executor.shutdown(wait, cancel_futures=cancel_futures)
 
     def terminate(self) -> None:
-        """Stop what runs, and end. Blocks a quarter of a second at most for what does not stop."""
+        """Stop what runs, and take no more tasks. Never blocks."""
         for key in self.keys():
             self.interrupt(key)
         self._executor.terminate_workers()
-        self._executor.shutdown()
 
     @property
     def threads(self) -> Executor:
