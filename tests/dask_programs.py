@@ -52,12 +52,10 @@ class Programs:
         )
 
     def end(self):
-        """Ask each to end, the last one first, and wait; return what they wrote, by their order."""
-        for process in reversed(self._started):
-            if process.poll() is None:
-                process.terminate()
+        """Ask each to end, workers before their scheduler, and wait; return what they wrote."""
         told = []
-        for process in self._started:
+        for process in reversed(self._started):
+            process.terminate()
             try:
                 told.append(process.communicate(timeout=30)[0])
             except subprocess.TimeoutExpired:

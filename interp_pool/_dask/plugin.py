@@ -67,7 +67,6 @@ class InterpreterPlugin(host.WorkerPlugin):  # type: ignore[misc]  # distributed
                 raise TypeError(f"{name} cannot be given here: nthreads says how many interpreters a worker has")
         PoolArguments(**options)
         self.nthreads, self.fallback, self.default, self.options = nthreads, fallback, default, options
-        self._worker: Any = None
         self._executor: TaskExecutor | None = None
 
     def __repr__(self) -> str:
@@ -87,7 +86,6 @@ class InterpreterPlugin(host.WorkerPlugin):  # type: ignore[misc]  # distributed
         threads = worker.executors["default"]
         if isinstance(threads, TaskExecutor):
             threads = threads.threads
-        self._worker = worker
         self._executor = TaskExecutor(
             worker, threads, self.nthreads or worker.state.nthreads, self.fallback, self.options
         )
@@ -96,22 +94,21 @@ class InterpreterPlugin(host.WorkerPlugin):  # type: ignore[misc]  # distributed
             worker.executors["default"] = self._executor
 
     def teardown(self, worker: "Any") -> None:
-        """Remove the executor. Called by the worker.
+        """Remove the executor; when the worker closes what runs is stopped. Called by the worker.
 
-        When it closes what runs is stopped, and the worker waits for the executor as for its others. Not here: its
-        closing may be cancelled wherever it waits, and then never ends.
+        Nothing is waited for: distributed's closing may be cancelled wherever it waits, and then never ends.
         """
-        executor = self._executor
+        executor, self._executor = self._executor, None
         if executor is None:
             return
         if worker.executors.get("default") is executor:
             worker.executors["default"] = executor.threads
-        if worker.status.name in _ENDED:
-            executor.terminate()
-            return
         if worker.executors.get(EXECUTOR) is executor:
             del worker.executors[EXECUTOR]
-        executor.shutdown(wait=False)
+        if worker.status.name in _ENDED:
+            executor.terminate()
+        else:
+            executor.shutdown(wait=False)
 
     def transition(self, key: "Any", start: str, finish: str, **_: "Any") -> None:
         """Stop a task that runs and is released. Called by the worker."""
