@@ -12,10 +12,16 @@ import pytest
 from interp_pool._core.states import POOL_TABLE, WORKER_TABLE
 
 ROOT = Path(__file__).parents[1]
+HOSTS = {"dask.md": "distributed"}  # pages whose examples need a package that the tests do without
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCED = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 EXAMPLES = [
-    pytest.param(block, id=f"{page.relative_to(ROOT)}:{number}")
+    pytest.param(
+        block,
+        HOSTS.get(page.name),
+        id=f"{page.relative_to(ROOT)}:{number}",
+        marks=pytest.mark.hosts if page.name in HOSTS else pytest.mark.programs,
+    )
     for page in PAGES
     for number, block in enumerate(
         re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL), 1
@@ -27,9 +33,10 @@ def test_examples_are_found():
     assert len(EXAMPLES) >= 4
 
 
-@pytest.mark.programs
-@pytest.mark.parametrize("source", EXAMPLES)
-def test_example_runs_as_script_without_output_on_stderr(source: str, tmp_path: Path):
+@pytest.mark.parametrize(("source", "needed"), EXAMPLES)
+def test_example_runs_as_script_without_output_on_stderr(source: str, needed: str | None, tmp_path: Path):
+    if needed is not None:
+        pytest.importorskip(needed)
     script = tmp_path / "example.py"
     script.write_text(source, "utf-8")
     done = subprocess.run(

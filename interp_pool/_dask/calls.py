@@ -84,14 +84,15 @@ def pack(obj: object, shape: tuple[str, ...] = ()) -> Packed:
             return Packed(data, shape)
     except Exception:
         pass  # a lambda, say; if there is another reason it comes again
-    import cloudpickle  # type: ignore[import-not-found]  # distributed needs it too
+    from cloudpickle import dumps as cloud_dumps  # type: ignore[import-not-found]  # distributed needs it too
 
-    return Packed(cloudpickle.dumps(obj, PROTOCOL), shape)
+    by_value: Any = cloud_dumps  # pyright: ignore[reportUnknownVariableType]  # it has no types
+    return Packed(by_value(obj, PROTOCOL), shape)
 
 
 def shape_of_call(function: "Any", args: "Iterable[object]") -> tuple[str, ...]:
     """Return "module:function", and the types of the arguments."""
-    named = function if hasattr(function, "__qualname__") else type(function)
+    named: Any = function if hasattr(function, "__qualname__") else function.__class__
     kinds = (f"{type(arg).__module__}.{type(arg).__qualname__}" for arg in args)
     return f"{named.__module__}:{named.__qualname__}", *kinds
 

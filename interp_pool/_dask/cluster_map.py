@@ -220,7 +220,8 @@ class ClusterMap:
 
     def _note_done(self, future: "Future[Any]") -> None:
         """Note a batch that has come back, and send others. Runs in the client's event loop."""
-        outcomes, seconds = [], None
+        outcomes: list[Any] = []
+        seconds: float | None = None
         if not future.cancelled() and future.exception() is None:
             outcomes, seconds = future.result()
         with self._lock:

@@ -82,7 +82,7 @@ def function_of(spec: "Any", step: "Step") -> "Any":
         if spec.func == host.execute_subgraph and spec.args[1] in spec.args[0]:
             return function_of(spec.args[0][spec.args[1]], step)
         return spec.func
-    return type(spec)
+    return spec.__class__
 
 
 def shape_of(function: "Any", step: "Step") -> "Shape":
@@ -90,8 +90,9 @@ def shape_of(function: "Any", step: "Step") -> "Shape":
     _, args, kwargs = step
     if isinstance(function, Named):
         return args[0].shape  # type: ignore[no-any-return]  # it is packed
-    name = f"{getattr(function, '__module__', '')}:{getattr(function, '__qualname__', type(function).__qualname__)}"
-    return name, *map(type, args), *((name, type(arg)) for name, arg in kwargs.items())
+    name = f"{getattr(function, '__module__', '')}:{getattr(function, '__qualname__', function.__class__.__qualname__)}"
+    kinds = (arg.__class__ for arg in args)
+    return name, *kinds, *((keyword, arg.__class__) for keyword, arg in kwargs.items())
 
 
 class _Steps:

@@ -95,7 +95,8 @@ class TaskExecutor(Executor):
             BrokenInterpreterPool: the initializer failed.
         """
         state = self._worker.state.tasks.get(key)
-        limit = None if state is None else (state.annotations or {}).get("timeout")
+        annotations: dict[str, Any] = (None if state is None else state.annotations) or {}
+        limit: Any = annotations.get("timeout")
         options = TaskOptions(timeout=limit, name=str(key))
         return self._executor.submit_with(options, calls.run_call, step, {}, meant=function)
 
