@@ -1,11 +1,11 @@
 """How many items of a `map` over a cluster go in one message: pure functions of what was measured.
 
-A task costs the scheduler some 1 ms, whatever is in it, and it does one at a time. So a message has 20 ms of work, and
+A task costs the scheduler 1 to 2 ms, whatever is in it, and it does one at a time. So a message has 20 ms of work, and
 more in a large cluster: as many threads as there are must not want more than half of what the scheduler can give.
 """
 
 TARGET = 20e-3  # seconds of work per message
-PER_THREAD = 2e-3  # seconds of work per message and thread of the cluster: twice what the scheduler takes for one
+PER_THREAD = 3e-3  # seconds of work per message and thread of the cluster: twice what the scheduler takes for one
 LEAST = 5e-3  # seconds; towards the end, where all threads share what is left, no message has less
 GROWTH = 32  # times the largest batch that was measured
 MOST_BYTES = 4 << 20  # of arguments per message; distributed warns of 10 MB

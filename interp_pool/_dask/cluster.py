@@ -17,7 +17,7 @@ import asyncio
 import itertools
 import threading
 import uuid
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from time import monotonic
 
@@ -43,7 +43,9 @@ if TYPE_CHECKING:
             """Send nothing more."""
 
 
+CANCELLED = (asyncio.CancelledError, CancelledError)
 _LARGE = 1 << 20  # bytes of a result that are unpickled in a thread of their own, and not in the client's event loop
+_CONNECTED = ("running", "connecting", "newly-created")  # states of a client
 _ASK_AGAIN = 1.0  # seconds for which the number of threads is taken to be what it was
 
 
@@ -124,10 +126,13 @@ class Cluster:
         return bool(self.client.asynchronous)
 
     def count_threads(self) -> int:
-        """Return how many tasks the cluster runs at once, 1 at least. Blocks until the scheduler has answered."""
-        if self.is_called_by_client:
-            return self._threads
-        self._note_threads(self.client.nthreads())
+        """Return how many tasks the cluster runs at once, 1 at least. Blocks until the scheduler has answered.
+
+        Raises:
+            RuntimeError: the client is closed.
+        """
+        if not self.is_called_by_client:
+            self._note_threads(self._ask_nthreads())
         return self._threads
 
     def threads_lately(self) -> int:
@@ -246,10 +251,14 @@ class Cluster:
             future.cancel()
 
     def statistics(self) -> ClusterStatistics:
-        """Return a snapshot. Blocks until the scheduler and all workers have answered."""
+        """Return a snapshot. Blocks until the scheduler and all workers have answered.
+
+        Raises:
+            RuntimeError: the client is closed, or this is its event loop.
+        """
         if self.is_called_by_client:
             raise RuntimeError("statistics() waits for the cluster: call it in another thread, not in a callback")
-        threads = self.client.nthreads()
+        threads = self._ask_nthreads()
         self._note_threads(threads)
         told = self.client.run(executor_statistics, on_error="ignore")
         of_workers = {address: each for address, each in told.items() if each is not None}
@@ -262,6 +271,12 @@ class Cluster:
             return set()  # it cannot be asked here; all are cancelled
         told = self.client.run(running_keys, on_error="ignore")
         return {key for keys in told.values() for key in keys}
+
+    def _ask_nthreads(self) -> "dict[str, int]":
+        if self.client.status not in _CONNECTED:
+            raise RuntimeError(f"the client is {self.client.status}: make another executor on a new one")
+        threads: dict[str, int] = self.client.nthreads()
+        return threads
 
     def _note_threads(self, threads: "dict[str, int]") -> None:
         self._threads, self._asked_at = max(1, sum(threads.values())), monotonic()
@@ -313,14 +328,15 @@ class Cluster:
             result = await asyncio.to_thread(packed.open) if len(packed.data) > _LARGE else packed.open()
         except BaseException as exc:
             error = exc
-        if deadline.expired():
+        is_late = deadline.expired()
+        if is_late:
             error = TimeoutError(f"task {remote.key!r} was stopped: it was not done by its deadline")
             await remote.cancel()
         if isinstance(error, host.KilledWorker):
             error = self._loss(error, remote.key, options)
         if not self._claim(future):
             return
-        if error is not None and remote.status == "cancelled" and not deadline.expired():
+        if isinstance(error, CANCELLED) or (error is not None and remote.status == "cancelled" and not is_late):
             future.cancel()  # by somebody else, or with the client
         if future.set_running_or_notify_cancel():
             if error is None:

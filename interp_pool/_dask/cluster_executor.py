@@ -101,7 +101,7 @@ class _Face(Executor):
             Exception: from the iterator, whatever `fn` raised for the item.
             TypeError: an argument has the wrong type.
             ValueError: a number is out of range.
-            RuntimeError: the executor is shut down.
+            RuntimeError: the executor is shut down, or the client closed.
 
         Blocks: until the scheduler has told how many threads there are.
         """
@@ -118,7 +118,7 @@ class _Face(Executor):
         """Return a snapshot of the counts of this executor's tasks, and of the workers' pools.
 
         Raises:
-            RuntimeError: this is the client's event loop.
+            RuntimeError: the client is closed, or this is its event loop.
 
         Blocks: until the scheduler and all workers have answered.
         """

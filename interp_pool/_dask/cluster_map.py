@@ -72,7 +72,11 @@ class ClusterMap:
         cluster.check_open()
         if self._left:
             cluster.note_map(self)
-        self._send_more()
+        try:
+            self._send_more()
+        except BaseException:
+            self._close()
+            raise
 
     def results(self, end: float | None) -> "Generator[Any]":
         """Yield the results in order.

@@ -59,7 +59,8 @@ class TaskExecutor(Executor):
         self._worker, self._threads, self._has_fallback = worker, threads, fallback is not None
         if self._has_fallback:
             calls.sends_elsewhere = True
-        self._executor = InterpreterPoolExecutor(nthreads, fallback="thread" if self._has_fallback else None, **options)
+        limits = {"exit_timeout": 0.0} | options  # a worker's exit waits for no task: the scheduler sends it to others
+        self._executor = InterpreterPoolExecutor(nthreads, fallback="thread" if self._has_fallback else None, **limits)
         # A process that a nanny starts has the main module of who made a LocalCluster: no task expects it loaded.
         executor: Any = self._executor
         executor._pool.do_without_main()

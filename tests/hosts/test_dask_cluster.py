@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
 import operator
 import os
+import random
 import threading
 from concurrent.futures import CancelledError
 from time import monotonic
@@ -183,6 +185,56 @@ def test_cancel_stops_a_running_task_and_keeps_the_worker(executor, fifo):
     assert (counts.tasks_cancelled, counts.tasks_open, counts.tasks_ended) == (1, 0, 2)
 
 
+def cancel(futures):
+    for each in futures:
+        each.cancel()
+
+
+@pytest.mark.stress
+def test_cancels_at_any_moment_leave_nothing_open(executor, stress):
+    chance = random.Random(3)
+    for _ in range(2 * stress):
+        futures = [executor.submit(triangle, 10 ** chance.randrange(5)) for _ in range(100)]
+        threads = [threading.Thread(target=cancel, args=(chance.sample(futures, 40),)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not concurrent.futures.wait(futures, 60).not_done
+        assert all(each.cancelled() or each.exception() is None for each in futures)
+    assert executor.statistics().tasks_open == 0
+    assert executor.submit(add, 1).result() == 1
+
+
+def test_large_results_arrive(executor):
+    assert len(executor.submit(bytes, 3_000_000).result()) == 3_000_000
+    assert executor.submit(len, bytes(3_000_000)).result() == 3_000_000
+
+
+def test_interrupted_start_of_a_map_leaves_nothing_open(executor, monkeypatch):
+    def strike(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("interp_pool._dask.cluster_map.pack", strike)
+        with pytest.raises(KeyboardInterrupt):
+            executor.map(add, range(10))
+    executor.shutdown()
+
+
+def test_asynchronous_client_is_refused():
+    async def run():
+        options = {"n_workers": 0, "processes": False, "dashboard_address": ":0", "asynchronous": True}
+        async with (
+            distributed.LocalCluster(**options) as cluster,
+            distributed.Client(cluster, asynchronous=True) as client,
+        ):
+            with pytest.raises(TypeError, match="client must not be asynchronous"):
+                ClusterExecutor(client)
+
+    asyncio.run(run())
+
+
 def test_timeout_and_deadline_stop_the_task(executor, fifo):
     with pytest.raises(
         TimeoutError, match=r"task 'slow-\w+-\d+' was stopped: it ran longer than its timeout of 0.05 s"
@@ -283,6 +335,9 @@ def test_closed_client_cancels_what_is_open(fifo):
             future.result(60)
         with pytest.raises(Exception, match="closed"):
             executor.submit(add, 1)
+        for ask in (executor.statistics, lambda: executor.map(add, [1]), lambda: executor._max_workers):
+            with pytest.raises(RuntimeError, match="the client is closed: make another executor on a new one"):
+                ask()
         executor.shutdown()
 
 

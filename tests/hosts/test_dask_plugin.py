@@ -27,6 +27,8 @@ from dask_tasks import (
     triangle,
 )
 
+from interp_pool import BrokenInterpreterPool
+
 distributed = pytest.importorskip("distributed")
 
 import dask  # noqa: E402
@@ -228,6 +230,12 @@ def test_without_fallback_they_fail(client):
             client.submit(numpy_tasks.mean, [1.0]).result()
         with pytest.raises(Exception, match="cannot send argument"):
             client.submit(thread_name, lock, pure=False).result()
+
+
+def test_failing_initializer_is_what_tasks_fail_of(client):
+    client.register_plugin(InterpreterPlugin(initializer=fail, initargs=("no start",)))
+    with dask.annotate(**INTERPRETERS), pytest.raises(BrokenInterpreterPool, match="no start"):
+        client.submit(add, 1).result()
 
 
 def test_preload_adds_the_plugin_as_the_configuration_says():

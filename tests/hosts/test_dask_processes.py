@@ -9,10 +9,11 @@ import signal
 import subprocess
 import sys
 import uuid
+from concurrent.futures import CancelledError
 
 import pytest
 from dask_programs import CONFIGURATION, Programs
-from dask_tasks import add, die, place, square_or_spin, triangle
+from dask_tasks import add, die, place, spin, square_or_spin, triangle
 
 from interp_pool import WorkerLostError
 
@@ -96,6 +97,59 @@ def test_cluster_started_by_command(programs):
         with ClusterExecutor(client) as executor:
             assert list(executor.map(triangle, range(100))) == [*map(triangle, range(100))]
             assert executor.statistics().workers == 2
+
+
+def test_killed_scheduler_cancels_what_is_open(tmp_path, fifo):
+    programs = Programs(tmp_path)
+    try:
+        scheduler = programs.scheduler()
+        programs.worker("--nthreads", "1", "--death-timeout", "1")
+        with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):
+            client = distributed.Client(scheduler_file=programs.scheduler_file)
+        with client:
+            executor = ClusterExecutor(client)
+            future = executor.submit(spin, fifo.path)
+            results = executor.map(triangle, range(1000), chunksize=1)
+            fifo.line()
+            scheduler.kill()
+            with pytest.raises(CancelledError):
+                future.result(60)
+            with pytest.raises(CancelledError):
+                list(results)
+            executor.shutdown()
+    finally:
+        programs.end()
+
+
+PENDING = """
+import sys
+from dask_tasks import spin
+from distributed import Client, LocalCluster
+from interp_pool.dask import ClusterExecutor
+
+if __name__ == "__main__":
+    where = sys.argv[2] == "processes"
+    cluster = LocalCluster(n_workers=1, threads_per_worker=2, processes=where, dashboard_address=":0")
+    executor = ClusterExecutor(Client(cluster))
+    futures = [executor.submit(spin, sys.argv[1]) for _ in range(5)]
+    with open(sys.argv[1]) as file:
+        file.readline()
+"""
+
+
+@pytest.mark.parametrize("where", ["processes", "threads"])
+def test_program_ends_although_tasks_run(fifo, tmp_path, where):
+    script = tmp_path / "pending.py"
+    script.write_text(PENDING, "utf-8")
+    done = subprocess.run(
+        [sys.executable, script, fifo.path, where],
+        env=os.environ | CONFIGURATION,
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=90,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def certificate(directory):

@@ -109,7 +109,7 @@ def test_batch_is_never_empty_nor_larger_than_what_is_left(seconds, size, larges
     [
         ((None, 0, 1, 10**6, 4), 1),  # nothing was measured
         ((1e-3, 0, 1000, None, 4), 20),  # 20 ms of work
-        ((1e-3, 0, 1000, None, 100), 200),  # in a large cluster more, for the scheduler's sake
+        ((1e-3, 0, 1000, None, 100), 300),  # in a large cluster more, for the scheduler's sake
         ((1.0, 0, 1000, None, 4), 1),
         ((1e-3, 0, 1000, 80, 4), 10),  # half of an even share
         ((1e-3, 0, 1000, 3, 4), 3),  # but no less than 5 ms of work
