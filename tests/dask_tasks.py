@@ -111,8 +111,8 @@ def stop_late(fifo: str, go: str, mark: str) -> str:
     """Run until it is stopped, and end only when told; return the second time."""
     if is_second(mark):
         return "second run"
-    tell(fifo, "began")
     try:
+        tell(fifo, "began")
         while True:
             pass
     except TaskInterrupted:
@@ -135,16 +135,13 @@ def square_or_spin(number: int, spins: int, fifo: str, mark: str, log: str) -> i
     """Return a square and log it; with one number, the first time, tell the process and wait for its death."""
     if number == spins and not is_second(mark):
         spin(fifo)
-    file = os.open(log, os.O_APPEND | os.O_CREAT | os.O_WRONLY)
-    os.write(file, f"{number}\n".encode())
-    os.close(file)
+    note(log, str(number))
     return number * number
 
 
 def die(log: str) -> NoReturn:
     """Log it, and kill the process."""
-    file = os.open(log, os.O_APPEND | os.O_CREAT | os.O_WRONLY)
-    os.write(file, b"died\n")
+    note(log, "died")
     os.kill(os.getpid(), 9)
     raise AssertionError
 
@@ -153,3 +150,30 @@ def meet(fifo: str, mode: str) -> tuple[int, bool]:
     """Return where this ran, once another task has opened the FIFO in the other mode: it takes two workers."""
     with open(fifo, mode, encoding="utf-8"):
         return place()
+
+
+class Unspeakable(Exception):
+    def __repr__(self) -> str:
+        raise RuntimeError("no words")
+
+    __str__ = __repr__
+
+
+def fail_unspeakably(_: object = None) -> NoReturn:
+    raise Unspeakable
+
+
+class Sizeless:
+    def __sizeof__(self) -> int:
+        raise ValueError("no size")
+
+
+def make_sizeless(_: object = None) -> Sizeless:
+    return Sizeless()
+
+
+def note(log: str, text: str) -> None:
+    """Add a line to a log."""
+    file = os.open(log, os.O_APPEND | os.O_CREAT | os.O_WRONLY)
+    os.write(file, f"{text}\n".encode())
+    os.close(file)

@@ -47,7 +47,7 @@ def erred(error: BaseException, began: float) -> "Answer":
         began: when, as `time.time()` tells it.
     """
     try:
-        raise error  # the message takes what is being handled
+        raise error  # the message is made of what is being handled
     except BaseException as exc:
         set_traceback(exc, _without_own_frames(exc.__traceback__))
         answer: Answer = host.error_message(exc)

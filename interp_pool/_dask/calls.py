@@ -3,8 +3,8 @@
 Interpreters import this file, and it imports nothing of dask: distributed cannot be loaded there, and dask takes long.
 """
 
+from _pickle import dumps, loads  # the pickle module would be one more in every interpreter
 from _thread import get_ident
-from pickle import loads
 from time import perf_counter, time
 
 TYPE_CHECKING = False
@@ -76,8 +76,6 @@ def pack(obj: object, shape: tuple[str, ...] = ()) -> Packed:
     Raises:
         Exception: what pickling raised.
     """
-    from pickle import dumps
-
     try:
         data = dumps(obj, PROTOCOL)
         if b"__main__" not in data:

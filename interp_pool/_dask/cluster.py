@@ -282,7 +282,8 @@ class Cluster:
         self._threads, self._asked_at = max(1, sum(threads.values())), monotonic()
 
     async def _ask_threads(self) -> None:
-        self._note_threads(await self.client.nthreads())
+        if self.client.status == "running":
+            self._note_threads(await self.client.nthreads())
 
     def _call_in_loop(self, function: "Callable[..., Any]", *args: "Any") -> None:
         self.client.loop.add_callback(function, *args)
@@ -331,7 +332,7 @@ class Cluster:
         is_late = deadline.expired()
         if is_late:
             error = TimeoutError(f"task {remote.key!r} was stopped: it was not done by its deadline")
-            await remote.cancel()
+            self._call_in_loop(self._give_up, remote)
         if isinstance(error, host.KilledWorker):
             error = self._loss(error, remote.key, options)
         if not self._claim(future):

@@ -192,7 +192,7 @@ class _Run:
         try:
             step = what_to_send(self._spec, self._data)
             if isinstance(step, Ready):
-                self._end(answers.finished(step.value, self._began, time(), threading.get_ident()))
+                self._end(answers.finished, step.value, self._began, time(), threading.get_ident())
                 return
             function = function_of(self._spec, step)
             self._shape = shape_of(function, step)
@@ -201,7 +201,7 @@ class _Run:
                 return
             self._inner = self._executor.send(step, function, self.key)
         except Exception as exc:
-            self._end(answers.erred(exc, self._began))
+            self._end(answers.erred, exc, self._began)
             return
         self._executor.note(self)
         self._inner.add_done_callback(self._inner_done)
@@ -223,7 +223,7 @@ class _Run:
     def _inner_done(self, inner: "Future[Any]") -> None:
         self._executor.forget(self)
         if inner.cancelled():
-            self._end(answers.put_back(self._began))
+            self._end(answers.put_back, self._began)
             return
         error = inner.exception()
         refused = self._executor.takes_refused(error)
@@ -232,36 +232,48 @@ class _Run:
             try:
                 self._move_to_threads()
             except Exception as exc:
-                self._end(answers.erred(exc, self._began))
+                self._end(answers.erred, exc, self._began)
         elif error is None:
-            self._end(answers.finished(*inner.result()))
+            self._end(answers.finished, *inner.result())
         elif self._is_unwanted:
-            self._end(answers.put_back(self._began))
+            self._end(answers.put_back, self._began)
         else:
-            self._end(answers.erred(_as_exception(error, self.key), self._began))
+            self._end(answers.erred, _as_exception(error, self.key), self._began)
 
     def _move_to_threads(self) -> None:
         if self._is_unwanted:
-            self._end(answers.put_back(self._began))
+            self._end(answers.put_back, self._began)
             return
-        moved = self._executor.run_on_threads(self._spec, self._data, 0.0)
+        moved = self._executor.run_on_threads(self._spec, self._data, self._delay)
         self._inner = moved
         moved.add_done_callback(self._moved_done)
 
     def _moved_done(self, moved: "Future[Answer]") -> None:
-        error = None if moved.cancelled() else moved.exception()
         if moved.cancelled():
-            self._end(answers.put_back(self._began))
-        elif error is None:
-            self._end(moved.result())
+            self._end(answers.put_back, self._began)
         elif self.outer.set_running_or_notify_cancel():
-            self.outer.set_exception(error)
+            error = moved.exception()
+            if error is None:
+                self.outer.set_result(moved.result())
+            else:
+                self.outer.set_exception(error)
 
-    def _end(self, answer: "Answer") -> None:
-        if self.outer.set_running_or_notify_cancel():
-            answer["start"] += self._delay
-            answer["stop"] += self._delay
-            self.outer.set_result(answer)
+    def _end(self, make: "Callable[..., Answer]", *args: "Any") -> None:
+        """Give the worker the answer that a function makes; where it fails that, as an error.
+
+        A result may refuse to tell its size, and an exception its text.
+        """
+        if not self.outer.set_running_or_notify_cancel():
+            return
+        try:
+            answer = make(*args)
+        except Exception as exc:
+            answer = answers.erred(
+                RuntimeError(f"task {str(self.key)!r} ended, but not well: {describe(exc)}"), self._began
+            )
+        answer["start"] += self._delay
+        answer["stop"] += self._delay
+        self.outer.set_result(answer)
 
 
 def _as_exception(error: BaseException, key: object) -> BaseException:

@@ -20,6 +20,7 @@ from dask_tasks import (
     fail_if_odd,
     fail_oddly,
     make_lock,
+    note,
     place,
     spin,
     spin_telling,
@@ -248,6 +249,34 @@ def test_timeout_and_deadline_stop_the_task(executor, fifo):
     assert fifo.line() == "stopped"
     with pytest.raises(TimeoutError, match="it was not done by its deadline"):
         executor.options(deadline=monotonic() - 1).submit(add, 1).result()
+
+
+class Watch(distributed.WorkerPlugin):
+    """Tells when a worker has tasks of a name."""
+
+    def __init__(self, name):
+        self.name, self.seen = name, threading.Event()
+
+    def transition(self, key, start, finish, **_):
+        if finish == "ready" and key.startswith(self.name):
+            self.seen.set()
+
+
+def test_priority_goes_first(executor, client, fifo, make_fifo, tmp_path):
+    gates, log, watch = (make_fifo(), make_fifo()), str(tmp_path / "log"), Watch("urgent")
+    worker = client.cluster.workers[0]
+    worker.plugins["watch"] = watch
+    running = [executor.submit(tell_and_wait, fifo.path, go.path) for go in gates]
+    assert [fifo.line(), fifo.line()] == ["1", "1"]
+    others = [executor.submit(note, log, "low") for _ in range(5)]
+    urgent = executor.options(priority=10, name="urgent").submit(note, log, "high")
+    assert watch.seen.wait(60)
+    gates[0].let_go()
+    concurrent.futures.wait([*others, urgent])
+    gates[1].let_go()
+    concurrent.futures.wait(running)
+    with open(log, encoding="utf-8") as file:
+        assert file.read().split() == ["high"] + ["low"] * 5
 
 
 def test_view_has_the_whole_interface(executor):

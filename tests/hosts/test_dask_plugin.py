@@ -14,8 +14,10 @@ from dask_tasks import (
     exit_worker,
     fail,
     fail_oddly,
+    fail_unspeakably,
     loaded_of_dask,
     make_lock,
+    make_sizeless,
     place,
     spin,
     spin_telling,
@@ -161,6 +163,11 @@ def test_error_is_the_tasks_own(client, caplog):
         with pytest.raises(RuntimeError, match="ended with SystemExit: 3"):
             client.submit(exit_worker).result()
         assert client.submit(add, 1).result() == 1
+        with pytest.raises(RuntimeError, match="ended, but not well: RuntimeError: no words"):
+            client.submit(fail_unspeakably).result()
+        with pytest.raises(RuntimeError, match="ended, but not well: ValueError: no size"):
+            client.submit(make_sizeless).result()
+        assert client.submit(add, 2).result() == 2
     assert "in fail" in caplog.text  # distributed logs where that was
     assert "dask_tasks.py" in caplog.text
 
