@@ -92,7 +92,7 @@ def shape_of_call(function: "Any", args: "Iterable[object]") -> tuple[str, ...]:
     """Return "module:function", and the types of the arguments."""
     named: Any = function if hasattr(function, "__qualname__") else function.__class__
     kinds = (f"{type(arg).__module__}.{type(arg).__qualname__}" for arg in args)
-    return f"{named.__module__}:{named.__qualname__}", *kinds
+    return f"{getattr(named, '__module__', None)}:{named.__qualname__}", *kinds
 
 
 def run_call(function: "Callable[..., Any]", args: "tuple[Any, ...]", kwargs: "dict[str, Any]") -> "Timed | None":

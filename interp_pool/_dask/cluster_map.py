@@ -12,7 +12,7 @@ Thread safety: results are taken by one thread at a time.
 import threading
 from collections import deque
 from concurrent.futures import Future
-from itertools import islice
+from itertools import islice, repeat, starmap
 from time import monotonic
 
 from interp_pool._core.batch_sizes import estimate
@@ -93,10 +93,7 @@ class ClusterMap:
                 outcomes = self._next_outcomes(end)
                 if outcomes is None:
                     return
-                while True:
-                    if not outcomes:
-                        break
-                    yield self._value(outcomes)
+                yield from starmap(self._value, repeat((outcomes,), len(outcomes)))  # none stays here longer
         finally:
             self._close()
 

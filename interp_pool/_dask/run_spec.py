@@ -7,7 +7,17 @@ here goes as it is, and has the interpreter import dask.
 from graphlib import TopologicalSorter
 
 from interp_pool._dask import host
-from interp_pool._dask.calls import Opening, Packed, Slot, collect, pairs, run_packed, run_packed_batch, run_steps
+from interp_pool._dask.calls import (
+    Opening,
+    Packed,
+    Slot,
+    collect,
+    pairs,
+    run_packed,
+    run_packed_batch,
+    run_steps,
+    shape_of_call,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +27,6 @@ if TYPE_CHECKING:
     from interp_pool._dask.calls import Step
 
     type Values = Mapping[Any, Any]  # by key; a value may be a Slot
-    type Shape = tuple[object, ...]
 
 _PACKED = (run_packed, run_packed_batch)
 
@@ -85,14 +94,19 @@ def function_of(spec: "Any", step: "Step") -> "Any":
     return spec.__class__
 
 
-def shape_of(function: "Any", step: "Step") -> "Shape":
-    """Return what calls have in common that probably need the same modules: function, and types of the arguments."""
+def shape_of(function: "Any", step: "Step") -> tuple[str, ...]:
+    """Return what calls have in common that probably need the same modules: function, and types of the arguments.
+
+    As texts: whoever remembers it must keep no class alive.
+
+    Args:
+        function: that the task is named by.
+        step: what is sent for it.
+    """
     _, args, kwargs = step
     if isinstance(function, Named):
         return args[0].shape  # type: ignore[no-any-return]  # it is packed
-    name = f"{getattr(function, '__module__', '')}:{getattr(function, '__qualname__', function.__class__.__qualname__)}"
-    kinds = (arg.__class__ for arg in args)
-    return name, *kinds, *((keyword, arg.__class__) for keyword, arg in kwargs.items())
+    return shape_of_call(function, (*args, *kwargs.values()))
 
 
 class _Steps:

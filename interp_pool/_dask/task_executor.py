@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
     from interp_pool._core.statistics import Statistics
     from interp_pool._dask.answers import Answer
-    from interp_pool._dask.run_spec import Shape
+
+    type Shape = tuple[str, ...]
 
 MOST_SHAPES = 10_000  # of calls that are remembered
 
@@ -138,7 +139,7 @@ class TaskExecutor(Executor):
             if len(self._shapes) >= MOST_SHAPES:
                 del self._shapes[next(iter(self._shapes))]
             self._shapes[shape] = None
-            name = str(shape[0])
+            name = shape[0]
             is_new = error is not None and name not in self._told
             if is_new:
                 self._told.add(name)
