@@ -227,8 +227,11 @@ class Cluster:
             self.cancel_waiting()
         if wait_for_all and not self.is_called_by_client:
             with self.lock:
-                while self._open or self._maps:
-                    self._changed.wait()
+                self._wait_ended()
+
+    def _wait_ended(self) -> None:
+        while self._open or self._maps:
+            self._changed.wait()
 
     def cancel_waiting(self) -> None:
         """Cancel the tasks that no worker has begun with. Blocks until the workers have told which those are."""

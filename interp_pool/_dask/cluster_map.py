@@ -147,13 +147,15 @@ class ClusterMap:
                 return
             self._is_sending = True
         try:
-            while True:
-                if not self._send_one():
-                    return
+            self._send_all()
         except BaseException:
             with self._lock:
                 self._is_sending = False
             raise
+
+    def _send_all(self) -> None:
+        while self._send_one():
+            pass
 
     def _send_one(self) -> bool:
         """Send a batch; return whether to go on."""
