@@ -92,7 +92,7 @@ class Cluster:
         if client.asynchronous:
             raise TypeError("client must not be asynchronous: make a Client of its own for the executor")
         self.client = client
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()  # a finalizer may drop a map, and so cancel its tasks, in the middle
         self._changed = threading.Condition(self.lock)  # notified when nothing is open any more
         self._open: dict[Future[Any], _Entry] = {}  # guarded by lock
         self._maps: set[HasRest] = set()  # guarded by lock
@@ -192,16 +192,12 @@ class Cluster:
             options: of it.
 
         Raises:
-            Exception: what the client raised; the task is not open any more.
+            Exception: what the client raised; the future is for the caller to end.
         """
         limits = {} if options.timeout is None else {"timeout": options.timeout}
         key = f"{options.name or name}-{self._token}-{next(self._numbers)}"
-        try:
-            with host.annotate(executor=EXECUTOR, **{LOSSES: options.retries}, **limits):
-                remote = self.client.submit(how, call, key=key, pure=False, priority=options.priority)
-        except BaseException:
-            self._forget(future)
-            raise
+        with host.annotate(executor=EXECUTOR, **{LOSSES: options.retries}, **limits):
+            remote = self.client.submit(how, call, key=key, pure=False, priority=options.priority)
         with self.lock:
             entry = self._open.get(future)
             is_wanted = entry is not None and not entry.is_claimed
@@ -270,8 +266,8 @@ class Cluster:
         return ClusterStatistics(len(threads), sum(threads.values()), *counts, of_workers)
 
     def _running_keys(self) -> "set[Any]":
-        if self.is_called_by_client:
-            return set()  # it cannot be asked here; all are cancelled
+        if self.is_called_by_client or self.client.status not in _CONNECTED:
+            return set()  # they cannot be asked; all are cancelled
         told = self.client.run(running_keys, on_error="ignore")
         return {key for keys in told.values() for key in keys}
 

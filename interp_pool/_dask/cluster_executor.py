@@ -74,7 +74,12 @@ class _Face(Executor):
         except BaseException:
             future.cancel()
             raise
-        self._cluster.send(future, run_packed, call, getattr(fn, "__name__", None) or type(fn).__name__, self._options)
+        try:
+            name = getattr(fn, "__name__", None) or type(fn).__name__
+            self._cluster.send(future, run_packed, call, name, self._options)
+        except BaseException:
+            future.cancel()
+            raise
         return future
 
     def map[T](

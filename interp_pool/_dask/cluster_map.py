@@ -61,7 +61,7 @@ class ClusterMap:
         self._left = None if items is None else len(items)  # items that were not sent, as far as it is known
         self._threads = cluster.count_threads()
         self._name = getattr(fn, "__name__", None) or type(fn).__name__
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a finalizer may close this map in the middle
         # The rest is guarded by it.
         self._line: deque[Future[Any]] = deque()  # of the batches that were sent, in order
         self._under_way = 0  # batches

@@ -60,13 +60,16 @@ class TaskExecutor(Executor):
         self._worker, self._threads, self._has_fallback = worker, threads, fallback is not None
         if self._has_fallback:
             calls.sends_elsewhere = True
-        limits = {"exit_timeout": 0.0} | options  # a worker's exit waits for no task: the scheduler sends it to others
+        limits: dict[str, Any] = {
+            "exit_timeout": 0.0,
+            **options,
+        }  # a worker's exit waits for no task: the scheduler sends it to others
         self._executor = InterpreterPoolExecutor(nthreads, fallback="thread" if self._has_fallback else None, **limits)
         # A process that a nanny starts has the main module of who made a LocalCluster: no task expects it loaded.
         executor: Any = self._executor
         executor._pool.do_without_main()
         self._max_workers = nthreads
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a finalizer may cancel something in the middle
         self._running: dict[Any, _Run] = {}  # by key; guarded by self._lock
         self._shapes: dict[Shape, None] = {}  # of calls that go to the threads, the oldest first
         self._told: set[str] = set()

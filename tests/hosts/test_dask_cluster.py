@@ -223,6 +223,33 @@ def test_interrupted_start_of_a_map_leaves_nothing_open(executor, monkeypatch):
     executor.shutdown()
 
 
+def test_batch_that_the_client_does_not_take_fails_in_its_place(executor, client, monkeypatch):
+    own, calls = client.submit, []
+
+    def submit(*args, **kwargs):
+        calls.append(args)
+        if len(calls) > 2:
+            raise OSError("no way there")
+        return own(*args, **kwargs)
+
+    monkeypatch.setattr(client, "submit", submit)
+    results = executor.map(add, range(10), chunksize=2)
+    assert [next(results) for _ in range(4)] == [0, 1, 2, 3]
+    with pytest.raises(OSError, match="no way there"):
+        next(results)
+    with pytest.raises(OSError, match="no way there"):
+        executor.submit(add, 1)
+    executor.shutdown()
+
+
+def test_map_that_is_dropped_cancels_what_is_left(executor, fifo):
+    results = executor.map(spin_telling, [fifo.path])
+    results.close()  # it has not begun to give results, so this is all that a generator does
+    assert fifo.line().isdigit()
+    executor._cluster.cancel_all()
+    assert fifo.line() == "stopped"
+
+
 def test_asynchronous_client_is_refused():
     async def run():
         options = {"n_workers": 0, "processes": False, "dashboard_address": ":0", "asynchronous": True}
