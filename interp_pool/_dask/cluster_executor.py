@@ -6,6 +6,7 @@ Owns the arguments, their checks and what is pickled; how tasks travel is `clust
 from concurrent.futures import Executor
 from time import monotonic
 
+from interp_pool._dask import host
 from interp_pool._dask.calls import pack, run_packed, shape_of_call
 from interp_pool._dask.cluster import Cluster, ClusterStatistics
 from interp_pool._dask.cluster_map import ClusterMap
@@ -60,11 +61,14 @@ class _Face(Executor):
             TaskPicklingError.
 
         Raises:
-            TypeError: `fn` cannot be called.
+            TypeError: `fn` cannot be called, or an argument is a future of dask, which no interpreter knows.
             RuntimeError: the executor is shut down, or the client closed.
         """
         if not callable(fn):
             raise TypeError(f"fn must be a callable, got {fn!r}")
+        for arg in (*args, *kwargs.values()):
+            if isinstance(arg, host.DaskFuture):
+                raise TypeError(f"an argument is a future of dask, {arg!r}: give its result, or use client.submit")
         future = self._cluster.begin()
         try:
             call = pack((fn, args, kwargs), shape_of_call(fn, (*args, *kwargs.values())))

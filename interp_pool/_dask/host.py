@@ -16,7 +16,7 @@ TESTED = "2026.8.0"  # of both
 _PUBLIC = {
     "dask": "annotate config",
     "dask.sizeof": "sizeof",
-    "distributed": "Client KilledWorker Reschedule Scheduler Worker",
+    "distributed": "Client Future KilledWorker Reschedule Scheduler Worker",
     "distributed.diagnostics.plugin": "SchedulerPlugin WorkerPlugin",
 }
 # Private: what a worker's threads are given, what is in it, and what they answer.
@@ -68,6 +68,7 @@ annotate: "Any" = _names["annotate"]
 config: "Any" = _names["config"]
 sizeof: "Any" = _names["sizeof"]
 Client: "Any" = _names["Client"]
+DaskFuture: "Any" = _names["Future"]
 KilledWorker: "Any" = _names["KilledWorker"]
 Reschedule: "Any" = _names["Reschedule"]
 Scheduler: "Any" = _names["Scheduler"]

@@ -439,6 +439,8 @@ def test_bad_arguments_are_refused_at_once(executor):
         ClusterExecutor("tcp://127.0.0.1:8786")
     with pytest.raises(TypeError, match="fn must be a callable, got 3"):
         executor.submit(3)
+    with pytest.raises(TypeError, match="an argument is a future of dask, <Future: .*: give its result, or use client"):
+        executor.submit(add, executor._cluster.client.submit(abs, -1))
     with pytest.raises(TypeError, match="fn must be a callable, got 3"):
         executor.map(3, [1])
     with pytest.raises(ValueError, match="chunksize must be None or > 0, got 0"):
