@@ -382,7 +382,7 @@ def test_closed_client_cancels_what_is_open(fifo):
     cluster = distributed.LocalCluster(
         n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0", silence_logs=False
     )
-    with cluster, distributed.Client(cluster) as client:
+    with cluster, distributed.Client(cluster, set_as_default=False) as client:  # it is closed twice
         executor = ClusterExecutor(client)
         future = executor.submit(spin, fifo.path)
         fifo.line()
@@ -439,7 +439,9 @@ def test_bad_arguments_are_refused_at_once(executor):
         ClusterExecutor("tcp://127.0.0.1:8786")
     with pytest.raises(TypeError, match="fn must be a callable, got 3"):
         executor.submit(3)
-    with pytest.raises(TypeError, match="an argument is a future of dask, <Future: .*: give its result, or use client"):
+    with pytest.raises(
+        TypeError, match=r"an argument is a future of dask, <Future: .*: give its result, or use client"
+    ):
         executor.submit(add, executor._cluster.client.submit(abs, -1))
     with pytest.raises(TypeError, match="fn must be a callable, got 3"):
         executor.map(3, [1])
