@@ -146,12 +146,6 @@ def die(log: str) -> NoReturn:
     raise AssertionError
 
 
-def meet(fifo: str, mode: str) -> tuple[int, bool]:
-    """Return where this ran, once another task has opened the FIFO in the other mode: it takes two workers."""
-    with open(fifo, mode, encoding="utf-8"):
-        return place()
-
-
 class Unspeakable(Exception):
     def __repr__(self) -> str:
         raise RuntimeError("no words")
