@@ -103,7 +103,7 @@ def test_killed_scheduler_cancels_what_is_open(tmp_path, fifo):
     programs = Programs(tmp_path)
     try:
         scheduler = programs.scheduler()
-        programs.worker("--nthreads", "1", "--death-timeout", "1")
+        programs.worker("--nthreads", "1")
         with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):
             client = distributed.Client(scheduler_file=programs.scheduler_file, set_as_default=False)  # closed twice
         with client:
