@@ -61,6 +61,11 @@ HOUSE = {
         "_multiprocessing": "results lost sending pool",
         "_swap": "ledger process_face patching",
         "joblib": "",
+        "_dask": (
+            "calls batches cluster_options host run_spec answers task_executor plugin losses cluster cluster_map "
+            "cluster_executor"
+        ),
+        "dask": "",
         "__init__": "",
         "trio": "",
         "_commands.*": "",  # in any order among themselves

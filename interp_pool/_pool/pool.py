@@ -65,6 +65,10 @@ class InterpreterPool(SinglePool):
                 self.forget()  # nobody else will shut it down
                 raise
 
+    def do_without_main(self) -> None:
+        """Have workers load the main module only for what names it. Called before there are any."""
+        self._kernel.options.main = None
+
     def _make_fallback(self, options: PoolOptions) -> SinglePool:
         assert options.fallback is not None
         host_maker(options.fallback)  # now: what it imports may wait for another thread
