@@ -41,13 +41,17 @@ HOUSE = {
         ),
         "_options": "checks declared pool_options task_options",
         "_futures": "ports stopping undecoded unread condition claims lazy task_future batch_future",
-        "_core": "states ports lease routes batch_sizes backlog task task_book worker_book core statistics",
+        "_core": (
+            "states ports lease routes batch_sizes nesting backlog task task_book nested_book worker_book core "
+            "statistics"
+        ),
         "_workers": "bundle reserve interpreters warm_up answering handle thread_host process_host hosted_worker",
         "_pool": (
-            "result_stream outcomes process_hooks calls routing kernel pump recall overdue control ending sizing "
-            "starting manager forking renewal intake leases single pool"
+            "result_stream outcomes process_hooks calls routing kernel pump recall overdue control ending waits "
+            "sizing starting renewal intake nesting manager forking leases single pool"
         ),
         "_executor": "listed results taking returning map_run chunks map_by_submit arguments refusals view executor",
+        "_nested": "children futures listening exchange stack nest face",
         "_multiprocessing": "results sending pool",
         "_swap": "ledger process_face patching",
         "__init__": "",

@@ -112,7 +112,7 @@ class RoutedIntake:
 
     __slots__ = ("_check_open", "_routing", "_submit")
 
-    def __init__(self, submit: "Callable[[Task], None]", check_open: "Callable[[], None]", routing: Routing) -> None:
+    def __init__(self, submit: "Callable[..., None]", check_open: "Callable[[], None]", routing: Routing) -> None:
         """Stand before the intake of a pool.
 
         Args:
@@ -122,13 +122,13 @@ class RoutedIntake:
         """
         self._submit, self._check_open, self._routing = submit, check_open, routing
 
-    def submit(self, item: Task) -> None:
+    def submit(self, item: Task, *, is_taken: bool = False) -> None:
         """Take a task; see `Intake.submit`."""
         routing = self._routing
         if not routing.routes.leads_elsewhere(item.function, item.payload):
-            self._submit(item)
+            self._submit(item, is_taken=is_taken)
             return
-        is_taken = item.count is not None  # a batch of an open map comes also after a shutdown
+        is_taken = is_taken or item.count is not None  # a batch of an open map comes also after a shutdown
         if not is_taken:
             self._check_open()
         fallback: Any = routing.fallback

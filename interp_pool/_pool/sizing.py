@@ -29,6 +29,7 @@ from interp_api import QueueFull, is_held_here
 from interp_pool._core.states import PoolState, WorkerState
 from interp_pool._core.worker_book import ACTIVE
 from interp_pool._options.checks import check_sizes
+from interp_pool._pool.waits import count_nested
 from interp_pool._process.timer import timer
 
 TYPE_CHECKING = False
@@ -153,6 +154,7 @@ class Sizing:
             for worker, is_busy in zip(active, are_busy, strict=True)
         )
         tasks = self._kernel.tasks
+        in_place, deepest, waits = count_nested(self._kernel) if self._kernel.nested.submitted else (0, 0, ())
         return Statistics(
             workers_starting=starting,
             workers_idle=len(active) - starting - busy,
@@ -174,6 +176,10 @@ class Sizing:
             messages_received=tasks.messages_received,
             bytes_sent=tasks.bytes_sent,
             bytes_received=tasks.bytes_received,
+            tasks_nested=self._kernel.nested.submitted,
+            tasks_in_place=in_place,
+            deepest_nesting=deepest,
+            waits=waits,
         )
 
     def room(self, open_tasks: "OpenTasks | None") -> "Any":
