@@ -134,24 +134,11 @@ def spin_below_and_tell(started, ended):
         ended.put("parent")
 
 
-def hold_below(started, gate):
-    """Wait for a task that has begun elsewhere: it is given away before this one waits."""
-    executor = current_executor()
-    future = executor.submit(tasks.hold, started, gate)
-    wait_until_sent(future)
-    return future.result()
-
-
 def hold_below_elsewhere(started, gate, is_held):
     """Wait for a task of another worker, once that has begun with it."""
     future = current_executor().submit(tasks.hold, started, gate)
     is_held.get(timeout=60)
     return future.result()
-
-
-def wait_until_sent(future):
-    while not future.running():
-        os.sched_yield()
 
 
 def cancel_unsent():
@@ -160,7 +147,7 @@ def cancel_unsent():
     return futures[-1].cancel(), futures[-1].cancelled(), [each.result() for each in futures[:-1]] == list(range(99))
 
 
-def cancel_sent(gate_of_others):
+def cancel_sent():
     """Cancel a task that the pool has, and no worker."""
     future = current_executor().options(priority=1).submit(tasks.identity, 1)
     return future.cancel(), future.cancelled(), call_catching_result(future)
@@ -244,10 +231,11 @@ def shut_down_inside(count):
     return None
 
 
-def swallow_interrupt(started, gate):
-    """Wait for a task, be interrupted, and wait for another one all the same."""
+def swallow_interrupt(started, gate, is_held):
+    """Wait for a task of another worker, be interrupted, and wait for another one all the same."""
     executor = current_executor()
     future = executor.submit(tasks.hold, started, gate)
+    is_held.get(timeout=60)
     try:
         future.result()
     except TaskInterrupted:
@@ -278,3 +266,59 @@ def make_error_that_cannot_be_pickled():
 
 def error_of_local():
     return error_of(threading.Thread(target=print).run)
+
+
+def spin_two_below_and_tell(started, ended):
+    try:
+        return call(spin_below, started, ended)
+    finally:
+        ended.put("parent")
+
+
+def spin_elsewhere(started, ended, is_held):
+    """Wait for a task that spins in another worker."""
+    future = current_executor().submit(spin_and_tell, started, ended)
+    is_held.get(timeout=60)
+    return future.result()
+
+
+def spin_until(started, queue):
+    """Run Python code until something is in a queue; return that."""
+    started.put(None)
+    while not queue.qsize():
+        pass
+    return queue.get()
+
+
+def wait_for_cancelled(started, gate):
+    executor = current_executor()
+    futures = [executor.options(priority=1).submit(tasks.identity, number) for number in range(20)]
+    started.put(None)
+    gate.get(timeout=60)
+    return call_catching_result(futures[-1])
+
+
+def hold_then_fib(started, gate, number):
+    tasks.hold(started, gate)
+    return fib(number)
+
+
+def lose_worker(started):
+    """End in a way that the worker cannot tell of."""
+    started.put(None)
+    tasks.damage_worker("modules")
+    raise ValueError("nobody hears of it")
+
+
+def lose_child(started, is_held):
+    """Have a task of this task damage the worker that runs it, which is another one."""
+    future = current_executor().submit(lose_worker, started)
+    is_held.get(timeout=60)
+    error = future.exception()
+    return type(error).__name__, str(error)
+
+
+def lose_parent(started, ended, is_held):
+    current_executor().submit(spin_and_tell, started, ended)
+    is_held.get(timeout=60)
+    lose_worker(started)
