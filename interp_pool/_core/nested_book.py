@@ -28,6 +28,11 @@ if TYPE_CHECKING:
             ...
 
         @property
+        def buried_count(self) -> int:
+            """How many these are."""
+            ...
+
+        @property
         def in_place(self) -> int:
             """How many children it has run by itself."""
             ...
@@ -84,7 +89,7 @@ class NestedBook[W: "NestingWorker"]:
 
     def count_buried(self) -> int:
         """Return how many tasks wait below others: they are in flight, and keep no worker from taking others."""
-        return sum(len(worker.buried) for worker in self.workers.values())
+        return sum(worker.buried_count for worker in self.workers.values())
 
     def find_buried(self, work_id: int) -> W | None:
         """Return the worker in whose stack a task waits below another one."""

@@ -23,7 +23,6 @@ from interp_pool._wire.messages import (
     NESTED_DONE,
     NESTED_TASKS,
     PLACE,
-    PUT_BACK,
     STOP,
     TASK_FAILED,
     WANTED,
@@ -136,8 +135,6 @@ class Exchange:
                 else:
                     children.note_reply(number, kind, body)
                 return
-        if kind == HANDED:
-            self.ask(PUT_BACK, body)
 
     def ask(self, what: int, about: "Any", seconds: float = 0.0) -> None:
         """Ask the pool for something about children."""
@@ -190,9 +187,8 @@ class Exchange:
     def _let_go(self, children: Children, *, is_stopped: bool) -> None:
         sent, children.sent = {**children.sent}, {}
         unsent, children.unsent = {**children.unsent}, {}
-        for number in [*self.handed]:
-            if number in sent:
-                self.ask(PUT_BACK, self.handed.pop(number))
+        for number in sent:
+            self.handed.pop(number, None)  # the pool has somebody else run it
         if is_stopped:
             if sent:
                 self.ask(STOP, tuple(sent), _GRACE)

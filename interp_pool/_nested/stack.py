@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from interp_pool._worker.loop import Serving
 
 _FRAMES = 40  # of Python: what the steps here need, so that none of them fails half-way for want of stack
-_ROOM = 4  # for children with options that are handed to this worker, when others are not taken any more
 
 
 class Stack:
@@ -101,7 +100,7 @@ class Stack:
         board, owed = self._board, self._control.owed
         if not board[PLACE]:
             board[PLACE] = self._calls.own_place() + 1
-        limit = most_levels(sys.getrecursionlimit())
+        limit = min(most_levels(sys.getrecursionlimit()), MOST_BURIED)
         number = 0 if own is None else children.number_of(own)
         before = board[AWAITED]
         _need_frames(_FRAMES)
@@ -122,7 +121,7 @@ class Stack:
                     levels=board[LEVELS],
                     limit=limit,
                     taken=self._taken,
-                    may_take=may_take and board[BURIED_COUNT] < MOST_BURIED - _ROOM,
+                    may_take=may_take,
                 )
                 if step is Step.RUN:
                     child = children.unsent.pop(number, None) or _pop_last(children.unsent)
@@ -145,7 +144,7 @@ class Stack:
 
     def _take_handed(self, children: Children) -> "Any":
         for number in [*self._exchange.handed]:
-            if number in children.sent and self._board[BURIED_COUNT] < MOST_BURIED:
+            if number in children.sent:
                 return self._exchange.handed.pop(number)
         return None
 

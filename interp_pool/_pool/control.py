@@ -131,9 +131,18 @@ class Control:
     # Everything below is called with the lock held.
 
     def stop_soon(self, items: list[Task], seconds: float) -> None:
-        """Have children interrupted whose parent was, or is gone. In any thread."""
+        """Have children interrupted whose parent was, or is gone."""
+        self.take_from_stack(items)
         if items:
             timer.call_at(0.0, partial(self.stop, items, Reason.INTERRUPT, monotonic() + seconds))
+
+    def take_from_stack(self, children: list[Task]) -> None:
+        """Send children to whoever takes them whose parent has ended, and which were handed to its worker in vain."""
+        for item in children:
+            future: Any = item.future  # a ChildFuture
+            if future.is_handed and not item.is_deferred and item.work_id in self._kernel.tasks.in_flight:
+                future.is_handed = False
+                self._kernel.calls.put_back((-item.work_id, future.payload, item.flags))
 
     def lose_stack(self, worker: "Worker", top: Task) -> None:
         """Do without the tasks that wait in a worker that is lost, or abandoned, and without the children of all.

@@ -36,7 +36,6 @@ from interp_pool._wire.messages import (
     HANDED,
     LEAVE,
     NESTED,
-    PUT_BACK,
     RECALL,
     RESULT,
     RETURNED,
@@ -72,6 +71,8 @@ class ChildFuture(TaskFuture[None]):
         self.worker, self.number, self.parent, self.payload = worker, number, parent, payload
         self.is_left = False
         """Whether nobody waits for it any more."""
+        self.is_handed = False
+        """Whether the worker that has asked for it is to run it, or has."""
         self.outcome: tuple[int, Any] | None = None
         """As a worker has sent it; set before it is done."""
 
@@ -114,10 +115,6 @@ class Nesting:
             self._follow(worker, what, about, seconds)
 
     def _follow(self, worker: int, what: int, about: "Any", seconds: float) -> None:
-        if what == PUT_BACK:
-            if abs(about[0]) in self._kernel.tasks.in_flight:
-                self._kernel.calls.put_back(about)
-            return
         items = [self._kernel.nested.children.get((worker, number)) for number in about]
         known = [item for item in items if item is not None]
         if what in (RECALL, DROP):
@@ -127,6 +124,7 @@ class Nesting:
         elif what == STOP:
             self._control.stop_soon(known, seconds)
         elif what == LEAVE:
+            self._control.take_from_stack(known)
             for item in known:
                 _future_of(item).is_left = True
 
@@ -172,6 +170,7 @@ class Nesting:
             tasks.moved -= 1
         work_id = tasks.number(item)
         item.placed.append(None)
+        future.is_handed = True
         if is_first:
             self._kernel.watch(item)
         call = -work_id, future.payload, item.flags

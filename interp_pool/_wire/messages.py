@@ -91,8 +91,8 @@ is where the worker gets what becomes of them, as (number, kind, body).
                      BEGUN
     DROP             cancel it, if no worker has begun it: kind is CANCELLED, or BEGUN
     STOP             interrupt them; they have so many seconds
-    LEAVE            their parent has ended, and nobody waits for them any more
-    PUT_BACK         a call item, in place of the numbers, that was handed and not run
+    LEAVE            their parent has ended, and nobody waits for them any more; of this and STOP: what was HANDED, and
+                     has not ended, was not run
 
 A refusal is what the exception comes from if that is a module that cannot be loaded in a subinterpreter: what to call
 it, its name or "", who imports whom, from the task's function down to it, and whether that has begun. MODULE_REFUSED
@@ -131,7 +131,7 @@ TIMED, BATCH, SINGLE, SPLIT, NESTED = 1, 2, 4, 8, 16  # flags of a call item
     BURIED_COUNT,
     BURIED,
 ) = range(20)
-MOST_BURIED = 16
+MOST_BURIED = 100
 BOARD = range(BURIED + MOST_BURIED)
 """The cells of a board."""
 
@@ -167,7 +167,7 @@ SETUP = "__interp_pool_setup__"
     NESTED_ASKED,
 ) = range(23)
 
-RECALL, DROP, STOP, LEAVE, PUT_BACK = range(5)
+RECALL, DROP, STOP, LEAVE = range(4)
 """What a worker asks of the children of its tasks."""
 
 RETURNED, HANDED, BEGUN, CANCELLED = range(-4, 0)

@@ -197,6 +197,11 @@ class Worker:
         return self._cells[BURIED : BURIED + self._cells[BURIED_COUNT]].tolist()
 
     @property
+    def buried_count(self) -> int:
+        """How many these are."""
+        return self._cells[BURIED_COUNT]
+
+    @property
     def in_place(self) -> int:
         """How many tasks of its tasks it has run itself, without the pool."""
         return self._cells[IN_PLACE]
