@@ -10,7 +10,6 @@ thread and threads of the program's own use them without a lock. A child is in o
 """
 
 from interp_pool._futures.claims import make_pending_again, start
-from interp_pool._futures.lazy import LazyFuture
 from interp_pool._pool.outcomes import call_off, settle, settle_quietly
 from interp_pool._wire.messages import BEGUN, CANCELLED, RETURNED
 
@@ -92,7 +91,7 @@ def finish(child: "Task", kind: int, body: "Any") -> None:
 def cancel(child: "Task") -> None:
     """Cancel a child that nobody has."""
     try:
-        LazyFuture.cancel(child.future)
+        child.future.cancel_or_interrupt()
     finally:
         child.end()
 

@@ -11,8 +11,9 @@ from functools import partial
 
 from interp_api import PoolQueue, encode
 from interp_pool._core.nesting import count_offers
-from interp_pool._nested.children import Children, call_off, cut_off
+from interp_pool._nested.children import Children, cut_off
 from interp_pool._nested.listening import Listener
+from interp_pool._pool.outcomes import call_off
 from interp_pool._wire.interrupted import TaskInterrupted
 from interp_pool._wire.messages import (
     DROP,

@@ -146,7 +146,7 @@ class Nest:
 
     def end_children(self, children: Children, *, is_cancelled: bool, waits: bool) -> None:
         """Cancel the children of a task that no worker has begun, and wait for all of them, if so asked. Any thread."""
-        futures = [child.future for child in (*children.unsent.values(), *children.sent.values())]
+        futures: list[Any] = [child.future for child in (*children.unsent.values(), *children.sent.values())]
         for future in futures if is_cancelled else ():
             future.cancel()
         for future in futures if waits else ():

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from interp_pool._core.task import Task
+    from interp_pool._worker.batch import Batch
+    from interp_pool._worker.control_thread import Control
     from interp_pool._worker.loop import Serving
 
 _FRAMES = 40  # of Python: what the steps here need, so that none of them fails half-way for want of stack
@@ -219,12 +221,11 @@ class Stack:
         """Run a task of the pool on top of the one that waits (H6): L1 to L4 of `_worker.control_thread`."""
         control, board, put = self._control, self._board, self._results.put
         work_id, buried, depth = abs(item[0]), board[TASK], board[BURIED_COUNT]
-        kept = board[BEGAN], board[AWAITED], control.batch, control.struck
+        kept = board[BEGAN], board[AWAITED], *_set_aside(control)
         board[BURIED + depth] = buried
         board[BURIED_COUNT] = depth + 1
         board[AWAITED] = 0
         self._begin_level()
-        control.struck, control.batch = 0, None
         board[TASK] = -buried  # from here on the one that waits is not struck: it is owed
         outcome: Any = None
         try:
@@ -259,6 +260,13 @@ class Stack:
         board[LEVELS] -= 1
         board[BURIED_COUNT] = depth
         board[TASK] = buried
+
+
+def _set_aside(control: "Control") -> "tuple[Batch | None, int]":
+    """Return what belongs to the task that waits, and have it be the next one's."""
+    kept = control.batch, control.struck
+    control.batch, control.struck = None, 0
+    return kept
 
 
 def _need_frames(count: int) -> None:

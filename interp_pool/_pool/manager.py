@@ -183,7 +183,7 @@ class Manager:
             elif kind == ITEM_FAILED:
                 self._note_failed_item(number, body)
             elif kind == NESTED_DONE:
-                self._note_nested_result(number, *body, seconds)
+                self._note_nested_result(number, body, seconds)
             elif kind == NESTED_TASKS:
                 self._nesting.note_tasks(number, *body)
             elif kind == NESTED_ASKED:
@@ -228,7 +228,8 @@ class Manager:
         if kind > BATCH_PART:
             self._control.take_back(work_id)
 
-    def _note_nested_result(self, work_id: int, kind: int, body: "Any", seconds: float) -> None:
+    def _note_nested_result(self, work_id: int, outcome: "tuple[int, Any]", seconds: float) -> None:
+        kind, body = outcome
         item = self._kernel.tasks.in_flight.get(work_id)
         if item is None:
             self._note_result(kind, work_id, body, seconds)
