@@ -78,7 +78,7 @@ def take_two_of_map(started):
     results = executor.map(tasks.put_and_return, [started] * 50, range(50))
     taken = [next(results), next(results)]
     results.close()
-    return taken
+    return taken, started.qsize()
 
 
 def chain(depth):

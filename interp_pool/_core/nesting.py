@@ -41,7 +41,15 @@ def most_levels(recursion_limit: int) -> int:
 
 
 def choose_step(
-    *, has_unsent: bool, has_unasked: bool, is_awaited: bool, levels: int, limit: int, taken: int, may_take: bool
+    *,
+    has_unsent: bool,
+    has_unasked: bool,
+    is_awaited: bool,
+    has_asked: bool,
+    levels: int,
+    limit: int,
+    taken: int,
+    may_take: bool,
 ) -> Step:
     """Return what to do next.
 
@@ -49,6 +57,8 @@ def choose_step(
         has_unsent: whether there is a child that was not sent to the pool.
         has_unasked: whether there is one that was sent, and that the pool was not asked for.
         is_awaited: whether that is the one that is waited for: it is run first, if it comes back.
+        has_asked: whether the pool was asked just now, and has not answered: the child that is waited for goes before
+            others, which may take long.
         levels: how many tasks wait in this stack.
         limit: most of these.
         taken: how many of them run others that the pool had sent to whoever takes them.
@@ -58,6 +68,8 @@ def choose_step(
         return Step.GIVE_UP if has_unsent or has_unasked else Step.WAIT
     if has_unasked and (is_awaited or not has_unsent):
         return Step.ASK_BACK
+    if has_asked:
+        return Step.WAIT
     if has_unsent:
         return Step.RUN
     return Step.TAKE if may_take and taken < MOST_TAKEN else Step.WAIT

@@ -198,7 +198,7 @@ class Exchange:
         else:
             if sent:
                 self.ask(LEAVE, tuple(sent))
-            waiting = [*unsent.values()]
+            waiting = [child for child in unsent.values() if not child.future.cancelled()]
             for start in range(0, len(waiting), _A_MESSAGE):
                 self.send(children, waiting[start : start + _A_MESSAGE], are_left=True)
             for child in (*unsent.values(), *sent.values()):

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from interp_pool._worker.control_thread import Control
     from interp_pool._worker.loop import Serving
 
+_PATIENCE = 1e-3  # seconds to wait for what the pool says of a child, before others are run
 _FRAMES = 40  # of Python: what the steps here need, so that none of them fails half-way for want of stack
 
 
@@ -106,7 +107,7 @@ class Stack:
         number = 0 if own is None else children.number_of(own)
         before = board[AWAITED]
         _need_frames(_FRAMES)
-        may_take = not self._has_limit
+        may_take, patience = not self._has_limit, _PATIENCE
         try:
             while True:
                 self._exchange.take_replies()
@@ -120,6 +121,7 @@ class Stack:
                     has_unsent=bool(children.unsent),
                     has_unasked=children.can_ask_for(number),
                     is_awaited=bool(number),
+                    has_asked=bool(children.asked) and patience > 0,
                     levels=board[LEVELS],
                     limit=limit,
                     taken=self._taken,
@@ -133,13 +135,18 @@ class Stack:
                     asked = number if number in children.unasked else children.unasked.popitem()[0]
                     children.unasked.pop(asked, None)
                     children.asked.add(asked)
+                    patience = _PATIENCE
                     self._exchange.ask(RECALL, (asked,))
                 elif step is Step.GIVE_UP:
                     raise RecursionError(_too_deep(board[LEVELS]))
                 else:
                     board[AWAITED] = number or -1
+                    until = deadline
+                    if children.asked and children.unsent:
+                        until = min(monotonic() + patience, deadline or float("inf"))
+                        patience = 0.0
                     takes = step is Step.TAKE and not children.asked
-                    if not self._sleep(lambda: has_arrived() or children.can_ask_for(number), deadline, takes=takes):
+                    if not self._sleep(lambda: has_arrived() or children.can_ask_for(number), until, takes=takes):
                         may_take = False
         finally:
             board[AWAITED] = before

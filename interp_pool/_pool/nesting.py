@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from interp_pool._pool.control import Control
     from interp_pool._pool.kernel import Kernel
     from interp_pool._pool.pump import Pump
+    from interp_pool._process.open_tasks import OpenTasks
     from interp_pool._wire.messages import Child, Payload
     from interp_pool._workers.handle import Worker
 
@@ -96,8 +97,13 @@ class Nesting:
         self._replies.clear()
 
     def note_tasks(self, worker: int, queue: int, parent: int, children: "Iterable[Child]") -> None:
-        """Take children, as soon as the lock is free (N1)."""
-        self._kernel.todo.append(partial(self._take, worker, queue, parent, children))
+        """Take children, as soon as the lock is free (N1); until then the pool, and their executor, do not end."""
+        outer = self._kernel.tasks.in_flight.get(parent)  # whose outcome may be the next message
+        open_tasks, promise = None if outer is None else outer.open_tasks, object()
+        if open_tasks is not None:
+            open_tasks.add(promise)
+        self._kernel.core.coming += 1
+        self._kernel.todo.append(partial(self._take_all, worker, queue, parent, children, open_tasks, promise))
 
     def note_done(self, item: Task, kind: int, body: "Any", seconds: float) -> None:
         """Have an outcome passed on (N2)."""
@@ -178,14 +184,32 @@ class Nesting:
 
     # Called without the lock.
 
-    def _take(self, worker: int, queue: int, parent: int, children: "Iterable[Child]") -> None:
+    def _take_all(
+        self,
+        worker: int,
+        queue: int,
+        parent: int,
+        children: "Iterable[Child]",
+        open_tasks: "OpenTasks | None",
+        promise: object,
+    ) -> None:
+        try:
+            self._take(worker, queue, parent, children, open_tasks)
+        finally:
+            with self._kernel.lock:
+                self._kernel.core.coming -= 1
+                self._kernel.end_if_done()
+            if open_tasks is not None:
+                open_tasks.end(promise)
+
+    def _take(
+        self, worker: int, queue: int, parent: int, children: "Iterable[Child]", open_tasks: "OpenTasks | None"
+    ) -> None:
         kernel = self._kernel
         with kernel.lock:
-            outer = kernel.tasks.in_flight.get(parent)
             handle = kernel.staff.workers.get(worker)
             if handle is not None:
                 kernel.nested.note_worker(handle)
-        open_tasks = None if outer is None else outer.open_tasks
         if worker not in self._replies:
             try:
                 self._replies[worker] = PoolQueue(queue)

@@ -10,6 +10,7 @@ import pytest
 import tasks
 
 import interp_pool
+from interp_api import create_queue
 from interp_pool import InterpreterPool, InterpreterPoolExecutor, current_executor
 
 
@@ -62,8 +63,10 @@ def test_map_gives_results_in_order(sized, subtests):
 
 
 def test_map_that_is_closed_cancels_what_has_not_begun(single, started):
-    assert single.submit(nested_tasks.take_two_of_map, started).result(60) == [0, 1]
-    assert started.qsize() < 50
+    taken, begun = single.submit(nested_tasks.take_two_of_map, started).result(60)
+    assert taken == [0, 1]
+    assert single.submit(abs, -1).result(60) == 1
+    assert started.qsize() == begun
 
 
 def test_task_gets_a_copy_wherever_it_runs(sized):
@@ -120,7 +123,7 @@ def test_executor_and_futures_of_a_task_that_has_ended_say_so(single):
 
 
 def test_tasks_that_nobody_waits_for_are_run_before_the_pool_ends(started, request):
-    told = interp_pool_queue()
+    told = create_queue()
     with InterpreterPoolExecutor(2) as executor:
         executor.submit(nested_tasks.leave, started, told, 300)
     assert told.qsize() == 300
@@ -142,7 +145,7 @@ def test_asyncio_in_a_task_awaits_its_tasks(executor):
 
 
 def test_executor_of_a_shared_pool_waits_for_tasks_of_its_tasks(started):
-    told = interp_pool_queue()
+    told = create_queue()
     with InterpreterPool(2) as pool:
         with InterpreterPoolExecutor(pool=pool) as executor:
             executor.submit(nested_tasks.leave, started, told, 20)
@@ -161,9 +164,3 @@ def test_statistics_tell_of_tasks_of_tasks(single, executor):
     assert counts.tasks_in_place == 66
     assert counts.deepest_nesting == 7
     assert counts.waits == ()
-
-
-def interp_pool_queue():
-    from interp_api import create_queue
-
-    return create_queue()
