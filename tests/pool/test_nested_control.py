@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+from concurrent.futures import CancelledError
+
 import nested_tasks
 import pytest
 import stopping_tasks
@@ -47,12 +50,12 @@ def test_interrupt_of_a_parent_ends_its_task_in_another_worker(executor, queues)
 def test_timeout_of_a_parent_ends_its_tasks(executor, queues, subtests):
     started, ended, is_held, _ = queues
     with subtests.test("in place"):
-        future = executor.options(timeout=0.05).submit(nested_tasks.spin_below, started, ended)
+        future = executor.options(timeout=1.5).submit(nested_tasks.spin_below, started, ended)
         assert isinstance(future.exception(60), TimeoutError)
         assert ended.get(timeout=60) == "child"
     with subtests.test("elsewhere"):
         is_held.put(None)
-        future = executor.options(timeout=0.2).submit(nested_tasks.spin_elsewhere, started, ended, is_held)
+        future = executor.options(timeout=1.5).submit(nested_tasks.spin_elsewhere, started, ended, is_held)
         assert isinstance(future.exception(60), TimeoutError)
         assert ended.get(timeout=60) == "child"
 
@@ -72,11 +75,11 @@ def test_options_of_a_task_hold_on_any_number_of_workers(single, executor, queue
     started, ended, *_ = queues
     for made in (single, executor):
         with subtests.test(workers=made._max_workers, option="timeout"):
-            options = {"timeout": 0.05, "name": "spinner"}
+            options = {"timeout": 0.5, "name": "spinner"}
             future = made.submit(nested_tasks.error_of_call_with, options, nested_tasks.spin_and_tell, started, ended)
             assert future.result(60) == (
                 "TimeoutError",
-                "task 'spinner' was stopped: it ran longer than its timeout of 0.05 s",
+                "task 'spinner' was stopped: it ran longer than its timeout of 0.5 s",
             )
             assert ended.get(timeout=60) == "child"
         with subtests.test(workers=made._max_workers, option="deadline"):
@@ -239,3 +242,40 @@ def test_task_of_a_task_that_no_worker_can_load_goes_to_the_fallback():
         future = executor.submit(nested_tasks.call_with, {"name": "routed"}, stopping_tasks.thread_name)
         assert future.result(60)
         assert executor.statistics().tasks_in_threads == 1
+
+
+@pytest.mark.stress
+def test_storm_of_interrupts_and_timeouts_ends_every_task(stress):
+    """Also of what is buried, handed over, returned, in place and in other workers."""
+    for seed in range(2 * stress):
+        chance = random.Random(seed)
+        with InterpreterPoolExecutor(chance.choice([1, 2, 3])) as executor:
+            for _ in range(20):
+                futures = [_submit_some(executor, chance) for _ in range(chance.randrange(1, 8))]
+                for future in futures:
+                    if chance.random() < 0.4:
+                        future.where()  # takes a while, of a length that varies
+                        future.interrupt(0)
+                for future in futures:
+                    try:
+                        future.result(60)
+                    except (TaskInterrupted, CancelledError):
+                        pass
+                    except TimeoutError:
+                        assert future.done()
+                executor._pool.check_invariants()
+            assert executor.submit(nested_tasks.fib, 8).result(60) == 21
+            book = executor._pool._kernel.nested
+            wait_until(executor._pool, lambda book=book: not book.children)
+
+
+def _submit_some(executor, chance):
+    view = executor if chance.random() < 0.8 else executor.options(timeout=chance.uniform(0.0001, 0.02))
+    kind = chance.randrange(4)
+    if kind == 0:
+        return view.submit(nested_tasks.fib, chance.randrange(3, 12))
+    if kind == 1:
+        return view.submit(nested_tasks.timed_fib, chance.randrange(3, 8), chance.choice([60.0, 60.0, 0.002]))
+    if kind == 2:
+        return view.submit(nested_tasks.add_up_as_completed, chance.randrange(200))
+    return view.submit(nested_tasks.map_squares, chance.randrange(200))
