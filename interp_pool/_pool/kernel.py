@@ -310,8 +310,8 @@ class Kernel:
     def top_up(self) -> None:
         """Move work items from the backlog to the calls queue while there is room."""
         self.core.set_window()
-        tasks = self.tasks
-        if self.nested.workers:
+        tasks, nesting = self.tasks, self.nested.workers
+        if nesting:
             tasks.widen(self.nested.count_buried())
         while tasks.backlog and len(tasks.in_flight) < tasks.window:
             item = tasks.backlog[0]
@@ -331,7 +331,7 @@ class Kernel:
             watch = self._watch_if_idle and self._watch_if_idle()
             if watch is not None:
                 watch()
-        if self.nested.workers and not tasks.backlog:
+        if nesting and not tasks.backlog:
             self.nested.ask_for_tasks(self.staff.room - len(tasks.in_flight))
 
     def want_workers(self) -> Exception | None:

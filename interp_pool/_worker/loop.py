@@ -199,12 +199,12 @@ def _serve_calls(
                     return False
                 outcome = TASK_FAILED, work_id, encode_failure(without_outer_frame(exc)), 0.0
                 flush_streams()
-        is_lost = control.nest is not None and control.nest.end_task(work_id, outcome)
+        if control.nest is not None and control.nest.end_task(work_id, outcome):
+            put(outcome)
+            return False
         if refused:
             tell_replaced(refused, put, worker_id)
         put(outcome)
-        if is_lost:
-            return False
         # What the task was given, shared memory among it, must not stay while the worker waits.
         item = outcome = None
         if most_threads is not None and _count_threads() > most_threads and board[MAY_RECYCLE]:
