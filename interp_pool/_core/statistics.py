@@ -24,7 +24,8 @@ class Statistics:
     tasks_sent: int
     """Tasks that were sent to the workers and that none has begun with; and those whose result is on its way."""
     tasks_running: int
-    """Tasks that a worker runs, but for those of abandoned workers, which have ended for everybody else."""
+    """Tasks that a worker runs, or that wait in one for tasks of their own while another one runs on top of them; but
+    for those of abandoned workers, which have ended for everybody else."""
     tasks_ended: int
     """Tasks that have ended, in whatever way: also those that were cancelled before they were sent to a worker."""
     interrupts: int

@@ -148,6 +148,7 @@ class Stack:
                     takes = step is Step.TAKE and not children.asked
                     if not self._sleep(lambda: has_arrived() or children.can_ask_for(number), until, takes=takes):
                         may_take = False
+                    board[AWAITED] = before
         finally:
             board[AWAITED] = before
 

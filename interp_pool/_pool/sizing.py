@@ -154,6 +154,7 @@ class Sizing:
             for worker, is_busy in zip(active, are_busy, strict=True)
         )
         tasks = self._kernel.tasks
+        buried = self._kernel.nested.count_buried()  # these have begun, and wait
         in_place, deepest, waits = count_nested(self._kernel) if self._kernel.nested.submitted else (0, 0, ())
         return Statistics(
             workers_starting=starting,
@@ -163,8 +164,8 @@ class Sizing:
             workers_abandoned=len(self._kernel.staff.stuck),
             workers_lent=sum(self._kernel.staff.leases.values()),
             tasks_waiting=tasks.count_waiting(),
-            tasks_sent=max(0, len(tasks.in_flight) - busy),
-            tasks_running=busy,
+            tasks_sent=max(0, len(tasks.in_flight) - busy - buried),
+            tasks_running=busy + buried,
             tasks_ended=tasks.count_ended(),
             interrupts=tasks.interrupts,
             timeouts=tasks.timeouts,

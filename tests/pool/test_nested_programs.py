@@ -79,8 +79,12 @@ if __name__ == "__main__":
     executor = InterpreterPoolExecutor(2)
     futures = [executor.submit(spin_below, started) for _ in range(4)]
     started.get(), started.get()
+    def press_once_somebody_waits():
+        while not executor._pool._kernel.reader._owner:
+            pass
+        os.kill(os.getpid(), signal.SIGINT)
+    threading.Thread(target=press_once_somebody_waits).start()
     try:
-        threading.Timer(0, os.kill, (os.getpid(), signal.SIGINT)).start()
         futures[0].result()
     except KeyboardInterrupt:
         print("pressed")
