@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import queue
 import threading
 from concurrent.futures import FIRST_COMPLETED, CancelledError, as_completed, wait
 
@@ -322,3 +323,19 @@ def lose_parent(started, ended, is_held):
     current_executor().submit(spin_and_tell, started, ended)
     is_held.get(timeout=60)
     lose_worker(started)
+
+
+def wait_in_callback():
+    """Return what a callback got that has waited for another task, in a thread that cannot run tasks."""
+    executor, got = current_executor(), queue.SimpleQueue()
+    future = executor.submit(tasks.identity, 1)
+    future.add_done_callback(lambda _: got.put(executor.submit(tasks.identity, 2).result()))
+    return got.get(timeout=60)
+
+
+def fib_in_pool(number):
+    """Do so in a pool of this task's own, in workers of its own."""
+    from interp_pool import InterpreterPoolExecutor
+
+    with InterpreterPoolExecutor(2) as executor:
+        return executor.submit(fib, number).result()

@@ -59,7 +59,7 @@ class Exchange:
         """The children of each task in the stack, by its work id."""
         self.is_lost = False
         """Whether the worker takes no further task."""
-        self.listener = Listener(self.replies, self.take_replies, self.wake)
+        self.listener = Listener(self.replies, self.take_replies)
 
     @property
     def has_replies(self) -> bool:

@@ -137,7 +137,7 @@ class Nest:
 
     def listen(self, future: "Any" = None) -> None:
         """Have futures settled whose tasks nobody would run here: one of them, or all. Any thread."""
-        self._exchange.listener.start()
+        self._stack.held(self._exchange.listener.start)
         for children in [*self._exchange.frames.values()]:
             if future is None:
                 self._stack.held(partial(self._exchange.send_all, children))

@@ -164,3 +164,17 @@ def test_statistics_tell_of_tasks_of_tasks(single, executor):
     assert counts.tasks_in_place == 66
     assert counts.deepest_nesting == 7
     assert counts.waits == ()
+
+
+def test_callback_waits_for_another_task(executor):
+    assert executor.submit(nested_tasks.wait_in_callback).result(60) == 2
+
+
+def test_tasks_of_tasks_nest_in_a_pool_of_a_task(single):
+    assert single.submit(nested_tasks.fib_in_pool, 8).result(60) == 21
+
+
+def test_sixteen_workers_share_the_work():
+    with InterpreterPoolExecutor(16) as executor:
+        assert [future.result(120) for future in [executor.submit(nested_tasks.fib, 9) for _ in range(32)]] == [34] * 32
+        executor._pool.check_invariants()
