@@ -339,3 +339,14 @@ def fib_in_pool(number):
 
     with InterpreterPoolExecutor(2) as executor:
         return executor.submit(fib, number).result()
+
+
+class Refusing:
+    """What no worker can unpickle, and the program can."""
+
+    def __reduce__(self):
+        return __import__, ("faulthandler",)
+
+
+def call_refused():
+    return current_executor().submit(bool, Refusing()).result()

@@ -32,7 +32,7 @@ from interp_pool._nested.children import Children, cancel
 from interp_pool._nested.exchange import Exchange
 from interp_pool._nested.futures import Waiters
 from interp_pool._nested.stack import Stack
-from interp_pool._wire.messages import KEPT, LOGS_UNREAD, STOP, TASK
+from interp_pool._wire.messages import HAS_ROUTES, KEPT, LOGS_UNREAD, STOP, TASK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,8 +121,8 @@ class Nest:
         future.number = number
         children.unsent[number] = child
         board = self._board
-        if child.control is not None:
-            self.send_now(children, number)  # its options are the pool's to keep
+        if child.control is not None or board[HAS_ROUTES]:
+            self.send_now(children, number)  # its options are the pool's to keep, and where it runs
         elif len(children.sent) < self._exchange.wanted() or self._exchange.wants_some:
             self._stack.held(partial(self._exchange.send_some, children))
         elif self._exchange.has_replies:

@@ -22,6 +22,7 @@ from interp_pool._wire.messages import (
     BURIED,
     BURIED_COUNT,
     DEEPEST,
+    HAS_ROUTES,
     IN_PLACE,
     KEPT,
     LEVELS,
@@ -30,6 +31,7 @@ from interp_pool._wire.messages import (
     RECALL,
     TASK,
     TASK_FAILED,
+    TASK_UNREADABLE,
     WORKER_LOST,
 )
 from interp_pool._worker.baseline import refused
@@ -215,6 +217,10 @@ class Stack:
         else:
             children.is_unwinding = False
         outcome = None
+        if kind == TASK_UNREADABLE and board[HAS_ROUTES] and body[-1] is not None:
+            self._exchange.send(children, [child])  # no worker can load it: the pool has it run elsewhere
+            children.unasked.pop(number, None)
+            return
         self._exchange.quietly(partial(finish, child, kind, body))
         if children.unsent:
             self._exchange.send_some(children)

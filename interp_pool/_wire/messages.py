@@ -29,6 +29,7 @@ Both sides import this file, and it is all they share. A payload is what `interp
     OFFER            pool         another number than before: send tasks of the task that runs; then it rings
     WANTED           pool         how many tasks of tasks could be begun at once; 0 until somebody has told
     LOGS_UNREAD      pool         whether errors are logged that nobody has asked for
+    HAS_ROUTES       pool         whether some tasks run elsewhere: then the pool sees each before it is run
     KEPT             worker       how many tasks of its tasks it has not begun and not sent
     IN_PLACE         worker       how many tasks of its tasks it has run itself, so far
     LEVELS           worker       how many tasks wait, one on top of the other, in its stack
@@ -122,6 +123,7 @@ TIMED, BATCH, SINGLE, SPLIT, NESTED = 1, 2, 4, 8, 16  # flags of a call item
     OFFER,
     WANTED,
     LOGS_UNREAD,
+    HAS_ROUTES,
     KEPT,
     IN_PLACE,
     LEVELS,
@@ -130,7 +132,7 @@ TIMED, BATCH, SINGLE, SPLIT, NESTED = 1, 2, 4, 8, 16  # flags of a call item
     PLACE,
     BURIED_COUNT,
     BURIED,
-) = range(20)
+) = range(21)
 MOST_BURIED = 100
 BOARD = range(BURIED + MOST_BURIED)
 """The cells of a board."""

@@ -27,6 +27,7 @@ from interp_pool._wire.messages import (
     BURIED_COUNT,
     DEEPEST,
     GIVE_BACK,
+    HAS_ROUTES,
     IN_PLACE,
     INITIALIZING,
     INTERRUPT,
@@ -111,6 +112,7 @@ class Worker:
         self._board = bytearray(8 * len(BOARD))
         self._cells = memoryview(self._board).cast("q")
         self._cells[LOGS_UNREAD] = options.unread == "log"
+        self._cells[HAS_ROUTES] = options.fallback is not None
         self._bell: Doorbell | None = None  # of the control thread; see `_worker.control_thread`
         self._questions: ref[Questions] | None = None  # guarded by the pool's lock
         self._options = options

@@ -237,11 +237,18 @@ def test_abandoned_worker_ends_what_is_buried_in_it(executor, queues, stuck):
     assert executor.submit(nested_tasks.fib, 5).result(60) == 5
 
 
-def test_task_of_a_task_that_no_worker_can_load_goes_to_the_fallback():
+def test_task_of_a_task_that_has_a_route_goes_to_the_fallback():
     with InterpreterPoolExecutor(2, fallback="thread", route=["stopping_tasks"]) as executor:
-        future = executor.submit(nested_tasks.call_with, {"name": "routed"}, stopping_tasks.thread_name)
-        assert future.result(60)
+        for number, options in enumerate(({"name": "routed"}, {}), 1):
+            assert executor.submit(nested_tasks.call_with, options, stopping_tasks.thread_name).result(60)
+            assert executor.statistics().tasks_in_threads == number
+
+
+def test_task_of_a_task_that_no_worker_can_load_goes_to_the_fallback():
+    with InterpreterPoolExecutor(1, fallback="thread") as executor:
+        assert executor.submit(nested_tasks.call_refused).result(60)
         assert executor.statistics().tasks_in_threads == 1
+        assert executor.submit(nested_tasks.fib, 8).result(60) == 21
 
 
 @pytest.mark.stress
