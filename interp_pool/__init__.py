@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from interp_pool._executor.scipy_map import scipy_map as scipy_map
     from interp_pool._futures.task_future import TaskFuture as TaskFuture
     from interp_pool._multiprocessing.pool import Pool as Pool
+    from interp_pool._nested.face import current_executor as current_executor
     from interp_pool._pool.pool import InterpreterPool as InterpreterPool
     from interp_pool._swap.patching import patch as patch
     from interp_pool._wire.interrupted import TaskInterrupted as TaskInterrupted
@@ -29,6 +30,7 @@ _MODULES = {
     "_swap.patching": "patch",
     "_futures.task_future": "TaskFuture",
     "_wire.interrupted": "TaskInterrupted",
+    "_nested.face": "current_executor",
     "_pool.pool": "InterpreterPool",
     "_core.statistics": "Statistics",
     "_workers.reserve": "close_idle",

@@ -147,3 +147,9 @@ def import_package(name, started=None):
 
     builtins.started = started
     return importlib.import_module(name).names
+
+
+def thread_name():
+    import threading
+
+    return threading.current_thread().name

@@ -39,25 +39,29 @@ HOUSE = {
             "ctrl_c locks thread_state background memory exit_status stuck hooks aside timer open_tasks notebook"
         ),
         "_worker": (
-            "unbundle batch control_thread measured baseline standard_library reset parent resource_tracker "
-            "child_process fork_server plain_threads signals surroundings program_modules main_ahead running loop "
-            "hosted importing joblib_calls"
+            "unbundle batch struck_import control_thread measured baseline standard_library reset parent "
+            "resource_tracker child_process fork_server plain_threads signals surroundings program_modules main_ahead "
+            "running loop hosted importing joblib_calls"
         ),
         "_options": "checks declared pool_options task_options",
         "_futures": "ports stopping undecoded unread condition claims lazy task_future batch_future",
-        "_core": "states ports lease routes batch_sizes backlog task task_book worker_book core statistics",
+        "_core": (
+            "states ports lease routes batch_sizes nesting backlog task task_book nested_book worker_book core "
+            "statistics"
+        ),
         "_workers": (
             "bundle reserve environment interpreters warm_up answering handle thread_host process_host hosted_worker"
         ),
         "_pool": (
             "result_stream outcomes process_hooks calls routing kernel pump lodging recall overdue control ending "
-            "sizing starting manager forking renewal intake leases single pool"
+            "waits sizing starting renewal intake nesting manager forking leases single pool"
         ),
         "_awaiting": "bell on_asyncio on_trio library map_waiter",
         "_executor": (
             "listed results taking returning map_run chunks map_by_submit arguments refusals with_options making "
             "awaited_run awaited_map view executor scipy_map"
         ),
+        "_nested": "children futures listening exchange stack nest face",
         "_multiprocessing": "results lost sending pool",
         "_swap": "ledger process_face patching",
         "joblib": "",

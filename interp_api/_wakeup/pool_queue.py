@@ -23,7 +23,8 @@ from interp_api._runtime.cpython import (
 from interp_api._runtime.light_imports import call, exhaust, partial
 from interp_api._wakeup.arena import NEWEST, tables
 from interp_api._wakeup.channel import QueueRefs, check_timeout
-from interp_api._wakeup.parking import never, ring_surely
+from interp_api._wakeup.parking import never, ring_one, ring_surely
+from interp_api._wakeup.seats import own_seat
 from interp_api._wakeup.simple_queue import SimpleQueue
 from interp_api._wakeup.slot import GETTER, OWNER, STANDING_BACK
 from interp_api._wakeup.spinning import announce, wait_for_item
@@ -204,6 +205,20 @@ class PoolQueue(SimpleQueue):
         from interp_api._wakeup.place import Place
 
         return Place(self._slot)
+
+    @property
+    def has_sleeper(self) -> bool:
+        """Whether somebody waits for an item, or did just now."""
+        return self._region.find(GETTER, self._spinner, self._end) >= 0
+
+    @staticmethod
+    def own_place() -> int:
+        """Return where this thread sleeps, in any queue: for `ring_at`."""
+        return own_seat().number
+
+    def ring_at(self, place: int) -> None:
+        """Wake the sleeper in a place, if it sleeps here; otherwise another one, perhaps, which looks in vain."""
+        ring_one(self._slot, GETTER, self._slot.first + place - 1)
 
     @property
     def is_behind(self) -> bool:

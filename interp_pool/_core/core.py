@@ -33,7 +33,7 @@ _ALIVE = (PoolState.RUNNING, PoolState.DRAINING)
 class PoolCore[W: "WorkerHandle", M: "OpenMap"]:
     """The state and the books of a pool. Not thread-safe: guarded by the pool's lock, but for what says otherwise."""
 
-    __slots__ = ("broken", "is_pausing", "open_maps", "refuses", "state", "tasks", "workers")
+    __slots__ = ("broken", "coming", "is_pausing", "open_maps", "refuses", "state", "tasks", "workers")
 
     def __init__(self, make_worker: "Callable[[int], W]", max_workers: int, min_workers: int) -> None:
         """Make the books of a pool that runs.
@@ -50,6 +50,7 @@ class PoolCore[W: "WorkerHandle", M: "OpenMap"]:
         self.broken: BaseException | str | None = None
         self.refuses = False  # a shutdown has begun, or was asked for in the middle of a step; set without the lock
         self.is_pausing = False  # for a fork
+        self.coming = 0  # messages with tasks of tasks that are about to be taken: it does not end before
 
     @property
     def is_alive(self) -> bool:
@@ -98,7 +99,7 @@ class PoolCore[W: "WorkerHandle", M: "OpenMap"]:
     def end_if_done(self) -> "Instructions":
         """Go on towards the end of a pool that is shut down, or broken, if nothing is left to do."""
         instructions: Instructions = []
-        if self.state is PoolState.DRAINING and self.tasks.is_empty and not self.open_maps:
+        if self.state is PoolState.DRAINING and self.tasks.is_empty and not (self.open_maps or self.coming):
             instructions += self._step(PoolEvent.WORK_FINISHED)
         if self.state in (PoolState.STOPPING, PoolState.BROKEN):
             for worker in self.workers.unstarted():

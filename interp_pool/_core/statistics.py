@@ -24,7 +24,8 @@ class Statistics:
     tasks_sent: int
     """Tasks that were sent to the workers and that none has begun with; and those whose result is on its way."""
     tasks_running: int
-    """Tasks that a worker runs, but for those of abandoned workers, which have ended for everybody else."""
+    """Tasks that a worker runs, or that wait in one for tasks of their own while another one runs on top of them; but
+    for those of abandoned workers, which have ended for everybody else."""
     tasks_ended: int
     """Tasks that have ended, in whatever way: also those that were cancelled before they were sent to a worker."""
     interrupts: int
@@ -49,6 +50,14 @@ class Statistics:
     """Bytes of pickled tasks, and of the memory they share."""
     bytes_received: int
     """Bytes of pickled results; a result that needs no pickling counts nothing."""
+    tasks_nested: int = 0
+    """Tasks that tasks have submitted to their pool, as far as they were sent; a worker runs the others in place."""
+    tasks_in_place: int = 0
+    """Tasks of tasks that a worker has run itself, as parts of these: the other counts know nothing of them."""
+    deepest_nesting: int = 0
+    """Most tasks that have waited on top of each other in one worker."""
+    waits: tuple[str, ...] = ()
+    """Which tasks wait for tasks of theirs just now, and where these are: a line for each."""
     fallback_reasons: tuple[str, ...] = ()
     """Why tasks were given to the fallback: a line for each module that no worker can load."""
 
@@ -69,6 +78,8 @@ class Statistics:
                 ("restarts", self.restarts),
                 ("in processes", self.tasks_in_processes),
                 ("in threads", self.tasks_in_threads),
+                ("nested", self.tasks_nested),
+                ("in place", self.tasks_in_place),
                 ("messages sent", self.messages_sent),
                 ("messages received", self.messages_received),
                 ("bytes sent", self.bytes_sent),

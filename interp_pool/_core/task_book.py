@@ -97,6 +97,11 @@ class TaskBook:
             ahead = max(1, int(workers * WORK_AHEAD / (self.seconds_per_task + 1e-6)))
         self.window = min(workers + ahead, MOST_IN_FLIGHT)
 
+    def widen(self, count: int) -> None:
+        """Let so many more tasks be in flight, unless nothing is to be sent: as many wait for tasks of their own."""
+        if self.window:
+            self.window = min(self.window + count, MOST_IN_FLIGHT)
+
     def note_duration(self, seconds: float) -> None:
         """Note how long a task took."""
         average = self.seconds_per_task

@@ -69,7 +69,7 @@ class Calls:
             if work_id in work_ids:
                 recalled.add(work_id)
             else:
-                self._put_back(call)
+                self.put_back(call)
         return recalled
 
     def take_ends_back(self, count: int) -> None:
@@ -82,9 +82,9 @@ class Calls:
                 count -= 1
             else:
                 self._staff.stop_sentinels += entry[0] is None
-                self._put_back(entry[0] or ())
+                self.put_back(entry[0] or ())
 
-    def _put_back(self, call: "tuple[Any, ...]") -> None:
+    def put_back(self, call: "tuple[Any, ...]") -> None:
         """Put what was taken out into the queue again; () is a stop sentinel."""
         other = self._tasks.in_flight.get(abs(call[0])) if call else None
         if other is not None and type(other.payload) is not bytes:

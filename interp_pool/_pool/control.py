@@ -27,7 +27,7 @@ from interp_api import QueueError, SimpleQueue
 from interp_pool._core.states import WorkerState
 from interp_pool._core.task import Task
 from interp_pool._futures.stopping import GRACE, Reason, TaskControl
-from interp_pool._pool.outcomes import call_off, cancel, fail_stopped
+from interp_pool._pool.outcomes import call_off, cancel, fail_lost, fail_stopped
 from interp_pool._process.stuck import expect_stuck, forget_stuck, note_stuck
 from interp_pool._process.timer import timer
 from interp_pool._wire.answer import get_answer
@@ -129,6 +129,36 @@ class Control:
         self._kernel.carry_out_soon()
 
     # Everything below is called with the lock held.
+
+    def stop_soon(self, items: list[Task], seconds: float) -> None:
+        """Have children interrupted whose parent was, or is gone."""
+        self.take_from_stack(items)
+        if items:
+            timer.call_at(0.0, partial(self.stop, items, Reason.INTERRUPT, monotonic() + seconds))
+
+    def take_from_stack(self, children: list[Task]) -> None:
+        """Send children to whoever takes them whose parent has ended, and which were handed to its worker in vain."""
+        for item in children:
+            future: Any = item.future  # a ChildFuture
+            if future.is_handed and not item.is_deferred and item.work_id in self._kernel.tasks.in_flight:
+                future.is_handed = False
+                self._kernel.calls.put_back((-item.work_id, future.payload, item.flags))
+
+    def lose_stack(self, worker: "Worker", top: Task) -> None:
+        """Do without the tasks that wait in a worker that is lost, or abandoned, and without the children of all.
+
+        Args:
+            worker: it.
+            top: the task that runs there, on top of these.
+        """
+        gone = [top.work_id]
+        for work_id in worker.buried:
+            item = self._kernel.tasks.in_flight.pop(work_id, None)
+            if item is not None:
+                gone.append(work_id)
+                self._kernel.note_stopped(item)
+                self._kernel.todo.append(partial(fail_lost, item, f"{top.name}, which ran on top of it, did not end"))
+        self.stop_soon(self._kernel.nested.children_of(gone), GRACE)
 
     def _find_all(self, open_tasks: "OpenTasks | None") -> "tuple[list[OpenMap], list[Task]]":
         """Return the runs and the tasks of an executor, or of all."""
@@ -255,8 +285,15 @@ class Control:
         now = monotonic()
         worker = self._kernel.staff.find(work_id)
         if worker is None:
-            self._set_alarm(item, control, now + _SOON)  # P4
-            return
+            worker = self._kernel.nested.find_buried(work_id)
+            if worker is None:
+                self._set_alarm(item, control, now + _SOON)  # P4
+                return
+            # It is told when it goes on, and has its time from then on.
+            control.stop_by = now + GRACE
+            if control.asked_at is not None:
+                self._set_alarm(item, control, now + NOT_SO_SOON)
+                return
         if control.asked_at is None:
             control.asked_at, control.cpu_seconds = now, worker.cpu_seconds
             if control.reason is not None and not control.reason.is_timeout:
@@ -282,6 +319,7 @@ class Control:
         self._kernel.todo.append(
             partial(fail_stopped, item, f"does not stop; {worker.thread.name} is abandoned until it does")
         )
+        self.lose_stack(worker, item)
         self._kernel.want_workers()
         self._kernel.note_stopped(item)
         self._recall.fill_the_gap()

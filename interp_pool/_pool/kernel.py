@@ -22,6 +22,7 @@ from weakref import WeakMethod
 
 from interp_api import PoolQueue, is_held_here
 from interp_pool._core.core import PoolCore
+from interp_pool._core.nested_book import NestedBook
 from interp_pool._core.states import Instruction, PoolState
 from interp_pool._core.task import Task
 from interp_pool._errors import broken
@@ -72,6 +73,7 @@ class Kernel:
         "is_manager_called",
         "lock",
         "manager",
+        "nested",
         "options",
         "paused_by",
         "reader",
@@ -122,6 +124,7 @@ class Kernel:
         self.inbox = self.reader.inbox  # guarded by self.lock
         # Threads that wait for room in the backlog, or the end of one executor's tasks there.
         self.room_wanted = 0  # guarded by self.lock
+        self.nested: NestedBook[Worker] = NestedBook()  # guarded by self.lock
         self.paused_by = 0  # the thread that forks, while the core pauses; guarded by self.lock
 
     def connect(
@@ -307,7 +310,9 @@ class Kernel:
     def top_up(self) -> None:
         """Move work items from the backlog to the calls queue while there is room."""
         self.core.set_window()
-        tasks = self.tasks
+        tasks, nesting = self.tasks, self.nested.workers
+        if nesting:
+            tasks.widen(self.nested.count_buried())
         while tasks.backlog and len(tasks.in_flight) < tasks.window:
             item = tasks.backlog[0]
             if item.placed:
@@ -326,6 +331,8 @@ class Kernel:
             watch = self._watch_if_idle and self._watch_if_idle()
             if watch is not None:
                 watch()
+        if nesting and not tasks.backlog:
+            self.nested.ask_for_tasks(self.staff.room - len(tasks.in_flight))
 
     def want_workers(self) -> Exception | None:
         """Make the workers that there is work for; the manager starts them. Return why it cannot start, if so."""

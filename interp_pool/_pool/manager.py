@@ -18,6 +18,7 @@ from interp_pool._core.task import Task
 from interp_pool._core.task_book import MOST_IN_FLIGHT
 from interp_pool._pool.control import Control
 from interp_pool._pool.kernel import CALL_POOL, Kernel
+from interp_pool._pool.nesting import Nesting
 from interp_pool._pool.outcomes import decode_failure_now, fail_lost, result_size
 from interp_pool._pool.pump import Pump
 from interp_pool._pool.sizing import Sizing
@@ -31,6 +32,9 @@ from interp_pool._wire.messages import (
     ITEM_FAILED,
     MODULE_REFUSED,
     MODULE_REPLACED,
+    NESTED_ASKED,
+    NESTED_DONE,
+    NESTED_TASKS,
     PARENT_ASKED,
     POOL_CALLED,
     RESULT_UNSENDABLE,
@@ -66,6 +70,7 @@ class Manager:
     __slots__ = (
         "_control",
         "_kernel",
+        "_nesting",
         "_pump",
         "_refused",
         "_sizing",
@@ -81,15 +86,17 @@ class Manager:
         control: Control,
         sizing: Sizing,
         starting: Starting,
+        nesting: Nesting,
         with_timers: "Collection[HasTimers]",
     ) -> None:
         self._kernel, self._pump, self._control = kernel, pump, control
-        self._sizing, self._starting = sizing, starting
+        self._sizing, self._starting, self._nesting = sizing, starting, nesting
         self._with_timers = with_timers
         self.reset()
 
     def reset(self) -> None:
         """Begin anew; also in a forked child."""
+        self._nesting.reset()
         self._refused: set[str] = set()  # modules that were warned of
         self.callbacks: list[Callable[[], None]] = []  # put off; only while this thread forks
 
@@ -175,6 +182,12 @@ class Manager:
                 self._kernel.todo.append(partial(warn_of_replacement, body))
             elif kind == ITEM_FAILED:
                 self._note_failed_item(number, body)
+            elif kind == NESTED_DONE:
+                self._note_nested_result(number, body, seconds)
+            elif kind == NESTED_TASKS:
+                self._nesting.note_tasks(number, *body)
+            elif kind == NESTED_ASKED:
+                self._nesting.note_question(number, *body)
             elif kind != POOL_CALLED:
                 self._note_worker(kind, number, body)
             elif self._kernel.is_forgotten:
@@ -214,6 +227,14 @@ class Manager:
         self._kernel.tasks.bytes_received += result_size(kind, body)
         if kind > BATCH_PART:
             self._control.take_back(work_id)
+
+    def _note_nested_result(self, work_id: int, outcome: "tuple[int, Any]", seconds: float) -> None:
+        kind, body = outcome
+        item = self._kernel.tasks.in_flight.get(work_id)
+        if item is None:
+            self._note_result(kind, work_id, body, seconds)
+        else:
+            self._nesting.note_done(item, kind, body, seconds)
 
     def _put_off(self, action: object) -> None:
         """Before an action: put off the callbacks of a future that it may end."""
@@ -283,6 +304,7 @@ class Manager:
                 self._kernel.changed.wake_all()
             elif instruction is Instruction.FORGET_WORKER:
                 self._kernel.staff.forget(worker)
+                self._nesting.note_gone(worker)
                 self._kernel.todo.append(worker.thread.join)
                 self._kernel.changed.wake_all()
                 self._starting.note_end(worker)
@@ -314,6 +336,7 @@ class Manager:
         if item is not None:
             self._kernel.note_stopped(item)
             self._kernel.todo.append(partial(fail_lost, item, failure))
+            self._control.lose_stack(worker, item)
         elif work_id is None:
             self._note_failed_start(worker, (None, describe_failure(failure)))  # it has never had a task
 

@@ -77,7 +77,7 @@ class InterpreterPool(SinglePool):
         kernel.routing = Routing(routes, fallback, _WHERE[options.fallback], has_signals=options.fallback == "process")
         kernel.calls.keeps_payloads = True
         fallback.follow(self)
-        self.submit = RoutedIntake(self.submit, kernel.check_open, kernel.routing).submit
+        self.submit = self._nesting.submit = RoutedIntake(self.submit, kernel.check_open, kernel.routing).submit
         return fallback
 
     @property

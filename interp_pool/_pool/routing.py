@@ -122,12 +122,12 @@ class RoutedIntake:
         """
         self._submit, self._check_open, self._routing = submit, check_open, routing
 
-    def submit(self, item: Task, *, waiter: "Any" = None) -> bool:
+    def submit(self, item: Task, *, is_taken: bool = False, waiter: "Any" = None) -> bool:
         """Take a task; see `Intake.submit`."""
         routing = self._routing
         if not routing.routes.leads_elsewhere(item.function, item.payload):
-            return self._submit(item, waiter=waiter)
-        is_taken = item.count is not None  # a batch of an open map comes also after a shutdown
+            return self._submit(item, is_taken=is_taken, waiter=waiter)
+        is_taken = is_taken or item.count is not None  # a batch of an open map comes also after a shutdown
         if not is_taken:
             self._check_open()
         fallback: Any = routing.fallback

@@ -10,9 +10,10 @@ Owns the parts that a pool is made of, and hands each what it needs. They stand 
     ending      the bounded end of a pool that is told to stop
     sizing      how many workers and waiting tasks there are
     starting    starting workers, and what if that fails
+    intake      taking tasks and maps
+    nesting     tasks that tasks have submitted
     manager     the thread that does all this with what the workers send
     forking     giving way to a fork
-    intake      taking tasks and maps
     leases      lending interpreters
 
 A task waits in the backlog, where it can be cancelled, until the window has room; then its future is RUNNING and its
@@ -39,6 +40,7 @@ from interp_pool._pool.intake import Intake
 from interp_pool._pool.kernel import Kernel
 from interp_pool._pool.leases import Leases
 from interp_pool._pool.manager import Manager
+from interp_pool._pool.nesting import Nesting
 from interp_pool._pool.overdue import Overdue
 from interp_pool._pool.pump import Pump
 from interp_pool._pool.recall import Recall
@@ -69,20 +71,16 @@ class SinglePool:
     """
 
     def __init__(self, options: "PoolOptions") -> None:
-        """Make a pool; workers start when there is work for them.
-
-        Args:
-            options: what it is made with, checked.
-        """
+        """Make a pool with options that are checked; workers start when there is work for them."""
         self._kernel = kernel = Kernel(options)
         self.pump, self._recall, self._overdue = Pump(kernel), Recall(kernel), Overdue(kernel)  # the first for lodgers
-        self._control = Control(kernel, self._recall)
-        self._ending = Ending(kernel, self._control)
-        self._sizing, self._starting = Sizing(kernel), Starting(kernel)
-        with_timers = (self._overdue, self._ending, self._sizing, self._starting)
-        self._manager = Manager(kernel, self.pump, self._control, self._sizing, self._starting, with_timers)
-        self._forking = Forking(kernel, self._manager)
+        self._control, self._sizing = Control(kernel, self._recall), Sizing(kernel)
+        self._ending, self._starting = Ending(kernel, self._control), Starting(kernel)
         self._intake, self._leases = Intake(kernel, self.pump, self._sizing), Leases(kernel)
+        self._nesting = Nesting(kernel, self._control, self.pump, self._intake.submit)
+        movers = self.pump, self._control, self._sizing, self._starting, self._nesting
+        self._manager = Manager(kernel, *movers, (self._overdue, self._ending, self._sizing, self._starting))
+        self._forking = Forking(kernel, self._manager)
         self.submit: Callable[..., bool] = self._intake.submit
         """Take a task. An attribute, and no method that calls the other: it is on the way of every task."""
         kernel.connect(self._manage, self._control.watch, self._overdue.watch_if_idle)

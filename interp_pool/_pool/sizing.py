@@ -29,6 +29,7 @@ from interp_api import QueueFull, is_held_here
 from interp_pool._core.states import PoolState, WorkerState
 from interp_pool._core.worker_book import ACTIVE
 from interp_pool._options.checks import check_sizes
+from interp_pool._pool.waits import count_nested
 from interp_pool._process.timer import timer
 
 TYPE_CHECKING = False
@@ -195,6 +196,8 @@ class Sizing:
             for worker, is_busy in zip(active, are_busy, strict=True)
         )
         tasks = self._kernel.tasks
+        buried = self._kernel.nested.count_buried()  # these have begun, and wait
+        in_place, deepest, waits = count_nested(self._kernel) if self._kernel.nested.submitted else (0, 0, ())
         return Statistics(
             workers_starting=starting,
             workers_idle=len(active) - starting - busy,
@@ -203,8 +206,8 @@ class Sizing:
             workers_abandoned=len(self._kernel.staff.stuck),
             workers_lent=sum(self._kernel.staff.leases.values()),
             tasks_waiting=tasks.count_waiting(),
-            tasks_sent=max(0, len(tasks.in_flight) - busy),
-            tasks_running=busy,
+            tasks_sent=max(0, len(tasks.in_flight) - busy - buried),
+            tasks_running=busy + buried,
             tasks_ended=tasks.count_ended(),
             interrupts=tasks.interrupts,
             timeouts=tasks.timeouts,
@@ -216,6 +219,10 @@ class Sizing:
             messages_received=tasks.messages_received,
             bytes_sent=tasks.bytes_sent,
             bytes_received=tasks.bytes_received,
+            tasks_nested=self._kernel.nested.submitted,
+            tasks_in_place=in_place,
+            deepest_nesting=deepest,
+            waits=waits,
         )
 
     def room(self, open_tasks: "OpenTasks | None", waiter: "Any" = None) -> "Any":

@@ -28,6 +28,19 @@ Both sides import this file, and it is all they share. A payload is what `interp
                                    all that wait for call items
     RENEW             pool         1: end before looking for the next call item; then it rings all likewise.
                       worker       2: it takes none any more
+    OFFER            pool         another number than before: send tasks of the task that runs; then it rings
+    WANTED           pool         how many tasks of tasks could be begun at once; 0 until somebody has told
+    LOGS_UNREAD      pool         whether errors are logged that nobody has asked for
+    HAS_ROUTES       pool         whether some tasks run elsewhere: then the pool sees each before it is run
+    KEPT             worker       how many tasks of its tasks it has not begun and not sent
+    IN_PLACE         worker       how many tasks of its tasks it has run itself, so far
+    LEVELS           worker       how many tasks wait, one on top of the other, in its stack
+    DEEPEST          worker       most of these so far
+    AWAITED          worker       the number of the task that the topmost one waits for, -1 for one of several, or 0
+    PLACE            worker       where its thread sleeps, see `PoolQueue.own_place`, plus one; 0 until it has
+    BURIED_COUNT     worker       how many of the cells behind this one are in use
+    BURIED           worker       the first of MOST_BURIED cells: the work ids of tasks that wait while another one,
+                                  which is on TASK, runs on top of them
 
     kind                 number      body                                            seconds
     BATCH_REST           work id     how many of its items a batch keeps             it has run
@@ -54,6 +67,11 @@ Both sides import this file, and it is all they share. A payload is what `interp
     MODULE_REPLACED      worker id   replacement                                     0
     ITEM_FAILED          work id     what an item of the next part has raised, in    0
                                      one line, for the log if nobody takes the part
+    NESTED_DONE          work id     (kind, body) of the outcome of a nested task    the task ran
+    NESTED_TASKS         worker id   (id of a PoolQueue, work id, children): tasks   0
+                                     of a task; see below
+    NESTED_ASKED         worker id   (what, numbers of children, seconds): see       0
+                                     below
 
 DATA is a pickle that names no class and no function: unpickling it runs nobody's code, so it may happen in any thread
 and under any lock.
@@ -68,6 +86,17 @@ WORKER_LOST, WORKER_LEFT and WORKER_ENDED are put by the worker's thread, outsid
 failure is (payload of the exception or None, its notes, type name, qualified name, module, message, summary, traceback
 text or the places it would name, the innermost last, refusal or None).
 
+Of a task that submits tasks to its own pool, its children, each has a number of its worker's. A child is (number,
+payload, its module or None, its qualified name, payload of its options or None, whether nobody waits for it). The queue
+is where the worker gets what becomes of them, as (number, kind, body).
+
+    RECALL           give it back, if no worker has begun it: kind is RETURNED, or HANDED with a call item in body, or
+                     BEGUN
+    DROP             cancel it, if no worker has begun it: kind is CANCELLED, or BEGUN
+    STOP             interrupt them; they have so many seconds
+    LEAVE            their parent has ended, and nobody waits for them any more; of this and STOP: what was HANDED, and
+                     has not ended, was not run
+
 A refusal is what the exception comes from if that is a module that cannot be loaded in a subinterpreter: what to call
 it, its name or "", who imports whom, from the task's function down to it, and whether that has begun. MODULE_REFUSED
 comes before the outcome of the first task that fails of it, for its future may be one that nobody reads.
@@ -81,9 +110,34 @@ if TYPE_CHECKING:
 
     from interp_api import Payload as Payload  # noqa: PLC0414  # for the other files
 
-TIMED, BATCH, SINGLE, SPLIT = 1, 2, 4, 8  # flags of a call item
+TIMED, BATCH, SINGLE, SPLIT, NESTED = 1, 2, 4, 8, 16  # flags of a call item
 
-BOARD = TASK, BEGAN, STRUCK, PREPARED, MAY_RECYCLE, INTERRUPT, GIVE_BACK, QUESTIONS, RETIRE, RENEW = range(10)
+(
+    TASK,
+    BEGAN,
+    STRUCK,
+    PREPARED,
+    MAY_RECYCLE,
+    INTERRUPT,
+    GIVE_BACK,
+    QUESTIONS,
+    RETIRE,
+    RENEW,
+    OFFER,
+    WANTED,
+    LOGS_UNREAD,
+    HAS_ROUTES,
+    KEPT,
+    IN_PLACE,
+    LEVELS,
+    DEEPEST,
+    AWAITED,
+    PLACE,
+    BURIED_COUNT,
+    BURIED,
+) = range(22)
+MOST_BURIED = 100
+BOARD = range(BURIED + MOST_BURIED)
 """The cells of a board."""
 
 INITIALIZING = 1 << 62
@@ -113,7 +167,16 @@ SETUP = "__interp_pool_setup__"
     MODULE_REFUSED,
     ITEM_FAILED,
     MODULE_REPLACED,
-) = range(20)
+    NESTED_DONE,
+    NESTED_TASKS,
+    NESTED_ASKED,
+) = range(23)
+
+RECALL, DROP, STOP, LEAVE = range(4)
+"""What a worker asks of the children of its tasks."""
+
+RETURNED, HANDED, BEGUN, CANCELLED = range(-4, 0)
+"""What becomes of a child, beside the kinds of outcomes."""
 
 type Place = tuple[str, int, str]
 """File, line and function."""
@@ -127,6 +190,7 @@ type Noted = tuple[Refusal, tuple[str, ...], str]
 type Replacement = tuple[Refusal, str, str, tuple[str, ...]]
 """A refusal, the module that goes on without, the route, the other modules of the package that are refused."""
 type Failure = tuple[Payload | None, tuple[str, ...], str, str, str, str, str, str | tuple[Place, ...], Refusal | None]
+type Child = tuple[int, Payload, str | None, str, Payload | None, bool]
 type ResultItem = tuple[int, int, Any, float]
 type Program = tuple[tuple[str, ...], tuple[bytes, bytes | None] | None, tuple[str, ...]]
 """Its `sys.argv`; how to load its main module and the source of that, None if it cannot be loaded; the modules that

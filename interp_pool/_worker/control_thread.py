@@ -40,6 +40,19 @@ and the control thread, holding the lock:
     C1  struck = the work id
     C2  that work id is on the board: have TaskInterrupted raised in its thread
 
+A task that waits for tasks of its own (`_nested.nest`) is not struck by an exception: what the worker does meanwhile,
+for others too, could not be undone. It says so, sets `pausing`, and the control thread leaves a note instead:
+
+    U1  the task's thread sets pausing
+    U2  struck is set: wait for the lock, then let an exception come up that is still to come; it is a note from now on
+    C2  pausing is set: add the work id to owed, and wake the thread, by calling what pausing is
+    V1  the task's thread unsets pausing
+    V2  the work id of the task on the board is in owed: raise TaskInterrupted
+
+C2 sees what U1 has set, and raises nothing; or U2 sees what C1 has set before, and waits for C2. So nothing strikes
+between U2 and V1. The note of a task that is buried by another one, which runs on top of it, is left at C2 as well, and
+found at V2 when that has ended.
+
 An exception that comes up in a finalizer or a callback of the garbage collector is not raised in the task: the runtime
 reports it to `sys.unraisablehook`. There this module asks for another one, with a list in place of a cell (R1, R2).
 
@@ -50,20 +63,34 @@ no place between where another one could be raised, or where the control thread 
 one exception comes after it, and the outcome is put when nothing can strike any more. Tests force each of these orders.
 """
 
-import _imp
 import _thread
 import sys
 from time import monotonic_ns
 
 from interp_api import QueueError, QueueNotFoundError, SimpleQueue, ring, wait_at
 from interp_pool._wire.interrupted import TaskInterrupted
-from interp_pool._wire.messages import GIVE_BACK, INTERRUPT, QUESTIONS, STRUCK, TASK
+from interp_pool._wire.messages import BURIED, BURIED_COUNT, GIVE_BACK, INTERRUPT, OFFER, QUESTIONS, STRUCK, TASK
 from interp_pool._worker.batch import HASTE, Batch
+from interp_pool._worker.struck_import import forget_halves, release_import_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, Protocol
+
+    class Nest(Protocol):
+        """What a worker has for tasks that submit tasks, see `_nested.nest`."""
+
+        def offer(self) -> None:
+            """Send tasks of tasks to the pool, which wants some. Called by the control thread."""
+
+        def end_task(self, work_id: int, outcome: "Any") -> bool:
+            """A task has ended, and nothing strikes any more; return whether the worker is lost."""
+            ...
+
+        def close(self) -> None:
+            """The worker ends."""
+
 
 _STACK = 1 << 20  # bytes, not 8 MiB: where memory is short, a start that fails ends the process later (CPython 3.13.0)
 
@@ -103,6 +130,9 @@ class Control:
         "_thread_id",
         "batch",
         "has_struck",
+        "nest",
+        "owed",
+        "pausing",
         "struck",
     )
 
@@ -122,6 +152,12 @@ class Control:
         """Whether any was."""
         self.batch: Batch | None = None
         """The one that runs."""
+        self.nest: Nest | None = None
+        """Once a task has asked for its pool."""
+        self.pausing: Callable[[], object] | None = None
+        """Wakes the thread of the tasks, while that cannot be struck."""
+        self.owed: set[int] = set()
+        """The work ids of tasks that are to be interrupted once they go on."""
         self._lock = _thread.RLock()  # so that `clear_up` can tell whether it still has it
         self._load_lock = load_lock
         self._swallowed: list[int] = []  # work ids of tasks that were struck where nothing can be raised
@@ -160,9 +196,42 @@ class Control:
                 self._lock.release()
             except RuntimeError:
                 pass  # it was released
-        _release_import_lock()
-        _forget_halves()
+        release_import_lock()
+        forget_halves()
         self.struck = 0
+
+    @property
+    def thread_id(self) -> int:
+        """The thread of the tasks."""
+        return self._thread_id
+
+    def pause(self, wake: "Callable[[], object]") -> None:
+        """Let nothing strike from now on, until `pausing` is unset (U1, U2).
+
+        Raises:
+            TaskInterrupted: the task was struck just now. Then it may be set or not.
+        """
+        self.pausing = wake  # U1
+        if not self.struck:  # U2
+            return
+        try:
+            with self._lock:
+                pass  # C2 has ended
+            _come_up()
+        except TaskInterrupted:
+            try:
+                self._lock.release()
+            except RuntimeError:
+                pass  # it was released
+            self.owed.add(self._board[TASK])
+
+    def deliver(self) -> None:
+        """Interrupt the task here, if that is owed (V2)."""
+        work_id = self._board[TASK]
+        if work_id in self.owed:
+            self.owed.discard(work_id)
+            self.has_struck = True
+            raise TaskInterrupted
 
     def _serve(self) -> None:
         self._begun.release()
@@ -233,6 +302,10 @@ class Control:
     def interrupt(self, work_id: int) -> None:
         """Strike the task, if it still runs (C1, C2). Called by the control thread."""
         if self._board[TASK] != work_id:
+            buried = self._board[BURIED_COUNT]
+            if work_id in [*self._board[BURIED : BURIED + buried]]:
+                self.owed.add(work_id)
+                self._board[STRUCK] = monotonic_ns()
             return
         self._load_functions()
         from interp_pool._process.thread_state import raise_in_thread
@@ -243,7 +316,12 @@ class Control:
             self.struck = work_id  # C1
             if self._board[TASK] == work_id:  # C2
                 self.has_struck = True
-                raise_in_thread(self._thread_id, TaskInterrupted)
+                wake = self.pausing
+                if wake is None:
+                    raise_in_thread(self._thread_id, TaskInterrupted)
+                else:
+                    self.owed.add(work_id)
+                    wake()
                 self._board[STRUCK] = monotonic_ns()
 
     def _give_back(self, work_id: int) -> None:
@@ -251,6 +329,11 @@ class Control:
         batch = self.batch
         if batch is not None:
             batch.give_back(work_id)
+
+    def _offer(self, _wanted: int) -> None:
+        """Have tasks of the task that runs sent to the pool. Called by the control thread."""
+        if self.nest is not None:
+            self.nest.offer()
 
     def _note_unraisable(self, unraisable: "Any") -> None:
         """The worker's `sys.unraisablehook`: an interrupt that was raised where nothing can be must be raised again."""
@@ -286,29 +369,13 @@ class Control:
 _REQUESTS: "dict[int, Callable[[Control, int], None]]" = {
     INTERRUPT: Control.interrupt,
     GIVE_BACK: Control._give_back,  # pyright: ignore[reportPrivateUsage]  # this module's
+    OFFER: Control._offer,  # pyright: ignore[reportPrivateUsage]  # likewise
 }
-"""What is done for a work id that stands in a cell, once for each."""
+"""What is done for a number that stands in a cell, a work id most of the time, once for each."""
 
 
-def _forget_halves() -> None:
-    """Forget the modules of packages whose import was struck.
-
-    The import system has forgotten the package alone. It would take its modules for loaded next time, and not bind them
-    in the new package, which then lacks their names for ever.
-    """
-    for name in [*sys.modules]:
-        package = name.rpartition(".")[0]
-        if package and package not in sys.modules:
-            sys.modules.pop(name, None)
-
-
-def _release_import_lock() -> None:
-    """Release what an exception in the code of the import system has left: nobody imports in this thread now."""
-    try:
-        while _imp.lock_held():
-            _imp.release_lock()
-    except RuntimeError:
-        pass  # another thread holds it
+def _come_up() -> None:
+    """Begin a function: there an exception comes up that was raised from outside."""
 
 
 def _start_thread(function: "Any") -> "Any":

@@ -16,6 +16,7 @@ from interp_pool._wire.messages import (
     BATCH_PART,
     BOARD,
     DATA,
+    NESTED_DONE,
     RESULT,
     RESULT_UNSENDABLE,
     TASK_FAILED,
@@ -118,6 +119,9 @@ def _plain_item(kind: int, work_id: int, body: "Any", seconds: float) -> "Result
             body = plain(body)
         elif TASK_FAILED <= kind <= RESULT_UNSENDABLE:
             body = plain_failure(body)
+        elif kind == NESTED_DONE:
+            own_kind, _, *own = _plain_item(body[0], work_id, body[1], seconds)
+            body = own_kind, own[0]
     except TypeError as exc:
         return RESULT_UNSENDABLE, work_id, plain_failure(encode_failure(exc, "returning")), seconds
     return kind, work_id, body, seconds

@@ -42,14 +42,23 @@ if TYPE_CHECKING:
 
     from interp_pool._wire.messages import Payload, Setup
 
+    # What runs the tasks, their queue, that of results, the board, the worker's id and whether it has a task limit.
+    type Serving = tuple[Control, PoolQueue, PoolQueue, Any, int, bool]
+
 _count_threads = _thread._count  # pyright: ignore[reportPrivateUsage]  # no other way to count them all
 
 _baseline: Baseline | None = None  # what this interpreter was like before its first task
 _is_fit = True  # for others, once this worker has ended
+_serving: "Serving | None" = None
 
 # Seconds a worker looks for the next task before it sleeps. Also where there is one processor alone: each look gives it
 # to the others, and sleeping and waking cost more: a task of a burst 12 to 17 us of it instead of 9 (CPython 3.14).
 _SPIN = 30e-6
+
+
+def serving() -> "Serving | None":
+    """Return what this worker has to do with; None if this interpreter is no worker."""
+    return _serving
 
 
 def serve(setup: "Setup", results_id: int, calls_id: int, bell: tuple[int, int], load_lock_id: int) -> None:
@@ -62,7 +71,7 @@ def serve(setup: "Setup", results_id: int, calls_id: int, bell: tuple[int, int],
         bell: the reader and the address of the one its control thread sleeps on.
         load_lock_id: SimpleQueue that all control threads of the process share as a lock.
     """
-    global _is_fit
+    global _is_fit, _serving
     results, calls = PoolQueue(results_id), PoolQueue(calls_id)  # before it is ready: they may be renewed from then on
     worker_id, _, _, _, _, max_tasks, max_threads, shared, _ = setup
     board: Any = shared.cast("q")  # type: ignore[union-attr]  # a worker has one
@@ -72,12 +81,17 @@ def serve(setup: "Setup", results_id: int, calls_id: int, bell: tuple[int, int],
         if not _prepare(setup, results, board, control):
             return
         was_fit, _is_fit = _is_fit, False  # until the loop has ended well
+        _serving = control, calls, results, board, worker_id, bool(max_tasks)
         is_fit = _serve_calls(calls, results, control, board, worker_id, max_tasks, max_threads)
         # An exception from outside can leave a lock locked (CPython 3.14), or what a task was about half done.
         _is_fit = is_fit and was_fit and (CLOSING_LEAKS or not control.has_struck)
     finally:
+        _serving = None
         if _baseline is not None:
             _baseline.mend_builtins()
+        if control.nest is not None:
+            control.nest.close()
+            control.nest = None
         forget_parent()
         tell_refusals(None)
         control.end()
@@ -193,6 +207,9 @@ def _serve_calls(
                     return False
                 outcome = TASK_FAILED, work_id, encode_failure(without_outer_frame(exc)), 0.0
                 flush_streams()
+        if control.nest is not None and control.nest.end_task(work_id, outcome):
+            put(outcome)
+            return False
         if refused:
             tell_replaced(refused, put, worker_id)
         put(outcome)

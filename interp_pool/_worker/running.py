@@ -17,6 +17,8 @@ from interp_pool._wire.messages import (
     BEGAN,
     DATA,
     ITEM_FAILED,
+    NESTED,
+    NESTED_DONE,
     RESULT,
     RESULT_UNSENDABLE,
     SINGLE,
@@ -71,7 +73,11 @@ def run_flagged(
     board[TASK] = work_id  # L1
     if flags & BATCH:
         return _run_batch(work_id, payload, flags, put, clock, control)
-    return run_task(work_id, payload, clock)
+    outcome = run_task(work_id, payload, clock)
+    if flags & NESTED and outcome[0] <= TASK_FAILED:  # with the others the pool has to deal
+        kind, _, body, seconds = outcome
+        return NESTED_DONE, work_id, (kind, body), seconds
+    return outcome
 
 
 def run_task(work_id: int, payload: "Payload", clock: "Any" = None) -> tuple[int, int, object, float]:

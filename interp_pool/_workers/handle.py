@@ -21,18 +21,29 @@ from interp_api import (
 from interp_pool._core.states import WorkerState
 from interp_pool._core.worker_book import ACTIVE
 from interp_pool._wire.messages import (
+    AWAITED,
     BEGAN,
     BOARD,
+    BURIED,
+    BURIED_COUNT,
+    DEEPEST,
     GIVE_BACK,
+    HAS_ROUTES,
+    IN_PLACE,
     INITIALIZING,
     INTERRUPT,
+    KEPT,
+    LOGS_UNREAD,
     MAY_RECYCLE,
+    OFFER,
+    PLACE,
     PREPARED,
     QUESTIONS,
     RENEW,
     RETIRE,
     STRUCK,
     TASK,
+    WANTED,
     WORKER_ENDED,
     WORKER_LEFT,
     WORKER_LOST,
@@ -100,9 +111,12 @@ class Worker:
         self.told_at: float | None = None  # when its initializer was told to stop, on the monotonic clock
         self.left_at = 0.0  # when it was in state LEFT
         self.asked_for_rest_of = 0  # work id of a batch
+        self.is_asked_for_tasks = False  # of its task, and has not answered
         self._last_seen: int | None = None  # in its place for a task
         self._board = bytearray(8 * len(BOARD))
         self._cells = memoryview(self._board).cast("q")
+        self._cells[LOGS_UNREAD] = options.unread == "log"
+        self._cells[HAS_ROUTES] = options.fallback is not None
         self._bell: Doorbell | None = None  # of the control thread; see `_worker.control_thread`
         self._questions: ref[Questions] | None = None  # guarded by the pool's lock
         self._options = options
@@ -180,6 +194,48 @@ class Worker:
         """The work id of the last task it had, 0 if it had none."""
         work_id = abs(self._cells[TASK])
         return work_id if work_id < INITIALIZING else 0
+
+    # What it tells of tasks that submit tasks.
+
+    @property
+    def buried(self) -> list[int]:
+        """The work ids of the tasks that wait while another one runs on top of them, the lowest first."""
+        return self._cells[BURIED : BURIED + self._cells[BURIED_COUNT]].tolist()
+
+    @property
+    def buried_count(self) -> int:
+        """How many these are."""
+        return self._cells[BURIED_COUNT]
+
+    @property
+    def in_place(self) -> int:
+        """How many tasks of its tasks it has run itself, without the pool."""
+        return self._cells[IN_PLACE]
+
+    @property
+    def deepest(self) -> int:
+        """Most tasks that have waited on top of each other."""
+        return self._cells[DEEPEST]
+
+    @property
+    def awaited(self) -> int:
+        """The number of the child that its task waits for, -1 for one of several, 0 if it does not."""
+        return self._cells[AWAITED]
+
+    @property
+    def place(self) -> int:
+        """Where its thread sleeps in any queue, plus one; 0 if it never has, as a task that waits."""
+        return self._cells[PLACE]
+
+    def tell_wanted(self, count: int) -> None:
+        """Say how many children of its tasks the pool is to have. Never blocks."""
+        self._cells[WANTED] = count + 1
+
+    def ask_for_tasks(self) -> None:
+        """Have it send children that it has kept, if it has some. Never blocks. Called with the pool's lock held."""
+        if self._cells[KEPT] and not self.is_asked_for_tasks:
+            self.is_asked_for_tasks = True
+            self._ask(OFFER, self._cells[OFFER] + 1)
 
     def retire(self) -> None:
         """Have it end, unless it has had a task since that look. All that wait for call items are to be rung then."""

@@ -1,0 +1,126 @@
+"""Which tasks were submitted by tasks, and which workers run such.
+
+Owns the books of children and of the workers whose tasks have some. It must not know queues, futures, threads or
+clocks. What a worker tells of its stack may be outdated when it is read.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from typing import Any, Protocol
+
+    from interp_pool._core.task import Task
+
+    class NestingWorker(Protocol):
+        """A worker, seen from outside."""
+
+        is_asked_for_tasks: bool
+        """Whether it was, and has not answered."""
+
+        @property
+        def number(self) -> int:
+            """Which one it is."""
+            ...
+
+        @property
+        def buried(self) -> list[int]:
+            """The numbers of the tasks that wait in it while another one runs on top."""
+            ...
+
+        @property
+        def buried_count(self) -> int:
+            """How many these are."""
+            ...
+
+        @property
+        def in_place(self) -> int:
+            """How many children it has run by itself."""
+            ...
+
+        @property
+        def deepest(self) -> int:
+            """Most tasks that have waited on top of each other."""
+            ...
+
+        def tell_wanted(self, count: int) -> None:
+            """Say how many children the pool is to have."""
+
+        def ask_for_tasks(self) -> None:
+            """Have it send some that it keeps."""
+
+
+class NestedBook[W: "NestingWorker"]:
+    """The children of a pool's tasks. Not thread-safe: guarded by the pool's lock."""
+
+    __slots__ = ("_deepest", "_in_place", "children", "submitted", "workers")
+
+    def __init__(self) -> None:
+        self.children: dict[tuple[int, int], Task] = {}
+        """That have not ended, by the worker whose task submitted it, and that worker's number for it."""
+        self.workers: dict[int, W] = {}
+        """Those that have sent some, by their numbers."""
+        self.submitted = 0
+        """How many tasks have been submitted by tasks, so far."""
+        self._in_place, self._deepest = 0, 0  # of workers that have ended
+
+    def note_worker(self, worker: W) -> None:
+        """Note that a worker has sent children, or has said that it has none to give."""
+        self.workers[worker.number] = worker
+        worker.is_asked_for_tasks = False
+
+    def note_end(self, worker: W) -> None:
+        """Forget a worker that has ended. Doing so again does no harm."""
+        if self.workers.pop(worker.number, None) is not None:
+            self._in_place += worker.in_place
+            self._deepest = max(self._deepest, worker.deepest)
+
+    def add(self, worker: int, number: int, child: "Task") -> None:
+        """Take a child."""
+        self.children[worker, number] = child
+        self.submitted += 1
+
+    def count_in_place(self) -> int:
+        """Return how many children workers have run by themselves, so far."""
+        return self._in_place + sum(worker.in_place for worker in self.workers.values())
+
+    def find_deepest(self) -> int:
+        """Return how many tasks have waited on top of each other, at most."""
+        return max(self._deepest, *(worker.deepest for worker in self.workers.values()), 0)
+
+    def count_buried(self) -> int:
+        """Return how many tasks wait below others: they are in flight, and keep no worker from taking others."""
+        return sum(worker.buried_count for worker in self.workers.values())
+
+    def find_buried(self, work_id: int) -> W | None:
+        """Return the worker in whose stack a task waits below another one."""
+        for worker in self.workers.values():
+            if work_id in worker.buried:
+                return worker
+        return None
+
+    def children_of(self, parents: "Collection[int | None]") -> "list[Task]":
+        """Return the children of some tasks."""
+        found: list[Any] = [*self.children.values()]
+        return [child for child in found if child.future.parent in parents]
+
+    def ask_for_tasks(self, free: int) -> None:
+        """If there are workers without work, have those that keep children send some.
+
+        Args:
+            free: how many more workers there may be than tasks in flight.
+        """
+        if free + self.count_buried() > 0:
+            for worker in self.workers.values():
+                worker.ask_for_tasks()
+
+    def tell_wanted(self, number: int, free: int) -> None:
+        """Tell a worker how many children the pool is to have: those that it has, and as many as can be begun.
+
+        Args:
+            number: of the worker.
+            free: as above, with the tasks that wait.
+        """
+        worker = self.workers.get(number)
+        if worker is not None:
+            own = sum(key[0] == number for key in [*self.children])
+            worker.tell_wanted(own + max(0, free + self.count_buried()))
