@@ -78,7 +78,7 @@ def test_result_that_cannot_be_pickled_fails_alone():
     outcomes, _ = run_packed_batch((make, [(1,), (0,)])).open()
     assert outcomes[0] == (True, 1)
     assert outcomes[1][0] is False
-    assert "cannot send the result: TypeError: cannot pickle" in outcomes[1][1][5]
+    assert "cannot send the result: " in outcomes[1][1][5]  # the reason is that of cloudpickle, where there is one
 
 
 def make(number):
