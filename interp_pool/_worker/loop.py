@@ -179,7 +179,9 @@ def _serve_calls(
             break
         item: Any = get(spin=_SPIN, instead=retirement)
         if not item:
-            put((WORKER_LEAVING, worker_id, True if item is None else False if board[RENEW] else None, 0.0))
+            if item is not None and board[RENEW]:
+                break
+            put((WORKER_LEAVING, worker_id, True if item is None else None, 0.0))
             return True
         work_id = item[0]
         outcome: tuple[int, int, object, float] | None = None
