@@ -80,7 +80,7 @@ class TaskMaker:
         try:
             payload = interp_api.encode_call(fn, args, kwargs)
         except Exception as exc:
-            if isinstance(fn, WithOptions):  # looked for only here, where it costs other tasks nothing
+            if isinstance(fn, WithOptions):
                 return self.make(fn.options, fn.__wrapped__, args, kwargs)
             return self._refuse(fn, args, kwargs, exc), None
         future: TaskFuture[Any] = TaskFuture(self.pool)
@@ -99,8 +99,10 @@ class TaskMaker:
         """Make a task without options and give it to the pool: in few steps, for they are those of most tasks."""
         try:
             payload = interp_api.encode_call(fn, args, kwargs)
-        except Exception:
-            return self.submit_with(NO_OPTIONS, fn, args, kwargs)  # which refuses it, unless it has options of its own
+        except Exception as exc:
+            if isinstance(fn, WithOptions):  # looked for only here, where it costs other tasks nothing
+                return self.submit_with(fn.options, fn.__wrapped__, args, kwargs)
+            return self._refuse(fn, args, kwargs, exc)
         future: TaskFuture[Any] = TaskFuture(self.pool)
         item = Task(future, fn, payload, self.open_tasks)
         if self.open_tasks is None:
