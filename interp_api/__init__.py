@@ -8,7 +8,7 @@ interpreter, and `Place` for a loop that is woken like one; `claim`, `unclaim` a
 nobody else is to enter or close; `note_main`, `expect_main`, `load_main_ahead`, `forget_main` and
 `check_main_is_not_loading` for the parent's main module; `holding`, `is_held_here` and `free_in_child` for locks that
 signal handlers and forks come across, and `comes_again` for what those raise; `check_tracing`, `before_tracing` and
-`CLOSING_LEAKS` for what the runtime can and cannot do.
+`CLOSING_LEAKS` for what the runtime can and cannot do, `IS_MAIN_INTERPRETER` for where this is.
 """
 
 TYPE_CHECKING = False
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from interp_api._queues.unbound import UNBOUND_ERROR as UNBOUND_ERROR
     from interp_api._queues.unbound import UNBOUND_REMOVE as UNBOUND_REMOVE
     from interp_api._runtime.cpython import CLOSING_LEAKS as CLOSING_LEAKS
+    from interp_api._runtime.cpython import IS_MAIN_INTERPRETER as IS_MAIN_INTERPRETER
     from interp_api._runtime.cpython import QueueError as QueueError
     from interp_api._runtime.cpython import QueueNotFoundError as QueueNotFoundError
     from interp_api._runtime.locks import free_in_child as free_in_child
@@ -68,7 +69,7 @@ if TYPE_CHECKING:
     from interp_api._wakeup.simple_queue import SimpleQueue as SimpleQueue
 
 _MODULES = {
-    "_runtime.cpython": "CLOSING_LEAKS QueueError QueueNotFoundError",
+    "_runtime.cpython": "CLOSING_LEAKS IS_MAIN_INTERPRETER QueueError QueueNotFoundError",
     "_wakeup.doorbell": "Doorbell ring wait_at",
     "_errors": "ExecutionFailed InterpreterError InterpreterNotFoundError ItemInterpreterDestroyed NotShareableError "
     "QueueEmpty QueueEmptyError QueueFull QueueFullError ShutDown",

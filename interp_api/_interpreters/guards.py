@@ -25,6 +25,7 @@ from interp_api._interpreters.entry_lock import EntryLock
 from interp_api._interpreters.tracing import check_tracing, guard_start
 from interp_api._runtime.cpython import (
     CURRENT_ID,
+    IS_MAIN_INTERPRETER,
     SPARE_QUEUE_USERS,
     STATICS_FIRST_IN_MAIN,
     WHENCE_STDLIB,
@@ -32,7 +33,6 @@ from interp_api._runtime.cpython import (
     interpreter_create,
     interpreter_destroy,
     load_queues_again,
-    main_interpreter,
 )
 from interp_api._runtime.light_imports import partial
 from interp_api._runtime.locks import holding, is_held_here
@@ -71,7 +71,7 @@ def create_guarded(made: list[int]) -> None:
     """
     check_tracing("create an interpreter")
     guard_start(creating)
-    if STATICS_FIRST_IN_MAIN and not _has_statics and main_interpreter()[0] == CURRENT_ID:
+    if STATICS_FIRST_IN_MAIN and not _has_statics and IS_MAIN_INTERPRETER:
         _initialise_statics()  # before the first interpreter can
     for _ in range(_MOST_ATTEMPTS):
         made.extend(starmap(interpreter_create, ((),)))
@@ -201,7 +201,7 @@ def _warn_of_fork(closed: int, left: int) -> None:
 
 
 atexit.register(_close_leftovers)
-if sys.platform != "win32" and main_interpreter()[0] == CURRENT_ID:
+if sys.platform != "win32" and IS_MAIN_INTERPRETER:
     from interp_api._wakeup.fork import renew_in_child
 
     renew_in_child(closing)

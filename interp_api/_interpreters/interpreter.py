@@ -26,7 +26,7 @@ from interp_api._pickling.again import comes_again
 from interp_api._pickling.codec import decode, is_plain, land
 from interp_api._queues.queue import Queue
 from interp_api._runtime.cpython import (
-    CURRENT_ID,
+    IS_MAIN_INTERPRETER,
     VIEWS_NEED,
     WHENCE_NAMES,
     WHENCE_STDLIB,
@@ -376,7 +376,7 @@ class Interpreter:
             raise ExecutionFailed(excinfo)
 
 
-if main_interpreter()[0] == CURRENT_ID:
+if IS_MAIN_INTERPRETER:
     from interp_api._wakeup.fork import renew_in_child
 
     renew_in_child(_known_lock)

@@ -11,10 +11,9 @@ import sys
 
 from interp_api._interpreters.alive import list_interpreters
 from interp_api._runtime.cpython import (
-    CURRENT_ID,
+    IS_MAIN_INTERPRETER,
     TRACEMALLOC_CRASHES,
     InterpreterError,
-    main_interpreter,
 )
 
 TYPE_CHECKING = False
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 _tracer: "Any" = None
 _start: "Any" = None
-if TRACEMALLOC_CRASHES and main_interpreter()[0] == CURRENT_ID:  # a subinterpreter cannot load it, and cannot know
+if TRACEMALLOC_CRASHES and IS_MAIN_INTERPRETER:  # a subinterpreter cannot load it, and cannot know
     import _tracemalloc
 
     _tracer = _tracemalloc

@@ -9,15 +9,15 @@ import sys
 from types import CodeType
 
 from interp_api._pickling.main_module import by_value_names, owned_names
-from interp_api._runtime.cpython import CURRENT_ID, main_interpreter
+from interp_api._runtime.cpython import (
+    IS_MAIN_INTERPRETER,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FunctionType
     from typing import Any
-
-_IS_MAIN_INTERPRETER = main_interpreter()[0] == CURRENT_ID
 
 
 class MainGlobals:
@@ -66,7 +66,7 @@ def set_state(
     setter(function, rest)
     namespace = function.__globals__
     for name, value in names.items():
-        if _IS_MAIN_INTERPRETER or name in owned_names or name[:2] == "__":
+        if IS_MAIN_INTERPRETER or name in owned_names or name[:2] == "__":
             if name not in namespace:
                 namespace[name] = value
                 by_value_names.add(name)

@@ -18,7 +18,9 @@ import sys
 from _thread import RLock
 
 from interp_api._pickling.cloud import advise
-from interp_api._runtime.cpython import CURRENT_ID, main_interpreter
+from interp_api._runtime.cpython import (
+    IS_MAIN_INTERPRETER,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,12 +32,11 @@ if TYPE_CHECKING:
     type MainNote = tuple[MainSpec, bytes | None]  # and the source, if it was read
 
 _GUARD = '`if __name__ == "__main__":`'
-_IS_MAIN_INTERPRETER = main_interpreter()[0] == CURRENT_ID
 # Whatever is in that place later, and however the loading was stopped. Not the program's own: holding it would have the
 # runtime clear other modules before it, at exit, and finalizers of its objects miss what they need.
-_own_main = None if _IS_MAIN_INTERPRETER else sys.modules["__main__"]
+_own_main = None if IS_MAIN_INTERPRETER else sys.modules["__main__"]
 _started_in = ""
-if _IS_MAIN_INTERPRETER:
+if IS_MAIN_INTERPRETER:
     try:
         _started_in = os.getcwd()
     except OSError:
@@ -124,7 +125,7 @@ def load_main_ahead() -> None:
 
 
 def _load_guarded() -> None:
-    if _expected is None or _copy is not None or _IS_MAIN_INTERPRETER:
+    if _expected is None or _copy is not None or IS_MAIN_INTERPRETER:
         return
     try:
         _load(_expected[0], is_guarded=True)
@@ -134,7 +135,7 @@ def _load_guarded() -> None:
 
 def is_main_loaded(spec: "MainSpec") -> bool:
     """Return whether this main module is there."""
-    return _IS_MAIN_INTERPRETER or (_copy is not None and _loaded_from == spec)
+    return IS_MAIN_INTERPRETER or (_copy is not None and _loaded_from == spec)
 
 
 def is_main_copied() -> bool:
@@ -148,7 +149,7 @@ def load_main(spec: "MainSpec") -> "ModuleType":
     Raises:
         RuntimeError: it cannot be loaded; what it raised is the cause.
     """
-    if _IS_MAIN_INTERPRETER:
+    if IS_MAIN_INTERPRETER:
         return sys.modules["__main__"]
     with _lock:
         if _loading:
@@ -216,7 +217,7 @@ def forget_main() -> None:
 
 def alias_main() -> None:
     """In the main interpreter, let `__mp_main__` name the main module itself."""
-    if _IS_MAIN_INTERPRETER and "__mp_main__" not in sys.modules:
+    if IS_MAIN_INTERPRETER and "__mp_main__" not in sys.modules:
         sys.modules["__mp_main__"] = sys.modules["__main__"]
 
 
@@ -233,7 +234,7 @@ class MainInPlace:
         try:
             self._own: Any = sys.modules["__main__"]
             copy = load_main(self._spec)
-            if not _IS_MAIN_INTERPRETER:
+            if not IS_MAIN_INTERPRETER:
                 sys.modules["__main__"] = sys.modules["__mp_main__"] = copy
         except BaseException:
             _lock.release()
@@ -245,7 +246,7 @@ class MainInPlace:
         _lock.release()
 
 
-if main_interpreter()[0] == CURRENT_ID:
+if IS_MAIN_INTERPRETER:
     from interp_api._wakeup.fork import renew_in_child
 
     renew_in_child(_lock)

@@ -11,7 +11,9 @@ parsed. A worker does not decide: what it has of the main module it has from the
 import sys
 
 from interp_api._pickling.main_module import is_main_copied, note_main
-from interp_api._runtime.cpython import CURRENT_ID, main_interpreter
+from interp_api._runtime.cpython import (
+    IS_MAIN_INTERPRETER,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
     from typing import TypeGuard
 
-_IS_MAIN_INTERPRETER = main_interpreter()[0] == CURRENT_ID
 MAINS = ("__main__", "__mp_main__")
 _GUARD = rb"^[^\s#].*(?:\b__name__\b.*__main__|__main__.*\b__name__\b)"
 _DEFINES = rb"^[ \t]+(?:async[ \t]|def|class)\b|\b(?:namedtuple|Enum|Flag)\("
@@ -51,7 +52,7 @@ def is_found(name: str) -> bool:
 
 def _names() -> "Container[str]":
     global _known
-    if not _IS_MAIN_INTERPRETER:
+    if not IS_MAIN_INTERPRETER:
         return _ALL if is_main_copied() else ()
     note = note_main()
     if note is None or hasattr(sys, "ps1"):

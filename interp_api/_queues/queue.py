@@ -24,9 +24,8 @@ from interp_api._queues.readable import Watch
 from interp_api._queues.store import Store
 from interp_api._queues.unbound import UNBOUND, UnboundKind, forget_verdicts, unbound_kind, unbound_op
 from interp_api._runtime.cpython import (
-    CURRENT_ID,
+    IS_MAIN_INTERPRETER,
     UNBOUND_OP_ERROR,
-    main_interpreter,
     queue_count,
     queue_list,
 )
@@ -347,7 +346,7 @@ def _lasting_seats() -> "list[Seat]":
     return [seat for queue in list(_known.values()) for seat in queue.lasting_seats()]
 
 
-if main_interpreter()[0] == CURRENT_ID:
+if IS_MAIN_INTERPRETER:
     from interp_api._wakeup.fork import do_in_child, keep_in_child, renew_in_child
 
     renew_in_child(_known_lock)

@@ -78,6 +78,8 @@ WHENCE_STDLIB: int = _interpreters.WHENCE_STDLIB
 
 CURRENT_ID: int = _interpreters.get_current()[0]
 """The id of the interpreter this module was imported in."""
+IS_MAIN_INTERPRETER: bool = _interpreters.get_main()[0] == CURRENT_ID
+"""Whether that is the one that runs the script or the REPL."""
 
 
 class _Empty(_interpqueues.QueueError):
@@ -183,6 +185,7 @@ def current_interpreter() -> tuple[int, int]:
 __all__ = [
     "CLOSING_LEAKS",
     "CURRENT_ID",
+    "IS_MAIN_INTERPRETER",
     "SPARE_QUEUE_USERS",
     "STATICS_FIRST_IN_MAIN",
     "TRACEMALLOC_CRASHES",

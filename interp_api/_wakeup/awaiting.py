@@ -11,7 +11,10 @@ import os
 from collections import OrderedDict
 from weakref import WeakValueDictionary
 
-from interp_api._runtime.cpython import CURRENT_ID, QueueNotFoundError, main_interpreter
+from interp_api._runtime.cpython import (
+    IS_MAIN_INTERPRETER,
+    QueueNotFoundError,
+)
 from interp_api._wakeup.doorbell import ring
 from interp_api._wakeup.loops import find_running
 from interp_api._wakeup.parking import call_one
@@ -195,7 +198,7 @@ def _own_desk(kind: bytes) -> Desk:
     return desk
 
 
-if main_interpreter()[0] == CURRENT_ID:
+if IS_MAIN_INTERPRETER:
     from interp_api._wakeup.fork import do_in_child
 
     do_in_child(_desks.clear)  # a child's seats are others, and nobody waits in its tables

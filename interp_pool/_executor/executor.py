@@ -6,6 +6,7 @@ Owns the arguments, their checks and what the futures mean to the caller; everyt
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
+from interp_api import IS_MAIN_INTERPRETER
 from interp_pool._errors import BrokenInterpreterPool
 from interp_pool._executor.arguments import ExecutorArguments
 from interp_pool._executor.listed import ListedWorker
@@ -53,7 +54,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
             TaskPicklingError: the initializer or its arguments cannot be pickled.
             RuntimeError: a worker is just loading the main module, which lacks its `__name__ == "__main__"` guard.
         """
-        from interp_pool._executor.making import TaskMaker
+        from interp_pool._executor.making import TaskMaker  # see the end of this file
 
         self.tasks = TaskMaker(arguments)
         """Makes them; for views."""
@@ -378,3 +379,6 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
 
 
 _OWN_SUBMIT, _OWN_MAP = InterpreterPoolExecutor.submit, InterpreterPoolExecutor.map
+
+if IS_MAIN_INTERPRETER:  # the program is about to make one, a worker hardly ever
+    import interp_pool._executor.making  # noqa: F401  # pyright: ignore[reportUnusedImport]  # from now on it is there
