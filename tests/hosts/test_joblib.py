@@ -38,7 +38,10 @@ def told(run):
 def run(tmp_path, body, before=""):
     """Run a script whose main part is the body; return what it prints."""
     main = "".join(f"    {line}\n" for line in body.strip().splitlines())
-    status, output, errors = scripts.run_text(tmp_path, f"{HEAD}{before}\nif __name__ == '__main__':\n{main}")
+    script = f"{HEAD}{before}\nif __name__ == '__main__':\n{main}"
+    # An abort may strike a worker in an import, whose file is then closed by its finalizer.
+    options = (*scripts.STRICT, "-W", "ignore::ResourceWarning")
+    status, output, errors = scripts.run_text(tmp_path, script, options=options)
     assert (status, errors) == (0, "")
     return output.splitlines()
 
