@@ -37,7 +37,7 @@ import dask  # noqa: E402
 from interp_pool._dask import batches  # noqa: E402
 from interp_pool.dask import ClusterExecutor, InterpreterPlugin  # noqa: E402
 
-pytestmark = pytest.mark.hosts
+pytestmark = [pytest.mark.hosts, pytest.mark.leaks("a cluster has threads and connections when it likes")]
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -38,7 +38,7 @@ import dask  # noqa: E402
 from interp_pool._dask import host  # noqa: E402
 from interp_pool.dask import InterpreterPlugin, dask_setup, dask_teardown  # noqa: E402
 
-pytestmark = pytest.mark.hosts
+pytestmark = [pytest.mark.hosts, pytest.mark.leaks("a cluster has threads and connections when it likes")]
 
 INTERPRETERS = {"executor": "interpreters"}
 

@@ -23,7 +23,11 @@ import dask  # noqa: E402
 
 from interp_pool.dask import ClusterExecutor  # noqa: E402
 
-pytestmark = [pytest.mark.hosts, pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.hosts,
+    pytest.mark.timeout(180),
+    pytest.mark.leaks("a cluster has threads and connections when it likes"),
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
