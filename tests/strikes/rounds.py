@@ -5,6 +5,7 @@ It ends at the first failure, for what is wrong then may have other causes; `exp
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import faulthandler
 import json
@@ -46,7 +47,12 @@ def note_lost(kind, value, where):
 
 
 def catch_what_is_lost():
-    sys.unraisablehook = lambda args: note_lost(args.exc_type, args.exc_value, "a finalizer")
+    def take_unraisable(args):
+        came_by = args.exc_traceback and args.exc_traceback.tb_frame.f_code
+        if came_by is not asyncio.BaseEventLoop.__del__.__code__:  # a loop whose close() was struck cannot close again
+            note_lost(args.exc_type, args.exc_value, "a finalizer")
+
+    sys.unraisablehook = take_unraisable
     threading.excepthook = lambda args: note_lost(args.exc_type, args.exc_value, "a thread")
 
     def take(record):
