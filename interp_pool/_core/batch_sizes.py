@@ -30,7 +30,16 @@ def estimate(previous: float | None, seconds: float, items: int) -> float:
 
 
 def next_size(
-    seconds_per_item: float | None, bytes_per_item: float, largest: int, remaining: int | None, workers: int
+    seconds_per_item: float | None,
+    bytes_per_item: float,
+    largest: int,
+    remaining: int | None,
+    workers: int,
+    *,
+    target: float = TARGET,
+    least: float = LEAST,
+    overhead: float = OVERHEAD,
+    most_bytes: int = MOST_BYTES,
 ) -> int:
     """Return how many items the next message should have, 1 at least.
 
@@ -40,18 +49,22 @@ def next_size(
         largest: items in the largest batch that has been measured.
         remaining: items that have not been sent; None if nobody knows.
         workers: that share the work.
+        target: seconds of work per message.
+        least: seconds; towards the end no message has less.
+        overhead: seconds that an item takes beside its work.
+        most_bytes: of arguments per message.
     """
     if seconds_per_item is None:
         return 1
-    cost = seconds_per_item + OVERHEAD
-    size = TARGET / cost
+    cost = max(seconds_per_item + overhead, 1e-7)  # where there is none, a clock may have seen nothing
+    size = target / cost
     if remaining is not None:
         # Each time half of an even share: the last batches are small, and all workers end together.
-        size = min(size, max(remaining / (2 * workers), LEAST / cost))
+        size = min(size, max(remaining / (2 * workers), least / cost))
         size = min(size, remaining)
     size = min(size, largest * GROWTH)
     if bytes_per_item:
-        size = min(size, MOST_BYTES / bytes_per_item)
+        size = min(size, most_bytes / bytes_per_item)
     return max(1, int(size))
 
 

@@ -5,10 +5,6 @@ from time import monotonic
 from interp_pool._options.checks import check_count, check_int, check_limit, check_seconds, check_str
 from interp_pool._options.declared import Declared, option, unless_none
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 RETRIES = 3  # what distributed's setting `allowed-failures` is
 
 
@@ -52,18 +48,6 @@ class ClusterOptions(Declared):
     def seconds_left(self) -> float | None:
         """Return the seconds until the deadline, None if there is none."""
         return None if self.deadline is None else self.deadline - monotonic()
-
-    def replace(self, changes: "dict[str, Any]") -> "ClusterOptions":
-        """Return options with some of them changed.
-
-        Raises:
-            TypeError: there is no such option, or it has the wrong type.
-            ValueError: a number is out of range.
-        """
-        return ClusterOptions(**{**self.given(), **changes})
-
-    def __repr__(self) -> str:
-        return ", ".join(f"{name}={value!r}" for name, value in self.given().items())
 
 
 NO_OPTIONS = ClusterOptions()

@@ -47,6 +47,11 @@ def encode_batch(fn: "Callable[..., Any]", items: list[object], *, is_single: bo
 def failed_future(pool: "InterpreterPool", name: str, error: BaseException) -> "TaskFuture[Any]":
     """Return the future of a task of that name that was not sent to the pool."""
     future: TaskFuture[Any] = TaskFuture(pool)
+    return fail_unsent(future, name, error)
+
+
+def fail_unsent[F: TaskFuture[Any]](future: F, name: str, error: BaseException) -> F:
+    """Fail the new future of a task of that name that is not sent; return it."""
     start_new(future)
     future.note_unread(name, error)
     future.forget_pool()

@@ -5,18 +5,15 @@ Owns the arguments and what the futures mean to the caller. How a task waits for
 
 from concurrent.futures import Executor
 from functools import partial
-from threading import TIMEOUT_MAX
-from time import monotonic
 
 import interp_api
 from interp_pool._core.task import Task, name_task
 from interp_pool._executor.map_by_submit import map_by_submit
-from interp_pool._executor.refusals import pickling_error
-from interp_pool._futures.claims import start_new
+from interp_pool._executor.refusals import fail_unsent, pickling_error
 from interp_pool._futures.stopping import Reason, TaskControl
 from interp_pool._nested.futures import NestedFuture
 from interp_pool._nested.nest import Nest
-from interp_pool._options.checks import check_seconds, check_size
+from interp_pool._options.checks import check_map
 from interp_pool._options.declared import keywords
 from interp_pool._options.task_options import NO_OPTIONS, TaskOptions
 from interp_pool._pool.outcomes import without_frames
@@ -108,7 +105,7 @@ class CurrentExecutor(Executor):
         except Exception as exc:
             if not interp_api.comes_again(exc, partial(_encode, fn, args, kwargs)):
                 raise
-            return _failed(
+            return fail_unsent(
                 future, name_task(fn, None, is_map=False), pickling_error(fn, args, kwargs, without_frames(exc))
             )
         options = self._options
@@ -116,7 +113,7 @@ class CurrentExecutor(Executor):
         child = Task(future, fn, payload, control=control)
         future.is_interrupted_by_cancel = bool(options.interrupt_on_cancel)
         if options.is_too_late():
-            return _failed(
+            return fail_unsent(
                 future, child.name, TaskControl(options, Reason.DEADLINE).error(child.name, "was not started")
             )
         self._nest.add(self._children, child)
@@ -145,11 +142,7 @@ class CurrentExecutor(Executor):
             TypeError: an argument has the wrong type.
             ValueError: a number is out of range.
         """
-        check_size("chunksize", chunksize)
-        check_size("buffersize", buffersize)
-        if timeout is not None:
-            check_seconds("timeout", timeout)
-        end = None if timeout is None or timeout > TIMEOUT_MAX / 2 else monotonic() + timeout
+        end = check_map(timeout, chunksize, buffersize)
         return map_by_submit(self, fn, iterables, end, chunksize or 1, buffersize)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -171,11 +164,3 @@ def _encode(fn: "Callable[..., Any]", args: tuple[object, ...], kwargs: dict[str
     if type(payload) is bytes:
         return payload
     return interp_api.encode((interp_api.portable(fn), args, kwargs), share=False)
-
-
-def _failed[T](future: "NestedFuture[T]", name: str, error: BaseException) -> "NestedFuture[T]":
-    start_new(future)
-    future.note_unread(name, error)
-    future.forget_pool()
-    future.set_exception(error)
-    return future

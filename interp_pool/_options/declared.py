@@ -18,7 +18,7 @@ as for a dataclass, so a wrong call gets Python's own error.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, ClassVar, Concatenate, dataclass_transform
+    from typing import Any, ClassVar, Concatenate, Self, dataclass_transform
 else:
 
     def dataclass_transform(**_: object) -> "Callable[[type], type]":
@@ -102,6 +102,18 @@ class Declared:
         values = [(name, getattr(self, name), each.default) for name, each in self.declared.items()]
         # 1 is True, and is to be checked all the same.
         return {name: value for name, value, default in values if type(value) is not type(default) or value != default}
+
+    def replace(self, changes: "dict[str, Any]") -> "Self":
+        """Return options with some of them changed.
+
+        Raises:
+            TypeError: there is no such option, or it has the wrong type.
+            ValueError: a number is out of range.
+        """
+        return type(self)(**{**self.given(), **changes})
+
+    def __repr__(self) -> str:
+        return ", ".join(f"{name}={value!r}" for name, value in self.given().items())
 
 
 def takes[S, **P, D](

@@ -5,10 +5,6 @@ from time import monotonic
 from interp_pool._options.checks import check_flag, check_int, check_limit, check_seconds, check_str
 from interp_pool._options.declared import Declared, option, unless_none
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 
 class TaskOptions(Declared):
     """The options of a task, checked."""
@@ -49,18 +45,6 @@ class TaskOptions(Declared):
     def is_too_late(self) -> bool:
         """Return whether a task with this deadline need not be started."""
         return self.deadline is not None and self.deadline <= monotonic()
-
-    def replace(self, changes: "dict[str, Any]") -> "TaskOptions":
-        """Return options with some of them changed.
-
-        Raises:
-            TypeError: there is no such option, or it has the wrong type.
-            ValueError: a number is out of range.
-        """
-        return TaskOptions(**{**self.given(), **changes})
-
-    def __repr__(self) -> str:
-        return ", ".join(f"{name}={value!r}" for name, value in self.given().items())
 
 
 NO_OPTIONS = TaskOptions()

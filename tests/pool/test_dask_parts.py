@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from interp_pool._core import batch_sizes
 from interp_pool._dask import batches, calls
 from interp_pool._dask.calls import Opening, Packed, Slot, collect, pack, pairs, run_packed, run_packed_batch, run_steps
 
@@ -101,7 +102,7 @@ def test_batch_is_never_empty_nor_larger_than_what_is_left(seconds, size, larges
     count = batches.next_size(seconds, size, largest, remaining, threads)
     assert count >= 1
     assert remaining is None or count <= remaining
-    assert count <= max(1, largest * batches.GROWTH)
+    assert count <= max(1, largest * batch_sizes.GROWTH)
 
 
 @pytest.mark.parametrize(
