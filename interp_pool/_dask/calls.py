@@ -82,10 +82,8 @@ def pack(obj: object, shape: tuple[str, ...] = ()) -> Packed:
             return Packed(data, shape)
     except Exception:
         pass  # a lambda, say; if there is another reason it comes again
-    from cloudpickle import dumps as cloud_dumps  # type: ignore[import-not-found]  # distributed needs it too
-
-    by_value: Any = cloud_dumps  # pyright: ignore[reportUnknownVariableType]  # it has no types
-    return Packed(by_value(obj, PROTOCOL), shape)
+    cloudpickle = __import__("cloudpickle")  # distributed needs it too; it has no types
+    return Packed(cloudpickle.dumps(obj, PROTOCOL), shape)
 
 
 def shape_of_call(function: "Any", args: "Iterable[object]") -> tuple[str, ...]:
