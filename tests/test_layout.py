@@ -41,20 +41,20 @@ HOUSE = {
         "_worker": (
             "unbundle batch struck_import control_thread measured baseline standard_library reset parent "
             "resource_tracker child_process fork_server plain_threads signals surroundings program_modules main_ahead "
-            "running loop hosted importing joblib_calls"
+            "running telling loop hosted importing joblib_calls"
         ),
         "_options": "checks declared pool_options task_options",
         "_futures": "ports stopping undecoded unread condition claims lazy task_future batch_future",
         "_core": (
-            "states ports lease routes batch_sizes nesting backlog task task_book nested_book worker_book core "
+            "states ports lease routes batch_sizes nesting backlog task told task_book nested_book worker_book core "
             "statistics"
         ),
         "_workers": (
             "bundle reserve environment interpreters warm_up answering handle thread_host process_host hosted_worker"
         ),
         "_pool": (
-            "result_stream outcomes process_hooks calls routing kernel pump lodging recall overdue control ending "
-            "waits sizing starting renewal intake nesting manager forking leases single pool"
+            "result_stream outcomes process_hooks calls routing kernel hearing pump lodging recall overdue control "
+            "ending waits sizing starting renewal intake nesting manager forking leases single pool"
         ),
         "_awaiting": "bell on_asyncio on_trio library map_waiter",
         "_executor": (

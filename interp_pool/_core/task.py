@@ -52,6 +52,7 @@ class Task:
         "flags",
         "function",
         "future",
+        "has_told",
         "is_deferred",
         "is_ended",
         "is_tried",
@@ -81,6 +82,7 @@ class Task:
         self.control = control  # None for a task without options that nobody stops
         self.work_id: int | None = None  # once it is about to leave the backlog
         self.placed: list[None] = []  # not empty once it is in the calls queue
+        self.has_told = False  # something that is heard before it is settled: then the manager does that
         self.is_deferred = False  # something of it waits for the manager's thread
         self.is_tried = False  # its future is being settled, or was when an exception struck
         self.is_ended = False  # its future is settled, or it has a successor

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, Literal, Self
 
-    from interp_pool._wire.messages import Payload
+    from interp_pool._wire.messages import Payload, Watch
 
     type Reuse = bool | Literal["modules"]
     type WhenFull = Literal["block", "raise"]
@@ -167,6 +167,10 @@ class PoolOptions(PoolArguments):
         super().complete()
         self.host: HostKind | None = None  # what runs the tasks in place of worker interpreters, for a fallback
         self.moves_at_once = False  # everything goes to the fallback
+        # What watches the tasks in a worker, asked for when that starts, and what hears what they tell, by topic; see
+        # `_worker.telling`. A fallback has the same.
+        self.watches: list[Callable[[], Watch | None]] = []
+        self.hearers: dict[str, Callable[[Any], None]] = {}
         self.most_workers = self.max_workers or os.process_cpu_count() or 1
         check_sizes(self.most_workers, self.min_workers)
         if self.route and self.fallback is None:
@@ -186,6 +190,10 @@ class PoolOptions(PoolArguments):
     def keeps_modules(self) -> bool:
         """Whether interpreters with modules that other executors' tasks have loaded are taken, and left behind."""
         return self.reuse == "modules"
+
+    def watches_now(self) -> "tuple[Watch, ...]":
+        """Return what watches the tasks of a worker that starts now."""
+        return tuple(watch for ask in self.watches if (watch := ask()) is not None)
 
     def _encode_initializer(self) -> "Payload | None":
         initializer = self.initializer

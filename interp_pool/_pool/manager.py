@@ -17,6 +17,7 @@ from interp_pool._core.states import Instruction, WorkerEvent
 from interp_pool._core.task import Task
 from interp_pool._core.task_book import MOST_IN_FLIGHT
 from interp_pool._pool.control import Control
+from interp_pool._pool.hearing import note_told
 from interp_pool._pool.kernel import CALL_POOL, Kernel
 from interp_pool._pool.nesting import Nesting
 from interp_pool._pool.outcomes import decode_failure_now, fail_lost, result_size
@@ -38,6 +39,7 @@ from interp_pool._wire.messages import (
     PARENT_ASKED,
     POOL_CALLED,
     RESULT_UNSENDABLE,
+    TOLD,
     WORKER_ENDED,
     WORKER_LEAVING,
     WORKER_LEFT,
@@ -176,6 +178,8 @@ class Manager:
         for kind, number, body, seconds in messages:
             if kind <= RESULT_UNSENDABLE:
                 self._note_result(kind, number, body, seconds)
+            elif kind == TOLD:
+                note_told(self._kernel, number, *body)
             elif kind == MODULE_REFUSED:
                 self._note_refusal(*body)
             elif kind == MODULE_REPLACED:

@@ -185,8 +185,8 @@ class Pump:
             self._kernel.todo.append(partial(batch.run.send_again, batch))  # before its consumer looks
         if kind == BATCH_REST:
             pass  # nothing is settled by it
-        elif item.is_deferred or (not item.is_ended and not settle_quietly(item, kind, body)):
-            # What comes later of a batch must not overtake what waits to be unpickled.
+        elif item.is_deferred or item.has_told or (not item.is_ended and not settle_quietly(item, kind, body)):
+            # What comes later of a batch must not overtake what waits to be unpickled, nor what was told to be heard.
             item.is_deferred = True
             self._kernel.todo.append(partial(settle, item, kind, body))
         self.account(item, kind, body, seconds, is_again=is_again)

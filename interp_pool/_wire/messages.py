@@ -72,6 +72,9 @@ Both sides import this file, and it is all they share. A payload is what `interp
                                      of a task; see below
     NESTED_ASKED         worker id   (what, numbers of children, seconds): see       0
                                      below
+    TOLD                 work id     (topic, worker id, work ids of what waits       0
+                                     below it, body): what a task tells while it
+                                     runs, see `_worker.telling`; 0 if none runs
 
 DATA is a pickle that names no class and no function: unpickling it runs nobody's code, so it may happen in any thread
 and under any lock.
@@ -170,7 +173,8 @@ SETUP = "__interp_pool_setup__"
     NESTED_DONE,
     NESTED_TASKS,
     NESTED_ASKED,
-) = range(23)
+    TOLD,
+) = range(24)
 
 RECALL, DROP, STOP, LEAVE = range(4)
 """What a worker asks of the children of its tasks."""
@@ -195,7 +199,10 @@ type ResultItem = tuple[int, int, Any, float]
 type Program = tuple[tuple[str, ...], tuple[bytes, bytes | None] | None, tuple[str, ...]]
 """Its `sys.argv`; how to load its main module and the source of that, None if it cannot be loaded; the modules that
 were being imported when the pool was made."""
+type Watch = tuple[str, object]
+"""A module whose `begin` a worker calls before its first task, with what, and whose `end` after the last."""
 type Setup = tuple[int, str, bool, Payload | int | None, Payload, int, int | None, memoryview | None, Program]
 """Worker id, thread name or "", whether the user chose it, payload of (initializer, initargs) or None, or the id
 of a SimpleQueue that has it; payload of
-(warning filters, environment), task limit or 0, most threads that tasks may leave or None, the board, the program."""
+(warning filters, environment, watches), task limit or 0, most threads that tasks may leave or None, the board, the
+program."""

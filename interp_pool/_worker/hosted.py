@@ -19,8 +19,10 @@ from interp_pool._wire.messages import (
     NESTED_DONE,
     RESULT,
     RESULT_UNSENDABLE,
+    TASK,
     TASK_FAILED,
 )
+from interp_pool._worker import telling
 from interp_pool._worker.running import run_flagged, run_task
 from interp_pool._worker.surroundings import flush_streams
 
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from interp_pool._wire.messages import Failure, Payload, ResultItem
+    from interp_pool._wire.messages import Failure, Payload, ResultItem, Watch
     from interp_pool._worker.batch import Batch
 
 _SHARED = 0  # what stands beside a buffer that is the sender's memory, see `interp_api._pickling.buffers`
@@ -46,16 +48,22 @@ _loaded: "list[Any]" = []  # the call to be made next, or what unpickling it has
 
 
 def keep_initializer(
-    payload: "Payload | None", initializer: "Callable[..., object] | None" = None, initargs: "tuple[Any, ...]" = ()
+    watches: "tuple[Watch, ...]",
+    payload: "Payload | None",
+    initializer: "Callable[..., object] | None" = None,
+    initargs: "tuple[Any, ...]" = (),
 ) -> None:
     """In a child process, as the first: prepare it, and keep what `initialize` is to call.
 
     Args:
+        watches: what watches its tasks.
         payload: of the call, None if there is none, or it cannot be sent.
         initializer: what to call then.
         initargs: its arguments.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if watches:
+        _initializer.append(partial(telling.begin, watches))
     if payload is not None:
         _initializer.append(partial(_call, payload))
     elif initializer is not None:
@@ -101,14 +109,17 @@ class Loaded:
         return take_loaded, ()
 
 
-def run(work_id: int, payload: "Payload", flags: int) -> "list[ResultItem]":
-    """Run a task or a batch in a child process; return all its result items, which can be pickled."""
+def run(worker_id: int, work_id: int, payload: "Payload", flags: int) -> "list[ResultItem]":
+    """Run a task or a batch in a worker's child process; return all its result items, which can be pickled."""
     messages: list[Any] = []
-    if flags:
-        last = run_flagged(work_id, payload, flags, [0] * len(BOARD), messages.append, NoControl())
-    else:
-        last = run_task(work_id, payload)
-    flush_streams()
+    board = [0] * len(BOARD)
+    board[TASK] = work_id
+    with telling.told_by(messages.append, board, worker_id):
+        if flags:
+            last = run_flagged(work_id, payload, flags, board, messages.append, NoControl())
+        else:
+            last = run_task(work_id, payload)
+        flush_streams()
     messages.append(last)
     return [_plain_item(*message) for message in messages]
 

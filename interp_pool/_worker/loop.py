@@ -89,6 +89,8 @@ def serve(setup: "Setup", results_id: int, calls_id: int, bell: tuple[int, int],
         _serving = None
         if _baseline is not None:
             _baseline.mend_builtins()
+        if (telling := sys.modules.get("interp_pool._worker.telling")) is not None:
+            telling.end()
         if control.nest is not None:
             control.nest.close()
             control.nest = None
@@ -118,9 +120,15 @@ def _prepare(setup: "Setup", results: SimpleQueue, board: "Any", control: Contro
     name_thread(name)
     set_standard_streams()
     if control is not None:  # otherwise nobody reads the results
-        know_parent(results, worker_id)
-    adopt(decode(surroundings))
+        know_parent(results, worker_id, board)
+    taken_over: Any = decode(surroundings)
+    *own, watches = taken_over
+    adopt(*own)
     board[PREPARED] = 1
+    if watches:
+        from interp_pool._worker import telling
+
+        telling.begin(watches)
     started = perf_counter()
     trace_this_thread()
     if initializer is not None:

@@ -38,13 +38,13 @@ _PREPARED_BY = {
     "signal": "signals",
 }
 
-_pool: tuple[SimpleQueue, int] | None = None  # who answers: the results queue and the worker's id
+_pool: "tuple[SimpleQueue, int, Any] | None" = None  # who answers: the results queue, the worker's id and its board
 
 
-def know_parent(results: SimpleQueue, worker_id: int) -> None:
+def know_parent(results: SimpleQueue, worker_id: int, board: "Any") -> None:
     """Have multiprocessing find what the pool says, as soon as something imports it."""
     global _pool
-    _pool = results, worker_id
+    _pool = results, worker_id, board
     if PROCESS in sys.modules:  # this interpreter has been a worker's before
         _prepare(sys.modules[PROCESS])
     if not any(type(finder) is _Finder for finder in sys.meta_path):
@@ -62,6 +62,11 @@ def worker_number() -> int | None:
     return None if _pool is None else _pool[1] + 1
 
 
+def way_to_pool() -> "tuple[SimpleQueue, int, Any] | None":
+    """Return the queue that takes result items, the worker's id, and its board, or None if nobody answers."""
+    return _pool
+
+
 def ask(what: str) -> object:
     """Return what the pool says, None if nobody answers.
 
@@ -72,7 +77,7 @@ def ask(what: str) -> object:
     """
     if _pool is None:
         return None
-    results, worker_id = _pool
+    results, worker_id, _ = _pool
     reply = SimpleQueue()
     results.put((PARENT_ASKED, worker_id, (what, reply.id), 0.0))
     answer: Any = reply.get()

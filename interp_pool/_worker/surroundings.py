@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 _STANDARD = (1, "stdout"), (2, "stderr")
 
 
-def adopt(surroundings: "Any") -> None:
+def adopt(filters: "Any", environment: "dict[Any, Any]") -> None:
     """Make the warning filters and the environment those that `_workers.interpreters` has encoded."""
-    filters, environment = surroundings
     _set_warning_filters(filters)
     _set_environment(environment)
 

@@ -122,7 +122,7 @@ class Worker:
         self._options = options
         self._calls, self._results = calls, results
         self._path = list(sys.path)
-        self._surroundings = current_surroundings()
+        self._surroundings = current_surroundings(options.watches_now())
         self._may_close = threading.Event()
         self._ballast: bytearray | None = bytearray(_BALLAST)
         self._lost, self._left, self._ended = (

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
         def close(self) -> None:
             """Let go of everything. Blocks until it has ended."""
 
-    type MakeHost = Callable[[PoolOptions, Any, Callable[[object], None]], Host]
+    type MakeHost = Callable[[PoolOptions, int, Any, Callable[[object], None]], Host]
 
 
 class HostedWorker(Worker):
@@ -60,7 +60,7 @@ class HostedWorker(Worker):
         self, number: int, options: "PoolOptions", calls: PoolQueue, results: PoolQueue, make_host: "MakeHost"
     ) -> None:
         super().__init__(number, options, calls, results)
-        self._host = make_host(options, self._cells, results.put)
+        self._host = make_host(options, number, self._cells, results.put)
 
     def interrupt(self, work_id: int) -> None:
         """Have a task stopped, if it still runs and its host can. Never blocks."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from interp_pool._options.pool_options import PoolOptions
-    from interp_pool._wire.messages import Payload, Program, ResultItem, Setup
+    from interp_pool._wire.messages import Payload, Program, ResultItem, Setup, Watch
 
 _IMPORT = "__import__('interp_pool._worker.loop', fromlist=['*'])"
 _PACKAGE_PARENTS = [
@@ -63,7 +63,8 @@ def prepare(interpreter: Interpreter, options: "PoolOptions") -> None:
         BrokenInterpreterPool: the initializer failed.
     """
     reply = SimpleQueue()
-    setup = (0, "", False, options.initializer_call, current_surroundings(), 0, None, None, program_of(options))
+    surroundings = current_surroundings(())  # nobody hears what would be told
+    setup = (0, "", False, options.initializer_call, surroundings, 0, None, None, program_of(options))
     enter(interpreter, sys.path, "prepare", setup, reply.id)
     item: ResultItem = reply.get_nowait()  # type: ignore[assignment]  # what `_worker.loop.prepare` put
     if item[0] == INITIALIZER_FAILED:
@@ -132,12 +133,12 @@ def program_of(options: "PoolOptions") -> "Program":
     return tuple(arg for arg in argv if type(arg) is str), options.main, options.importing
 
 
-def current_surroundings() -> "Payload":
-    """Encode the warning filters and the environment, as a new process would inherit them."""
+def current_surroundings(watches: "tuple[Watch, ...]") -> "Payload":
+    """Encode the warning filters and the environment, as a new process would inherit them, and what watches tasks."""
     filters: list[Any] = list(warnings.filters)
     # Categories that are not built in go by module and name, for the worker may lack them.
     entries = [(action, message, _reference(category), *rest) for action, message, category, *rest in filters]
-    return interp_api.encode((entries, worker_environment()), share=False)
+    return interp_api.encode((entries, worker_environment(), watches), share=False)
 
 
 def _reference(category: "Any") -> object:

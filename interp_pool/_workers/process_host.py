@@ -63,15 +63,22 @@ come_first()  # at the exit: the standard library's hook, which refuses tasks fr
 class ProcessHost:
     """Runs tasks in a child process. `interrupt` and `where` may be called by other threads."""
 
-    def __init__(self, options: "PoolOptions", cells: "Any", put: "Callable[[object], None]") -> None:  # noqa: ARG002
+    def __init__(
+        self,
+        options: "PoolOptions",
+        number: int,
+        cells: "Any",
+        put: "Callable[[object], None]",  # noqa: ARG002
+    ) -> None:
         """Prepare to run tasks; the process starts later.
 
         Args:
             options: of the pool.
+            number: of the worker.
             cells: of the worker's board.
             put: takes result items; not used, for those of a process come at once.
         """
-        self._options, self._cells = options, cells
+        self._options, self._number, self._cells = options, number, cells
         self._lock = threading.Lock()  # of what follows
         self._executor: Any = None
         self._current = 0  # work id
@@ -138,7 +145,7 @@ class ProcessHost:
                 self._call(work_id, load, sent)
                 sent = _LOADED
             self._cells[BEGAN] = monotonic_ns()
-            items: list[ResultItem] = self._call(work_id, run, work_id, sent, flags)
+            items: list[ResultItem] = self._call(work_id, run, self._number, work_id, sent, flags)
         except BrokenProcessPool as exc:
             if self._killed_for:
                 return [(TASK_FAILED, work_id, encode_failure(TaskInterrupted("its process was ended")), 0.0)]
@@ -201,10 +208,11 @@ def _initializer_of(options: "PoolOptions") -> "tuple[Any, ...]":
     Where that has what only this process has, as a queue of multiprocessing's, the objects themselves: a child gets
     those.
     """
+    watches = options.watches_now()
     try:
-        return (None if options.initializer_call is None else plain(options.initializer_call),)
+        return watches, None if options.initializer_call is None else plain(options.initializer_call)
     except TypeError:
-        return None, options.initializer, options.initargs
+        return watches, None, options.initializer, options.initargs
 
 
 def _processes_of(executor: "Any") -> "list[Any]":

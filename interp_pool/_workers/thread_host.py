@@ -3,12 +3,15 @@
 What runs there can be told to stop by nobody.
 """
 
+from _thread import get_ident
+
 from interp_pool._process.thread_state import frame_of, this_thread
 from interp_pool._wire.failures import encode_failure
 from interp_pool._wire.messages import BEGAN, INITIALIZING, SPLIT, TASK
 from interp_pool._worker.hosted import NoControl
 from interp_pool._worker.running import run_flagged, run_task
 from interp_pool._worker.surroundings import flush_streams
+from interp_pool._worker.telling import told_by
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,15 +25,16 @@ if TYPE_CHECKING:
 class ThreadHost:
     """Runs tasks in the thread that calls it."""
 
-    def __init__(self, options: "PoolOptions", cells: "Any", put: "Callable[[object], None]") -> None:
+    def __init__(self, options: "PoolOptions", number: int, cells: "Any", put: "Callable[[object], None]") -> None:
         """Prepare to run tasks.
 
         Args:
             options: of the pool.
+            number: of the worker.
             cells: of the worker's board.
             put: takes result items.
         """
-        self._options, self._cells, self._put = options, cells, put
+        self._options, self._number, self._cells, self._put = options, number, cells, put
         self._thread = 0  # once it runs: the address of its state
 
     def start(self) -> "Failure | None":
@@ -50,13 +54,14 @@ class ThreadHost:
     def run(self, work_id: int, payload: "Payload", flags: int) -> "list[ResultItem]":
         """Run a task or a batch; return its last result item. Blocks until it is done."""
         cells = self._cells
-        if not flags:
-            cells[BEGAN] = 0
-            cells[TASK] = work_id
-            last = run_task(work_id, payload)
-        else:  # who waits for parts gets them; what a batch gives back its thread would have to be asked for
-            last = run_flagged(work_id, payload, flags & ~SPLIT, cells, self._put, NoControl())
-        flush_streams()
+        with told_by(self._put, cells, self._number, get_ident()):
+            if not flags:
+                cells[BEGAN] = 0
+                cells[TASK] = work_id
+                last = run_task(work_id, payload)
+            else:  # who waits for parts gets them; what a batch gives back its thread would have to be asked for
+                last = run_flagged(work_id, payload, flags & ~SPLIT, cells, self._put, NoControl())
+            flush_streams()
         cells[TASK] = -work_id
         return [last]
 

@@ -1,0 +1,82 @@
+"""What a task tells its pool while it runs, and what watches tasks; runs INSIDE a worker, or wherever a task does.
+
+Owns the way out: a message TOLD among the worker's results, so what is told is heard (`_pool.hearing`) before the
+future of its task is done, in the order of each worker. A watch is a module that is begun before the first task of a
+worker, the initializer included, and ended after the last. This file is loaded only where something is told or watched.
+"""
+
+from _thread import get_ident
+from contextlib import contextmanager
+from importlib import import_module
+
+from interp_pool._wire.messages import BURIED, BURIED_COUNT, TASK, TOLD
+from interp_pool._worker.parent import way_to_pool
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable
+    from types import ModuleType
+    from typing import Any
+
+    from interp_pool._wire.messages import Watch
+
+    type Teller = tuple[Callable[[object], None], Any, int]  # what takes messages, the board, the worker's id
+
+_ALL = 0  # in the place of a thread: this interpreter is one worker's alone
+
+_tellers: "dict[int, Teller]" = {}  # by thread
+_watching: "list[ModuleType]" = []
+
+
+def tell(topic: str, body: object) -> bool:
+    """Tell the pool something, as the task that runs here now; return whether there is a pool.
+
+    Args:
+        topic: what kind of thing; without a hearer for it nothing comes of the message.
+        body: None, numbers, texts, bytes, and tuples of these; whole numbers of 64 bits.
+
+    Never blocks. Thread safety: yes, also in threads that tasks have started.
+    """
+    teller = _tellers.get(get_ident()) or _tellers.get(_ALL) or _own()
+    if teller is None:
+        return False
+    put, board, worker_id = teller
+    below = tuple(board[BURIED : BURIED + board[BURIED_COUNT]])
+    put((TOLD, max(board[TASK], 0), (topic, worker_id, below, body), 0.0))
+    return True
+
+
+def _own() -> "Teller | None":
+    way = way_to_pool()
+    return None if way is None else (way[0].put, way[2], way[1])
+
+
+@contextmanager
+def told_by(put: "Callable[[object], None]", board: "Any", worker_id: int, thread: int = _ALL) -> "Generator[None]":
+    """Have `tell` find its way while tasks run outside of a worker interpreter.
+
+    Args:
+        put: takes messages.
+        board: shows the work id.
+        worker_id: of the worker.
+        thread: its id, if others in this interpreter are others' workers.
+    """
+    _tellers[thread] = put, board, worker_id
+    try:
+        yield
+    finally:
+        del _tellers[thread]
+
+
+def begin(watches: "Iterable[Watch]") -> None:
+    """Begin to watch the tasks of a worker."""
+    for name, argument in watches:
+        module = import_module(name)
+        _watching.append(module)
+        module.begin(argument)
+
+
+def end() -> None:
+    """End it, in a worker interpreter that has run its last task."""
+    while _watching:
+        _watching.pop().end()
