@@ -21,7 +21,6 @@ Both sides import this file, and it is all they share. A payload is what `interp
     STRUCK            worker       when a task was last struck
     PREPARED          worker       whether it is prepared, and from now on runs the program's code
     MAY_RECYCLE       pool         whether it may end at a limit and leave threads behind
-    INTERRUPT         pool         the work id of a task to stop, if it runs; then it rings
     GIVE_BACK         pool         the work id of a batch that is to give back what has not begun, if it runs; likewise
     QUESTIONS         pool         the id of the queue of questions, see above; then it rings
     RETIRE            pool         1 - TASK, read from the board: end, unless TASK is another one by now; then it rings
@@ -41,6 +40,8 @@ Both sides import this file, and it is all they share. A payload is what `interp
     BURIED_COUNT     worker       how many of the cells behind this one are in use
     BURIED           worker       the first of MOST_BURIED cells: the work ids of tasks that wait while another one,
                                   which is on TASK, runs on top of them
+    INTERRUPT         pool         the first of MOST_INTERRUPTS cells, taken in turn: the work ids of tasks to stop, if
+                                  they run, or wait for one on top of them; then it rings
 
     kind                 number      body                                            seconds
     BATCH_REST           work id     how many of its items a batch keeps             it has run
@@ -121,7 +122,6 @@ TIMED, BATCH, SINGLE, SPLIT, NESTED = 1, 2, 4, 8, 16  # flags of a call item
     STRUCK,
     PREPARED,
     MAY_RECYCLE,
-    INTERRUPT,
     GIVE_BACK,
     QUESTIONS,
     RETIRE,
@@ -138,9 +138,10 @@ TIMED, BATCH, SINGLE, SPLIT, NESTED = 1, 2, 4, 8, 16  # flags of a call item
     PLACE,
     BURIED_COUNT,
     BURIED,
-) = range(22)
+) = range(21)
 MOST_BURIED = 100
-BOARD = range(BURIED + MOST_BURIED)
+INTERRUPT, MOST_INTERRUPTS = BURIED + MOST_BURIED, MOST_BURIED + 1
+BOARD = range(INTERRUPT + MOST_INTERRUPTS)
 """The cells of a board."""
 
 INITIALIZING = 1 << 62
