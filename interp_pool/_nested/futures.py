@@ -90,6 +90,11 @@ class NestedFuture[T](TaskFuture[T]):
         self._helper.take_replies()
         return super().done()
 
+    def progress(self) -> "Progress | None":
+        """Return what the task has reported last; see `TaskFuture.progress`."""
+        self._helper.take_replies()
+        return super().progress()
+
     def wait_done(self) -> None:
         """Block until it is done, running tasks meanwhile. What has come of it stays unread."""
         if not self.done():

@@ -37,6 +37,7 @@ from interp_pool._wire.messages import (
     LEAVE,
     NESTED,
     RECALL,
+    REPORTED,
     RESULT,
     RETURNED,
     STOP,
@@ -67,8 +68,11 @@ class _Named:
 class ChildFuture(TaskFuture[None]):
     """The future of a child, for the pool's own use: its end is passed on."""
 
-    def __init__(self, worker: int, number: int, parent: int, payload: "Payload") -> None:
+    def __init__(
+        self, worker: int, number: int, parent: int, payload: "Payload", reply: "Callable[[int, int, int, Any], None]"
+    ) -> None:
         super().__init__(None)
+        self.reply = reply
         self.worker, self.number, self.parent, self.payload = worker, number, parent, payload
         self.is_left = False
         """Whether nobody waits for it any more."""
@@ -79,6 +83,13 @@ class ChildFuture(TaskFuture[None]):
 
     def note_unread(self, task: str, error: BaseException) -> None:
         """Its worker has it logged, or the callback."""
+
+    def note_progress(
+        self, position: int | None, done: float, total: float | None, message: str | None, task: str, worker: str
+    ) -> None:
+        """Pass it on."""
+        if not self.is_left:
+            self.reply(self.worker, self.number, REPORTED, (worker, done, total, message))
 
 
 class Nesting:
@@ -220,7 +231,7 @@ class Nesting:
             given: Any = None if options is None else decode(options)
             control = None if given is None else TaskControl(TaskOptions(**given))
             flags = NESTED | (TIMED if given and given.get("timeout") is not None else 0)
-            future = ChildFuture(worker, number, parent, own)
+            future = ChildFuture(worker, number, parent, own, self._reply)
             future.is_left = is_left
             item = Task(future, _named(module, name), own, open_tasks, flags, control=control)
             future.add_done_callback(self._pass_on)

@@ -19,6 +19,7 @@ from interp_pool._wire.messages import (
     ITEM_FAILED,
     NESTED,
     NESTED_DONE,
+    REPORTS,
     RESULT,
     RESULT_UNSENDABLE,
     SINGLE,
@@ -51,6 +52,12 @@ _TEXTS = frozenset((str, bytes))
 _LONGEST_TEXT = 16 * 1024  # characters; longer ones gain nothing
 _MAX_INT = (1 << 31) - 1
 
+endings: "dict[tuple[int, int], Callable[[], object]]" = {}
+"""What is to be called when a task has ended, before its outcome is put: by its thread, or 0 where all is one worker's,
+and its work id. Mostly empty, and whoever looks finds that out without a call."""
+in_place: "list[Any]" = []
+"""The tasks of tasks that run as a part of these, the innermost last; None for one that runs on top of such a part."""
+
 _name = ""  # for this thread, as soon as something has imported threading
 
 
@@ -78,6 +85,13 @@ def run_flagged(
         kind, _, body, seconds = outcome
         return NESTED_DONE, work_id, (kind, body), seconds
     return outcome
+
+
+def end_task(thread: int, work_id: int) -> None:
+    """Call what is to be called at the end of a task, if there is something."""
+    end = endings.pop((thread, work_id), None)
+    if end is not None:
+        end()
 
 
 def run_task(work_id: int, payload: "Payload", clock: "Any" = None) -> tuple[int, int, object, float]:
@@ -138,14 +152,21 @@ def _run_batch(
                 break
         return payload
 
-    def encode_own_failure(exc: BaseException) -> "Failure":
-        return encode_failure(without_outer_frame(exc), "running", function)
+    called = function
 
+    def encode_own_failure(exc: BaseException) -> "Failure":
+        own = without_outer_frame(exc)
+        return encode_failure(own if called is function else without_outer_frame(own), "running", function)
+
+    if flags & REPORTS:
+        from interp_pool._worker.reporting import placed
+
+        called = placed(function)
     if len(batch) == 1:
-        return _run_one(work_id, function, batch if flags & SINGLE else batch[0], encode_part, encode_own_failure)
+        return _run_one(work_id, called, batch if flags & SINGLE else batch[0], encode_part, encode_own_failure)
     control.batch = running = Batch(work_id, batch, flags, put, encode_part)
     try:
-        last, seconds = running.run(function, encode_own_failure, flush_streams)
+        last, seconds = running.run(called, encode_own_failure, flush_streams)
     finally:
         running.end()
         control.batch = None  # last: an exception that strikes before leaves it to `_serve_calls`
