@@ -1,7 +1,9 @@
 """Tasks that report how far they are."""
 
 import threading
+from time import perf_counter
 
+from interp_api import create_queue
 from interp_pool import current_executor, report
 
 
@@ -45,15 +47,45 @@ def report_bad(*args):
     return report(*args)
 
 
-def report_below(is_sent):
-    """Report, and have a task of the task report, in place or in another worker."""
+def report_below():
+    """Have a task of the task report, which runs as a part of this one."""
     report(1, 4, "parent")
-    future = current_executor().options(priority=1).submit(report_all, (7, 8, "child")) if is_sent else (
-        current_executor().submit(report_all, (7, 8, "child"))
-    )
+    future = current_executor().submit(report_all, (7, 8, "child"))
+    assert future.progress() is None
     assert future.result() == 1
+    return future.progress()
+
+
+def report_beside():
+    """Have a task of the task report in another worker."""
+    report(1, 4, "parent")
+    future = current_executor().submit(report_and_wait, gate := create_queue())
+    while future.progress() is None:
+        pass
+    gate.put(None)
     progress = future.progress()
-    return progress.done, progress.total, progress.message, progress.task_name
+    assert future.result() == 1
+    return progress
+
+
+def report_and_wait(gate):
+    report(7, 8, "child")
+    gate.get()
+    return 1
+
+
+def map_below():
+    return [*current_executor().map(abs, [1], on_progress=print)]
+
+
+def report_slowly(item):
+    """Report, and run so long that the batch this is in is split."""
+    report(0, 2)
+    end = perf_counter() + (0.03 if item % 50 == 0 else 0.0)
+    while perf_counter() < end:
+        pass
+    report(2, 2, str(item))
+    return item
 
 
 def initialize():

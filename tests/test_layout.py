@@ -41,10 +41,10 @@ HOUSE = {
         "_worker": (
             "unbundle batch struck_import control_thread measured baseline standard_library reset parent "
             "resource_tracker child_process fork_server plain_threads signals surroundings program_modules main_ahead "
-            "running telling reporting loop hosted importing joblib_calls"
+            "telling reporting running loop hosted importing joblib_calls"
         ),
         "_options": "checks declared pool_options task_options",
-        "_futures": "ports stopping undecoded unread condition claims lazy progress task_future batch_future",
+        "_futures": "progress ports stopping undecoded unread condition claims lazy task_future batch_future",
         "_core": (
             "states ports lease routes batch_sizes nesting backlog task told task_book nested_book worker_book core "
             "statistics"

@@ -79,11 +79,10 @@ def amap(
     is_interrupting = options.interrupt_on_cancel is not False
     waiter, keeps = MapWaiter(is_ordered=is_ordered), None if buffersize is None else executor
     source: Source
-    if not executor.submits_itself:
-        through = through or executor
-    reports = None if on_progress is None else AwaitedReports(listener_of(on_progress, through), waiter)
-    if through is not None:
-        source = Submitted(through, fn, iterables, chunksize or 1, buffersize, waiter)
+    submitting = executor if through is None and not executor.submits_itself else through
+    reports = None if on_progress is None else AwaitedReports(listener_of(on_progress, submitting), waiter)
+    if submitting is not None:
+        source = Submitted(submitting, fn, iterables, chunksize or 1, buffersize, waiter)
     else:
         tasks = executor.tasks
         tasks.check_open()

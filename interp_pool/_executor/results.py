@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         def on_progress(self) -> Callable[[Progress], object] | None: ...
         def listen(self, on_progress: Callable[[Progress], object]) -> None: ...
         def count_left(self) -> int: ...
+        def stop(self) -> object: ...
 
     type Parts = Generator[Any]  # iterators; where the consumer does not block also None, see `MapRun.parts`
 
@@ -38,7 +39,9 @@ class Results(_Chain):
     """The call of map, None if its items go through a `submit`."""
 
     def close(self) -> None:
-        """Send nothing more, and drop the results that are there, as a generator's `close` does."""
+        """Send nothing more, and drop the results that are there, as a generator's `close` does, also before the first."""
+        if self.run is not None:
+            self.run.stop()
         self._parts.close()
         deque(self, maxlen=0)  # the rest of the part whose turn it was
 

@@ -43,8 +43,8 @@ def progress[T](
         library: "tqdm" or "rich"; None means the first of these that is installed.
 
     Returns:
-        An iterator. When it is closed, when it goes, or when an exception comes out of it, it takes the bars away, and
-        closes the map: what waits is cancelled.
+        An iterator. When it is closed, or when an exception comes out of it, it takes the bars away, and closes the
+        map: what waits is cancelled. When it goes, the bars do, and the map as it would without.
 
     Raises:
         TypeError: an argument has the wrong type, or `per_task` was given without a map of an executor.
@@ -126,4 +126,4 @@ class Tracked[T]:
 
     def __del__(self) -> None:
         if hasattr(self, "_bars"):
-            self.close()
+            self._bars.close()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from interp_pool._futures.ports import Pool, Run
+    from interp_pool._wire.messages import Report
 
 
 class BatchFuture(TaskFuture[None]):
@@ -73,12 +74,11 @@ class BatchFuture(TaskFuture[None]):
         if self._pool is not None and self._pool.logs_unread and not self.run.is_dropped:
             note_unread(self, task, error)
 
-    def note_progress(
-        self, position: int | None, done: float, total: float | None, message: str | None, task: str, worker: str
-    ) -> None:
+    def note_progress(self, report: "Report") -> None:
         """Have somebody hear what an item has reported, unless nobody takes its result any more."""
         hear = self.run.on_progress
         if hear is not None and not self.run.is_dropped:
+            done, total, message, position, task, worker = report
             hear(Progress(done, total, message, None if position is None else self.start + position, task, worker))
 
     def add_part(self, part: object) -> None:

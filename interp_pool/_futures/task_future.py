@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from interp_pool._futures.ports import Pool
     from interp_pool._futures.progress import Progress
+    from interp_pool._wire.messages import Report
 
 KNOWN = TaskInterrupted, BrokenExecutor  # who interrupts knows; a pool that breaks says so
 
@@ -41,7 +42,7 @@ class TaskFuture[T](LazyFuture[T]):
 
     _pool: "Pool[TaskFuture[Any]] | None"
     is_interrupted_by_cancel = False
-    _progress: "tuple[Any, ...] | None" = None  # what makes one
+    _progress: "Report | None" = None
 
     def cancel(self) -> bool:
         """Cancel the task if no worker has begun with it; return whether it is cancelled.
@@ -110,20 +111,9 @@ class TaskFuture[T](LazyFuture[T]):
         told = self._progress
         return None if told is None else Progress(*told)
 
-    def note_progress(
-        self, position: int | None, done: float, total: float | None, message: str | None, task: str, worker: str
-    ) -> None:
-        """Note what the task has reported; for the pool. Runs nobody's code.
-
-        Args:
-            position: of the item in a batch of map, None if it is not known, or there is none.
-            done: see `Progress`, as what follows.
-            total: as there.
-            message: as there.
-            task: as there.
-            worker: as there.
-        """
-        self._progress = done, total, message, position, task, worker
+    def note_progress(self, report: "Report") -> None:
+        """Note what the task has reported; for the pool. Runs nobody's code."""
+        self._progress = report
 
     def where(self, timeout: float = 1.0) -> str:
         """Tell where the task is just now, without stopping it: the calls that are active in it, as in a traceback.

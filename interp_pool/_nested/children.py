@@ -71,8 +71,7 @@ class Children:
         if kind == REPORTED:
             child = self.sent.get(number)
             if child is not None:
-                worker, *report = body
-                child.future.note_progress(None, *report, child.name, worker)
+                child.future.note_progress(body)
             return
         child = self.sent.pop(number, None)
         self.unasked.pop(number, None)

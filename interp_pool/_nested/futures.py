@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, ClassVar, Protocol
 
+    from interp_pool._futures.progress import Progress
+
     class Helper(Protocol):
         """The worker's part."""
 

@@ -35,8 +35,8 @@ from interp_pool._wire.messages import (
     WORKER_LOST,
 )
 from interp_pool._worker.baseline import refused
-from interp_pool._worker.running import end_task, endings, in_place, run_flagged, run_task
-from interp_pool._worker.surroundings import flush_streams
+from interp_pool._worker.running import run_flagged, run_task
+from interp_pool._worker.surroundings import end_task, endings, flush_streams, in_place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

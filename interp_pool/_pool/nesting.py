@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from interp_pool._pool.kernel import Kernel
     from interp_pool._pool.pump import Pump
     from interp_pool._process.open_tasks import OpenTasks
-    from interp_pool._wire.messages import Child, Payload
+    from interp_pool._wire.messages import Child, Payload, Report
     from interp_pool._workers.handle import Worker
 
 
@@ -84,12 +84,10 @@ class ChildFuture(TaskFuture[None]):
     def note_unread(self, task: str, error: BaseException) -> None:
         """Its worker has it logged, or the callback."""
 
-    def note_progress(
-        self, position: int | None, done: float, total: float | None, message: str | None, task: str, worker: str
-    ) -> None:
+    def note_progress(self, report: "Report") -> None:
         """Pass it on."""
         if not self.is_left:
-            self.reply(self.worker, self.number, REPORTED, (worker, done, total, message))
+            self.reply(self.worker, self.number, REPORTED, report)
 
 
 class Nesting:

@@ -55,7 +55,7 @@ def make_bars(library: "Library | None", total: float | None, description: str |
         _told.append(None)
         from logging import getLogger
 
-        getLogger("concurrent.futures").warning("there is no progress bar, for neither tqdm nor rich is there: %s", _TO_DO)
+        getLogger("concurrent.futures").warning("no progress bar: neither tqdm nor rich is installed: %s", _TO_DO)
     return NoBars()
 
 

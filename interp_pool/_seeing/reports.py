@@ -16,7 +16,7 @@ def hear(told: "Told") -> None:
     """Note a report, in the order of the reports. Called by the manager, without the lock."""
     task = told.task
     if task is not None:  # otherwise it was given up: nobody waits for it
-        task.future.note_progress(*told.body, task.name, told.worker)
+        task.future.note_progress((*told.body, task.name, told.worker))
 
 
 class Listener:

@@ -92,8 +92,7 @@ text or the places it would name, the innermost last, refusal or None).
 
 Of a task that submits tasks to its own pool, its children, each has a number of its worker's. A child is (number,
 payload, its module or None, its qualified name, payload of its options or None, whether nobody waits for it). The queue
-is where the worker gets what becomes of them, as (number, kind, body); before that, when one has REPORTED, its worker's
-name and the report.
+is where the worker gets what becomes of them, as (number, kind, body), and before that what they have REPORTED.
 
     RECALL           give it back, if no worker has begun it: kind is RETURNED, or HANDED with a call item in body, or
                      BEGUN
@@ -187,6 +186,8 @@ RECALL, DROP, STOP, LEAVE = range(4)
 REPORTED, RETURNED, HANDED, BEGUN, CANCELLED = range(-5, 0)
 """What it reports, and what becomes of a child, beside the kinds of outcomes."""
 
+type Report = tuple[float, float | None, str | None, int | None, str, str]
+"""What a task has reported: what `Progress` is made of, but for an item of a map its place in its batch."""
 type Place = tuple[str, int, str]
 """File, line and function."""
 type When = Literal["loading", "running", "returning"]

@@ -23,8 +23,8 @@ from interp_pool._wire.messages import (
     TASK_FAILED,
 )
 from interp_pool._worker import telling
-from interp_pool._worker.running import end_task, run_flagged, run_task
-from interp_pool._worker.surroundings import flush_streams
+from interp_pool._worker.running import run_flagged, run_task
+from interp_pool._worker.surroundings import end_task, flush_streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -32,8 +32,8 @@ from interp_pool._worker.control_thread import Control, open_load_lock
 from interp_pool._worker.main_ahead import follow_program
 from interp_pool._worker.measured import trace_this_thread
 from interp_pool._worker.parent import forget_parent, know_parent
-from interp_pool._worker.running import end_task, endings, name_thread, run_flagged, run_task, unpickled
-from interp_pool._worker.surroundings import adopt, flush_streams, set_standard_streams
+from interp_pool._worker.running import name_thread, run_flagged, run_task, unpickled
+from interp_pool._worker.surroundings import adopt, end_task, endings, flush_streams, set_standard_streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,27 +12,28 @@ task is always heard before its future is done. No timer is needed, and no lock,
 Between the two another thread of the task may report: then that is there, and not taken out. What strikes between them
 has the same told twice, which is harmless.
 
-The items of a map share what may be told, with those of other batches. If somebody hears it, the first report of an item
-goes at once all the same, and the last one before its result, with the place of the item in its batch. Otherwise the
-place is not known, and the last one of a batch is dropped.
+The items of a map share what may be told, with those of other batches. If somebody hears it, the first report of an
+item goes at once all the same, and the last one before its result, with the place of the item in its batch. Otherwise
+the place is not known, and the last one of a batch is dropped.
 """
 
 import sys
 from time import monotonic
 
-from _collections import deque  # what `collections` would add costs a worker a millisecond
-
 from interp_pool._wire.messages import INITIALIZING, PROGRESS, TASK
-from interp_pool._worker.running import endings, in_place
+from interp_pool._worker.surroundings import endings, in_place
 from interp_pool._worker.telling import ALL, tell_as, teller_here
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Callable
     from typing import Any
+else:
+    from _collections import deque  # what `collections` would add costs a worker a millisecond
 
-INTERVAL = 0.1  # seconds; with BURST this makes at most 20 messages a second
-BURST = 10
+INTERVAL = 0.125  # seconds; with BURST this makes at most 20 messages a second
+BURST = 12
 _SLACK = INTERVAL * (BURST - 1)
 _LARGEST = (1 << 63) - 1  # of the whole numbers that cross a queue
 _NUMBERS, _TOTALS, _TEXTS = frozenset((int, float)), frozenset((int, float, type(None))), frozenset((str, type(None)))
@@ -92,7 +93,7 @@ class _Reports:
     Thread safety: `note`; the rest is the task's thread's.
 
     Args:
-        thread: see `running.endings`, as what follows.
+        thread: see `surroundings.endings`, as what follows.
         work_id: of the task.
         teller: the way to the pool.
         is_batch: whether it shares what may be told with other batches.
@@ -123,7 +124,7 @@ class _Reports:
         """Tell the latest report, if it was not told."""
         for latest in [*self._latest]:
             done, total, message = latest
-            body = self._position, _fitting(done), _fitting(total), message
+            body = _fitting(done), _fitting(total), message, self._position
             tell_as(self._teller, self._key[1], PROGRESS, body)  # P2
             try:
                 self._latest.remove(latest)
@@ -157,7 +158,7 @@ class _OfChild:
 
     def note(self, done: float, total: float | None, message: str | None) -> None:
         """Tell it."""
-        self._child.future.note_progress(None, done, total, message, self._child.name, "")
+        self._child.future.note_progress((done, total, message, None, self._child.name, ""))
 
 
 def _reports_here(*, is_placed: bool = False) -> "Any":
@@ -185,12 +186,10 @@ def _is_in_batch() -> bool:
     return served is not None and served[0].batch is not None
 
 
-def _fitting[N: (float, float | None)](number: N) -> N:
+def _fitting(number: "Any") -> "Any":
     """Return a number that can cross a queue."""
-    return number if not isinstance(number, int) or number <= _LARGEST else _as_float(number)
-
-
-def _as_float(number: int) -> float:
+    if not isinstance(number, int) or number <= _LARGEST:
+        return number
     try:
         return float(number)
     except OverflowError:

@@ -52,12 +52,6 @@ _TEXTS = frozenset((str, bytes))
 _LONGEST_TEXT = 16 * 1024  # characters; longer ones gain nothing
 _MAX_INT = (1 << 31) - 1
 
-endings: "dict[tuple[int, int], Callable[[], object]]" = {}
-"""What is to be called when a task has ended, before its outcome is put: by its thread, or 0 where all is one worker's,
-and its work id. Mostly empty, and whoever looks finds that out without a call."""
-in_place: "list[Any]" = []
-"""The tasks of tasks that run as a part of these, the innermost last; None for one that runs on top of such a part."""
-
 _name = ""  # for this thread, as soon as something has imported threading
 
 
@@ -85,13 +79,6 @@ def run_flagged(
         kind, _, body, seconds = outcome
         return NESTED_DONE, work_id, (kind, body), seconds
     return outcome
-
-
-def end_task(thread: int, work_id: int) -> None:
-    """Call what is to be called at the end of a task, if there is something."""
-    end = endings.pop((thread, work_id), None)
-    if end is not None:
-        end()
 
 
 def run_task(work_id: int, payload: "Payload", clock: "Any" = None) -> tuple[int, int, object, float]:

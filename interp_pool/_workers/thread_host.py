@@ -9,8 +9,8 @@ from interp_pool._process.thread_state import frame_of, this_thread
 from interp_pool._wire.failures import encode_failure
 from interp_pool._wire.messages import BEGAN, INITIALIZING, SPLIT, TASK
 from interp_pool._worker.hosted import NoControl
-from interp_pool._worker.running import end_task, run_flagged, run_task
-from interp_pool._worker.surroundings import flush_streams
+from interp_pool._worker.running import run_flagged, run_task
+from interp_pool._worker.surroundings import end_task, flush_streams
 from interp_pool._worker.telling import told_by
 
 TYPE_CHECKING = False
