@@ -4,7 +4,7 @@ import threading
 from time import perf_counter
 
 from interp_api import create_queue
-from interp_pool import current_executor, report
+from interp_pool import TaskInterrupted, current_executor, report
 
 
 def report_all(*reports):
@@ -72,6 +72,20 @@ def report_and_wait(gate):
     report(7, 8, "child")
     gate.get()
     return 1
+
+
+def report_and_swallow(gate, ended):
+    """Report, and go on when it is interrupted."""
+    report(1)
+    is_open = False
+    while not is_open:
+        try:
+            gate.get()
+            is_open = True
+        except TaskInterrupted:
+            pass
+    report(2)
+    ended.put(None)
 
 
 def map_below():

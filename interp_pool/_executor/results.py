@@ -39,7 +39,7 @@ class Results(_Chain):
     """The call of map, None if its items go through a `submit`."""
 
     def close(self) -> None:
-        """Send nothing more, and drop the results that are there, as a generator's `close` does, also before the first."""
+        """Send nothing more, and drop the results that are there, also before the first was taken."""
         if self.run is not None:
             self.run.stop()
         self._parts.close()

@@ -129,12 +129,18 @@ class _TqdmBars(_TaskBars):
         self._items.update()
 
     def _add(self, progress: "Progress") -> "Any":
-        return self._bar(total=progress.total, leave=False, dynamic_ncols=True)
+        # It is drawn at once.
+        return self._bar(
+            initial=progress.done, total=progress.total, desc=label_of(progress), leave=False, dynamic_ncols=True
+        )
 
     def _draw(self, bar: "Any", progress: "Progress") -> None:
-        bar.total = progress.total
-        bar.set_description_str(label_of(progress), refresh=False)
-        bar.update(progress.done - bar.n)
+        label = label_of(progress)
+        has_changed, bar.total = bar.desc != label, progress.total
+        bar.set_description_str(label, refresh=False)
+        is_drawn = bar.update(progress.done - bar.n)  # which it is every tenth of a second at most
+        if has_changed and not is_drawn:
+            bar.refresh()
 
     def _remove(self, bar: "Any") -> None:
         bar.close()

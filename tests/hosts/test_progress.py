@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 import sys
+from pathlib import Path
 
 import progress_tasks
 import pytest
@@ -57,6 +60,8 @@ def test_bar_of_a_running_task_is_drawn_and_taken_away(library, screen):
     bars = make_bars(library, 2, None)
     bars.show(Progress(1, 4, "half [way", 0, worker="x"))
     bars.show(Progress(2, 4, "half [way", 0, worker="x"))
+    if library == "rich":
+        bars._progress.refresh()
     bars.show(Progress(1.5, None, None, 1, worker="x"))
     bars.show(Progress(3, 3, None, None, "task f()", worker="y"))
     bars.advance()
@@ -65,7 +70,7 @@ def test_bar_of_a_running_task_is_drawn_and_taken_away(library, screen):
     bars.close()
     bars.show(Progress(4, 4, "late", 0, worker="x"))
     text = screen()
-    assert "item 0: half [way" in text or library == "rich"  # whose thread may not have come to that
+    assert "item 0: half [way" in text
     assert "item 1" in text
     assert "task f()" in text
     assert "1/2" in text
@@ -94,3 +99,15 @@ def test_rich_comes_where_tqdm_is_missing(screen, monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm.auto", None)
     assert [*interp_pool.progress("ab")] == ["a", "b"]
     assert "2/2" in screen()
+
+
+def test_example_of_the_howto_draws_its_bars(tmp_path):
+    pytest.importorskip("tqdm", reason="the dependency group `hosts` is not installed")
+    page = (Path(__file__).parents[2] / "docs" / "howto" / "progress.md").read_text("utf-8")
+    (source,) = re.findall(r"^```py\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "example.py").write_text(source, "utf-8")
+    command = [sys.executable, "-W", "error", tmp_path / "example.py"]
+    done = subprocess.run(command, capture_output=True, check=False, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "52397\n")
+    assert "primes: 100%" in done.stderr
+    assert "80/80" in done.stderr

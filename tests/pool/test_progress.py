@@ -12,6 +12,7 @@ import pytest
 from tasks import loaded_by_report
 
 import interp_pool
+from interp_api import create_queue
 from interp_pool import InterpreterPool, InterpreterPoolExecutor, Progress, TaskInterrupted
 from interp_pool._worker.reporting import BURST
 
@@ -74,15 +75,27 @@ def test_task_that_is_stopped_keeps_its_progress(how):
         assert BURST <= future.progress().done <= 100
 
 
+def test_nothing_is_heard_of_a_worker_that_was_abandoned():
+    gate, ended = create_queue(), create_queue()
+    with executor_on(None) as executor:
+        future = executor.submit(tasks.report_and_swallow, gate, ended)
+        while future.progress() is None:
+            pass
+        assert not future.interrupt(timeout=0.01)
+        assert not future.exception().has_stopped
+        gate.put(None)
+        ended.get()
+        assert executor.submit(abs, -1).result() == 1
+    assert future.progress().done == 1
+
+
 def test_cancelled_task_has_none():
-    gate = threading.Event()
     with executor_on(None) as executor:
         running = executor.submit(tasks.report_for_ever, 1)
         future = executor.submit(tasks.report_all, (1,))
         assert future.cancel()
         assert future.progress() is None
         assert running.interrupt()
-    gate.set()
 
 
 def test_threads_of_a_task_report_for_it():
