@@ -13,12 +13,15 @@ if TYPE_CHECKING:
     from interp_pool._errors import WorkerLostError as WorkerLostError
     from interp_pool._executor.executor import InterpreterPoolExecutor as InterpreterPoolExecutor
     from interp_pool._executor.scipy_map import scipy_map as scipy_map
+    from interp_pool._executor.tracked import progress as progress
+    from interp_pool._futures.progress import Progress as Progress
     from interp_pool._futures.task_future import TaskFuture as TaskFuture
     from interp_pool._multiprocessing.pool import Pool as Pool
     from interp_pool._nested.face import current_executor as current_executor
     from interp_pool._pool.pool import InterpreterPool as InterpreterPool
     from interp_pool._swap.patching import patch as patch
     from interp_pool._wire.interrupted import TaskInterrupted as TaskInterrupted
+    from interp_pool._worker.reporting import report as report
     from interp_pool._workers.reserve import close_idle as close_idle
     from interp_pool._workers.warm_up import warm_up as warm_up
 
@@ -32,6 +35,9 @@ _MODULES = {
     "_wire.interrupted": "TaskInterrupted",
     "_nested.face": "current_executor",
     "_pool.pool": "InterpreterPool",
+    "_futures.progress": "Progress",
+    "_worker.reporting": "report",
+    "_executor.tracked": "progress",
     "_core.statistics": "Statistics",
     "_workers.reserve": "close_idle",
     "_workers.warm_up": "warm_up",

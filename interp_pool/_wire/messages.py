@@ -7,6 +7,7 @@ Both sides import this file, and it is all they share. A payload is what `interp
                               (-work_id, payload of (function, (items,), {}), flags), a batch of map, if they have
                               BATCH; with SINGLE each item is the only argument of its call, and not the tuple of all;
                               with SPLIT it may give items back, and says when it has begun, like a timed task;
+                              with REPORTS somebody hears what each item tells of its progress;
                               None, an end: one worker ends
     to one starting worker    Setup, a tuple, bound in its `__main__` until the worker begins
     to one control thread     questions, in a queue that is there only while somebody asks: (work id, id of a
@@ -92,7 +93,7 @@ text or the places it would name, the innermost last, refusal or None).
 
 Of a task that submits tasks to its own pool, its children, each has a number of its worker's. A child is (number,
 payload, its module or None, its qualified name, payload of its options or None, whether nobody waits for it). The queue
-is where the worker gets what becomes of them, as (number, kind, body).
+is where the worker gets what becomes of them, as (number, kind, body), and before that what they have REPORTED.
 
     RECALL           give it back, if no worker has begun it: kind is RETURNED, or HANDED with a call item in body, or
                      BEGUN
@@ -114,7 +115,7 @@ if TYPE_CHECKING:
 
     from interp_api import Payload as Payload  # noqa: PLC0414  # for the other files
 
-TIMED, BATCH, SINGLE, SPLIT, NESTED = 1, 2, 4, 8, 16  # flags of a call item
+TIMED, BATCH, SINGLE, SPLIT, NESTED, REPORTS = 1, 2, 4, 8, 16, 32  # flags of a call item
 
 (
     TASK,
@@ -177,12 +178,17 @@ SETUP = "__interp_pool_setup__"
     TOLD,
 ) = range(24)
 
+PROGRESS = "progress"
+"""The topic of what tasks report."""
+
 RECALL, DROP, STOP, LEAVE = range(4)
 """What a worker asks of the children of its tasks."""
 
-RETURNED, HANDED, BEGUN, CANCELLED = range(-4, 0)
-"""What becomes of a child, beside the kinds of outcomes."""
+REPORTED, RETURNED, HANDED, BEGUN, CANCELLED = range(-5, 0)
+"""What it reports, and what becomes of a child, beside the kinds of outcomes."""
 
+type Report = tuple[float, float | None, str | None, int | None, str, str]
+"""What a task has reported: what `Progress` is made of, but for an item of a map its place in its batch."""
 type Place = tuple[str, int, str]
 """File, line and function."""
 type When = Literal["loading", "running", "returning"]
