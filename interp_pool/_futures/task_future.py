@@ -102,7 +102,7 @@ class TaskFuture[T](LazyFuture[T]):
         """Return what the task has reported last, None if it has not: with `interp_pool.report`, of its own.
 
         Of a task that has ended, in whatever way, it stays what it was at the end. Of one in a process of the fallback
-        it is known once that has ended.
+        it is known once that has ended; None if it was stopped.
 
         Never blocks.
         """

@@ -21,6 +21,7 @@ import sys
 from time import monotonic
 
 from interp_pool._wire.messages import INITIALIZING, PROGRESS, TASK
+from interp_pool._worker.parent import way_to_pool
 from interp_pool._worker.surroundings import endings, in_place
 from interp_pool._worker.telling import ALL, tell_as, teller_here
 
@@ -131,6 +132,10 @@ class _Reports:
             except ValueError:
                 pass  # another thread's is there instead
 
+    def tell_ends_only(self) -> None:
+        """Tell the first report and the last: in a child process, whose messages all come at the end of the task."""
+        self._due = float("inf")
+
     def begin_item(self) -> None:
         """Begin with the next item of the batch."""
         self._position = 0 if self._position is None else self._position + 1
@@ -176,7 +181,10 @@ def _reports_here(*, is_placed: bool = False) -> "Any":
     if known is not None:
         return known
     is_batch = is_placed or (thread == ALL and _is_in_batch())
-    return _Reports(thread, work_id, teller, is_batch=is_batch, is_heard=is_placed or not is_batch)
+    made = _Reports(thread, work_id, teller, is_batch=is_batch, is_heard=is_placed or not is_batch)
+    if thread == ALL and way_to_pool() is None:
+        made.tell_ends_only()
+    return made
 
 
 def _is_in_batch() -> bool:

@@ -9,6 +9,7 @@ import pytest
 
 import interp_pool
 from interp_pool import Progress
+from interp_pool._executor.refusals import refuse_on_progress
 from interp_pool._executor.tracked import Tracked
 from interp_pool._seeing import bars as bars_module
 from interp_pool._seeing.bars import _TaskBars, is_another, label_of
@@ -204,6 +205,12 @@ def test_listener_that_raises_is_logged_and_not_called_again(caplog):
     (record,) = caplog.records
     assert "on_progress has raised an exception, and is not called again" in record.getMessage()
     assert "my own" in caplog.text
+
+
+def test_what_hears_nothing_says_so():
+    refuse_on_progress(None, "this")
+    with pytest.raises(ValueError, match="map of this takes no on_progress"):
+        refuse_on_progress(print, "this")
 
 
 def test_listener_is_a_callable():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import decimal
 import enum
+from _thread import get_ident
 
 import pytest
 
@@ -24,9 +25,10 @@ class Clock:
 class Task:
     """A task that runs in this thread, as a host would run it."""
 
-    def __init__(self, work_id=5):
+    def __init__(self, work_id=5, thread=None):
         self.board, self.messages, self.work_id = [0] * len(BOARD), [], work_id
-        self.way = told_by(self.messages.append, self.board, 3)
+        self.thread = get_ident() if thread is None else thread
+        self.way = told_by(self.messages.append, self.board, 3, self.thread)
 
     def __enter__(self):
         self.way.__enter__()
@@ -35,7 +37,7 @@ class Task:
 
     def __exit__(self, *_):
         self.board[TASK] = -self.work_id
-        end_task(ALL, self.work_id)
+        end_task(self.thread, self.work_id)
         self.way.__exit__()
 
     @property
@@ -123,7 +125,7 @@ def test_report_that_comes_between_telling_and_taking_out_is_kept(clock):
             if len(task.messages) == 1:
                 report(2)  # which tells that itself, and leaves nothing
 
-        with told_by(tell, task.board, 3):
+        with told_by(tell, task.board, 3, task.thread):
             report(1)
         task.way.__enter__()  # which the other has taken away
         assert task.told == [(1, None, None, None), (2, None, None, None)]
@@ -156,6 +158,19 @@ def test_batches_share_what_may_be_told(clock):
     assert counts == [reporting.BURST + 1, 2, 2]
 
 
+def test_process_tells_the_first_report_and_the_last(clock):
+    with Task(thread=ALL) as task:
+        for done in range(100):
+            clock.now += 1
+            report(done)
+    assert [done for done, *_ in task.told] == [0, 99]
+    with Task(thread=ALL) as task:
+        call = reporting.placed(lambda count: [report(done) for done in range(count)])
+        call(5)
+        call(1)
+    assert [(done, place) for done, _, _, place in task.told] == [(0, 0), (4, 0), (0, 1)]
+
+
 def test_item_that_raises_has_its_last_word(clock):
     def fail():
         for done in range(20):
@@ -181,7 +196,7 @@ def test_part_of_a_task_reports_to_its_own_future(clock):
             self.told += (told,)
 
     child = Child()
-    with Task() as task:
+    with Task(thread=ALL) as task:
         report(1)
         in_place.append(child)
         report(2, 3)
