@@ -198,6 +198,8 @@ class Control:
                 pass  # it was released
         release_import_lock()
         forget_halves()
+        if (carried := sys.modules.get("interp_pool._worker.carried")) is not None:
+            carried.put_back()
         self.struck = 0
 
     @property
