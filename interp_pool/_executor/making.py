@@ -211,5 +211,5 @@ class TaskMaker:
             options = self.defaults
         encode: EncodeBatch = encode_batch
         if options.context:
-            encode = partial(encode_batch, send=carried_now(options).around)
+            encode = partial(encode_batch, sent=carried_now(options).around(fn))
         return MapRun(self.pool, self.open_tasks, encode, fn, iterables, chunksize, buffersize, options, waiter)

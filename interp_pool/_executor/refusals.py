@@ -53,7 +53,7 @@ def encode_batch(
     items: list[object],
     *,
     is_single: bool,
-    send: "Callable[[Callable[..., Any]], Callable[..., Any]] | None" = None,
+    sent: "Callable[..., Any] | None" = None,
 ) -> "Payload":
     """Encode a batch of map.
 
@@ -61,12 +61,12 @@ def encode_batch(
         fn: called for each item.
         items: its arguments.
         is_single: whether an item is the only argument, and not the tuple of all.
-        send: returns what is sent in place of the function; None means itself.
+        sent: is sent in place of the function; None means itself.
 
     Raises:
         TaskPicklingError: the function or an item cannot be pickled.
     """
-    sent = fn if send is None else send(fn)
+    sent = sent or fn
     try:
         return interp_api.encode_call(sent, (items,), {})
     except BaseException as exc:

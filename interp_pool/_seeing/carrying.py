@@ -13,7 +13,7 @@ import interp_api
 from interp_pool._errors import TaskPicklingError
 from interp_pool._options.variables import ALL, NAMELESS, describe, place_of, tell_once
 from interp_pool._wire.texts import brief
-from interp_pool._worker.carried import Found, in_context
+from interp_pool._worker.carried import Found, decoded_function, in_context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +51,30 @@ class Carried:
 
     def around(self, function: "Callable[..., Any]") -> "Callable[..., Any]":
         """Return what to send in place of a function."""
+        if interp_api.is_importing():
+            try:
+                return _Sent(_Encoded(interp_api.encode_call(function, (), {})), self._parts)
+            except Exception:
+                pass  # it cannot be sent: its task says so
         return _Sent(function, self._parts)
+
+
+class _Encoded:
+    """Stands for a function that was encoded while a module is imported, in whose body it may be.
+
+    Who else encoded it, as others do for the later items of a map, would wait for the end of that import.
+    """
+
+    __slots__ = ("_payload",)
+
+    def __init__(self, payload: "Payload") -> None:
+        self._payload = payload
+
+    def __call__(self) -> None:
+        """Be a function for type checkers."""
+
+    def __reduce__(self) -> "tuple[Callable[..., Any], tuple[Payload]]":
+        return decoded_function, (interp_api.enclose(self._payload),)
 
 
 class _Sent:

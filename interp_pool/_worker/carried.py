@@ -150,6 +150,12 @@ def in_context(
     return made
 
 
+def decoded_function(payload: "Payload") -> "Callable[..., Any]":
+    """Return the function of a call that was encoded before."""
+    call: Any = decode(payload)
+    return call[0]  # type: ignore[no-any-return]  # what encode_call made
+
+
 def _tell_left_out(exc: Exception) -> None:
     from interp_pool._worker.telling import tell
 
