@@ -117,7 +117,10 @@ def hold(started, release):
     release.get(timeout=60)
 
 
-def wait_for_item(started, release, function):
-    """Wait for a task of this one, while other tasks run on top of it; return what it then sees."""
-    current_executor().options(timeout=60).submit(hold, started, release).result()
+def wait_for_other(begun, waits, release, function):
+    """Wait for a task of this one in another worker, while other tasks run on top of it; return what it then sees."""
+    child = current_executor().options(timeout=60).submit(hold, begun, release)
+    begun.get(timeout=60)
+    waits.put(None)
+    child.result()
     return user.get(), function()

@@ -290,14 +290,14 @@ def test_tasks_of_a_task_inherit_what_it_declared():
 @in_own_context
 def test_task_that_runs_on_top_of_another_does_not_see_its_context():
     user.set("anna")
-    started, release = create_queue(), create_queue()
+    begun, waits, release = create_queue(), create_queue(), create_queue()
     with InterpreterPoolExecutor(2) as executor:
         assert executor.submit(abs, -1).result() == 1  # a worker begins with the filters of now
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             view = executor.options(context=[user])
-            below = view.submit(context_tasks.wait_for_item, started, release, context_tasks.warn)
-        started.get(timeout=60)  # its child holds the other worker
+            below = view.submit(context_tasks.wait_for_other, begun, waits, release, context_tasks.warn)
+        waits.get(timeout=60)  # while its child holds the other worker
         on_top = [executor.submit(context_tasks.seen), executor.submit(context_tasks.warn)]
         assert on_top[0].result(60) == ("nobody", None, 0)
         assert str(on_top[1].exception(60)) == "beware"
