@@ -84,9 +84,9 @@ def run_until_stopped(started):
 def in_threads():
     """Return what threads of a task see: one as it is by default, and one that is given the context."""
     found = []
-    for target in (seen, lambda: copied.run(seen)):
-        copied = copy_context()
-        thread = threading.Thread(target=lambda target=target: found.append(target()[0]))
+    copied = copy_context()
+    for look in (user.get, lambda: copied.run(user.get)):
+        thread = threading.Thread(target=lambda look=look: found.append(look()))
         thread.start()
         thread.join()
     return found
@@ -96,7 +96,7 @@ def nest():
     """Return what tasks of a task see, and this one afterwards."""
     user.set("parent")
     executor = current_executor()
-    children = executor.submit(seen), executor.options(timeout=60).submit(seen), executor.options(context=[]).submit(seen)
+    children = [each.submit(seen) for each in (executor, executor.options(timeout=60), executor.options(context=[]))]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         loud = executor.submit(warn)

@@ -24,7 +24,6 @@ class ExecutorArguments(PoolArguments):
         doc="""run the tasks in this pool instead of one of the executor's own; then none of the arguments above that
             describe workers may be given, and shutting the executor down leaves the pool open.""",
     )
-
     context: "Context | None" = option(
         default=None,
         doc="what tasks have of their callers' contexts, unless `options` says otherwise: see there.",
@@ -37,7 +36,7 @@ class ExecutorArguments(PoolArguments):
             TypeError: they do not, or the pool is none.
         """
         if self.context is not None:
-            self.context = check_variables("context", self.context)
+            self.__dict__["context"] = check_variables("context", self.context)
         pool: Any = self.pool
         if pool is None:
             return

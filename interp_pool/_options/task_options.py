@@ -47,10 +47,11 @@ class TaskOptions(Declared):
     context: "Context | None" = option(
         default=None,
         check=unless_none(check_variables),
-        doc="""context variables of the caller that the task has, too: a list of `contextvars.ContextVar`, each bound at the
-            top level of a module, where the worker finds it; or "all" for those whose values can be pickled; what is
-            left out is logged once. Their values are taken and pickled when the task is submitted, or the map called;
-            decimal's context and the warning filters go along. None means what the executor says, and [] nothing.""",
+        doc="""context variables of the caller that the task has, too: a list of `contextvars.ContextVar`, each bound
+            at the top level of a module, where the worker finds it; or "all" for those whose values can be pickled,
+            and what is left out is logged once. The values are taken and pickled when the task is submitted, or the
+            map called. decimal's context and the warning filters go along. None means what the executor says, and []
+            nothing.""",
     )
     interrupt_on_cancel: bool | None = option(
         default=None,

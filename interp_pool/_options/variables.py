@@ -10,6 +10,7 @@ much along that a worker need not, or cannot, load.
 
 import sys
 from contextvars import ContextVar
+from itertools import pairwise
 
 import interp_api
 
@@ -134,5 +135,5 @@ def _makes(module: str, name: str) -> bool:
     first = name.partition(".")[0]
     return any(
         step.opname in ("STORE_NAME", "STORE_GLOBAL") and step.argval == first and before.opname != "IMPORT_FROM"
-        for before, step in zip(steps, steps[1:], strict=False)
+        for before, step in pairwise(steps)
     )

@@ -1,8 +1,8 @@
 """What goes along of a caller's context with its tasks.
 
 Owns what is taken: of the variables that were declared those that are set, of "all" those that can be sent; decimal's
-context, if it is not as at the start; the warning filters. It is taken and pickled once, in the caller's thread, for one
-task or for all items of a map. What a worker makes of it is `_worker.carried`'s.
+context, if it is not as at the start; the warning filters. It is taken and pickled once, in the caller's thread, for
+one task or for all items of a map. What a worker makes of it is `_worker.carried`'s.
 """
 
 import sys

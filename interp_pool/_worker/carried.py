@@ -10,7 +10,6 @@ been struck just then. On a thread of the program they are left alone: others wo
 """
 
 import sys
-from _functools import partial  # functools would be a dozen more in a worker
 from _thread import _get_main_thread_ident, get_ident  # type: ignore[attr-defined]  # what `threading` uses
 from contextvars import Context, ContextVar, copy_context
 
@@ -21,12 +20,15 @@ from interp_pool._worker import surroundings
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from functools import partial
     from typing import Any, Literal
 
     from interp_api import Payload
 
     type Variable = ContextVar[Any]
     type Declaration = Literal["all"] | tuple[Variable, ...]
+else:
+    from _functools import partial  # functools would be a dozen more in a worker; type checkers do not know this
 
 LEFT_OUT = "context"
 """The topic of what is told of a variable that a worker does not find."""
@@ -58,9 +60,7 @@ class Found:
         return find_variable, self._reduced
 
 
-def find_variable(
-    module: str, name: str, key: str | None = None, own_name: str = "", *default: object
-) -> "Variable":
+def find_variable(module: str, name: str, key: str | None = None, own_name: str = "", *default: object) -> "Variable":
     """Return the variable of that name in a module, which is imported.
 
     Where a dict has it under a key, in which a library keeps those that it makes as it goes, one is made if need be.

@@ -16,11 +16,11 @@ from interp_api import (
     SimpleQueue,
 )
 from interp_pool._errors import broken
+from interp_pool._seeing.filters import current_filters
 from interp_pool._wire.decoding import decode_failure
 from interp_pool._wire.messages import INITIALIZER_FAILED, SETUP
 from interp_pool._worker.loop import tidy
 from interp_pool._workers.bundle import load_into, note_new
-from interp_pool._seeing.filters import current_filters
 from interp_pool._workers.environment import worker_environment
 from interp_pool._workers.reserve import reserve
 

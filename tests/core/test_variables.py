@@ -45,7 +45,7 @@ def received(carried, function, *args):
     return sent(*args, **kwargs)
 
 
-@pytest.mark.parametrize("value", ["user", "ALL", context_tasks.user, 5, None, [1], ["user"], [context_tasks.user, "x"]])
+@pytest.mark.parametrize("value", ["user", "ALL", context_tasks.user, 5, None, [1], [context_tasks.user, "x"]])
 def test_what_is_no_list_of_variables_is_refused_at_once(value):
     with pytest.raises(TypeError, match=r"^context must be 'all' or a list of contextvars.ContextVar, got "):
         check_context("context", value)
@@ -59,7 +59,7 @@ def test_option_of_a_task_and_of_an_executor_is_checked_at_once():
 
 
 def test_variable_that_no_module_names_is_refused_at_once():
-    with pytest.raises(ValueError, match="context variable 'nameless': .* bind it at the top level of a module"):
+    with pytest.raises(ValueError, match=r"context variable 'nameless': .* bind it at the top level of a module"):
         check_context("context", [ContextVar("nameless")])
 
 
@@ -118,7 +118,7 @@ def test_call_leaves_nothing_behind_and_no_other_call_sees_it():
 def test_value_that_cannot_be_pickled_is_an_error_that_names_the_variable():
     def take():
         context_tasks.trace.set(context_tasks.Unpicklable())
-        with pytest.raises(TaskPicklingError, match="cannot send the value of context variable 'trace': .*not this one"):
+        with pytest.raises(TaskPicklingError, match=r"value of context variable 'trace': .*not this one"):
             Carried((context_tasks.user, context_tasks.trace))
 
     Context().run(take)
@@ -165,7 +165,7 @@ def test_variable_that_a_library_makes_as_it_goes_is_made_where_it_arrives():
 
 def test_context_of_decimal_goes_along_once_it_is_not_as_at_the_start():
     def take(change):
-        decimal.setcontext(decimal.Context(prec=28, traps=[decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow]))
+        decimal.setcontext(decimal.DefaultContext)
         decimal.getcontext().flags[decimal.Inexact] = True  # arithmetic does that
         change(decimal.getcontext())
         return Carried((context_tasks.user,))

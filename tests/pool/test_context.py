@@ -13,7 +13,6 @@ from contextvars import Context
 
 import context_tasks
 import pytest
-import scripts
 from context_tasks import Held, trace, user
 
 from interp_api import create_queue
@@ -133,11 +132,6 @@ def test_context_of_decimal_goes_along(executor):
     assert view.submit(context_tasks.precision).result() == 28
 
 
-def test_worker_does_not_load_decimal_that_is_as_at_the_start():
-    with InterpreterPoolExecutor(1, reuse=False) as executor:
-        assert Context().run(executor.options(context=[user]).submit, context_tasks.has_loaded, "_pydecimal").result() is False
-
-
 @in_own_context
 def test_what_an_initializer_has_set_is_there_too():
     with InterpreterPoolExecutor(1, initializer=context_tasks.initialize, initargs=("initial",)) as executor:
@@ -235,7 +229,9 @@ def test_function_that_cannot_be_pickled_is_named_as_without_a_context(executor)
     def local():
         return None
 
-    texts = {str(view.submit(local, threading.Lock()).exception()) for view in (executor, executor.options(context=[user]))}
+    texts = {
+        str(view.submit(local, threading.Lock()).exception()) for view in (executor, executor.options(context=[user]))
+    }
     assert len(texts) == 1
 
 
