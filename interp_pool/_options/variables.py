@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     """Module, dotted name in it, and key if that is a dict."""
 
 ALL: "Literal['all']" = "all"
+NAMELESS = "a worker finds a context variable by its name in a module, and no module that it can load has this one"
 MAINS = "__main__", "__mp_main__"
 _MOST = 1000  # variables that are remembered as nameless: each is kept alive by it
 
@@ -44,21 +45,20 @@ def check_context(name: str, value: "Any") -> "Declaration":
     if isinstance(value, str) and value == ALL:
         return ALL
     wanted = f"{name} must be 'all' or a list of contextvars.ContextVar"
+    given: Any = value
     if isinstance(value, str | ContextVar):
-        raise TypeError(f"{wanted}, got {value!r}")
+        raise TypeError(f"{wanted}, got {given!r}")
     try:
-        variables: tuple[Any, ...] = tuple(dict.fromkeys(value))
+        variables: tuple[Any, ...] = tuple(dict.fromkeys(given))
     except TypeError:
-        raise TypeError(f"{wanted}, got {value!r}") from None
+        raise TypeError(f"{wanted}, got {given!r}") from None
     for each in variables:
         if not isinstance(each, ContextVar):
             raise TypeError(f"{wanted}, got one with {each!r}")
+    for each in variables:
         if place_of(each) is None:
             raise ValueError(f"cannot send {describe(each)}: {NAMELESS}; bind it at the top level of a module")
     return variables
-
-
-NAMELESS = "a worker finds a context variable by its name in a module, and no module that it can load has this one"
 
 
 def describe(variable: "Variable") -> str:
@@ -97,22 +97,31 @@ def _is_at(place: "Place", variable: "Variable") -> bool:
     found: Any = sys.modules.get(module)
     for part in name.split("."):
         found = getattr(found, part, None)
-    return found is variable if key is None else type(found) is dict and found.get(key) is variable
+    if key is not None:
+        names: Any = found if type(found) is dict else {}  # pyright: ignore[reportUnknownVariableType]  # whatever it is
+        found = names.get(key)
+    return found is variable
 
 
 def _search(variable: "Variable") -> "Iterator[Place]":
-    for module, loaded in [*sys.modules.items()]:
+    modules: dict[Any, Any] = sys.modules
+    for module, loaded in [*modules.items()]:
         names: Any = getattr(loaded, "__dict__", None)
         if type(names) is dict and type(module) is str:
-            for name, value in [*names.items()]:
+            for name, value in _items(names):
                 if value is variable:
                     yield module, name, None
                 elif isinstance(value, type) and value.__module__ == module:
                     yield from (
-                        (module, f"{name}.{own}", None) for own, each in [*vars(value).items()] if each is variable
+                        (module, f"{name}.{own}", None) for own, each in _items(vars(value)) if each is variable
                     )
-                elif type(value) is dict and value is not names and type(name) is str:
-                    yield from ((module, name, key) for key, each in [*value.items()] if each is variable)
+                elif type(value) is dict and value is not names:
+                    yield from ((module, name, key) for key, each in _items(value) if each is variable)
+
+
+def _items(names: "Any") -> "list[tuple[Any, Any]]":
+    """Return the items of a dict as they are now: other threads may change it."""
+    return [*names.items()]
 
 
 def _nearest(places: "list[Place]") -> "Place":

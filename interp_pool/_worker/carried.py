@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 
     type Variable = ContextVar[Any]
     type Declaration = Literal["all"] | tuple[Variable, ...]
+
+    Partial = partial[Any]
 else:
-    from _functools import partial  # functools would be a dozen more in a worker; type checkers do not know this
+    from _functools import partial as Partial  # noqa: N812  # functools would bring a dozen more
 
 LEFT_OUT = "context"
 """The topic of what is told of a variable that a worker does not find."""
@@ -78,16 +80,17 @@ def find_variable(module: str, name: str, key: str | None = None, own_name: str 
         found = getattr(found, part)
     if key is not None:
         found = found[key] if key in found else found.setdefault(key, _make_variable(own_name, *default))
+    variable: Variable = found
     if not isinstance(found, ContextVar):
         raise TypeError(f"{module}.{name} is no context variable in the worker: {type(found).__name__}")
-    return found
+    return variable
 
 
 def _make_variable(name: str, *default: object) -> "Variable":
     return ContextVar(name, default=default[0]) if default else ContextVar(name)
 
 
-class InContext(partial):
+class InContext(Partial):
     """A function that is called in the context of its task's caller. A partial, so that its own name is told."""
 
     context: "Context"
@@ -111,7 +114,7 @@ class InContext(partial):
                 put_back()
 
 
-_call = partial.__call__
+_call: "Any" = Partial.__call__
 
 
 def in_context(
@@ -205,11 +208,12 @@ def _filters_to_enter(payload: "Payload") -> "list[Any] | None":
 
 def _is_alone() -> bool:
     """Return whether no other thread of the program has this interpreter's filters."""
-    return not IS_MAIN_INTERPRETER or get_ident() == _get_main_thread_ident()
+    return bool(not IS_MAIN_INTERPRETER or get_ident() == _get_main_thread_ident())
 
 
 def _are_in_contexts() -> bool:
-    return bool(getattr(sys.flags, "context_aware_warnings", 0))
+    flags: Any = sys.flags
+    return bool(getattr(flags, "context_aware_warnings", 0))  # CPython 3.14
 
 
 def _filters_here() -> "list[Any]":

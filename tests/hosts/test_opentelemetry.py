@@ -57,9 +57,9 @@ def test_span_of_a_task_is_the_child_of_its_callers(executor):
 
 
 def test_span_of_a_task_of_a_task_is_the_child_of_its_parents():
-    with InterpreterPoolExecutor(2, initializer=tasks.initialize, context=[tasks.caller]) as executor:
-        with TRACER.start_as_current_span("request") as span:
-            parent, child = executor.submit(tasks.nested_span_ids).result()
+    executor = InterpreterPoolExecutor(2, initializer=tasks.initialize, context=[tasks.caller])
+    with executor, TRACER.start_as_current_span("request") as span:
+        parent, child = executor.submit(tasks.nested_span_ids).result()
     own = span.get_span_context()
     assert parent[:2] == (own.trace_id, own.span_id)
     assert child[:2] == (own.trace_id, parent[2])
@@ -80,10 +80,10 @@ def test_each_coroutine_has_its_own_span(executor):
 
 
 def test_all_leaves_out_the_context_of_opentelemetry_itself(caplog):
-    with InterpreterPoolExecutor(1, initializer=tasks.initialize, context="all") as executor:
-        with TRACER.start_as_current_span("request") as span:
-            assert executor.submit(tasks.span_ids).result()[1] == span.get_span_context().span_id
-            assert trace.get_current_span() is span
+    executor = InterpreterPoolExecutor(1, initializer=tasks.initialize, context="all")
+    with executor, TRACER.start_as_current_span("request") as span:
+        assert executor.submit(tasks.span_ids).result()[1] == span.get_span_context().span_id
+        assert trace.get_current_span() is span
     assert "current_context" in caplog.text
 
 
