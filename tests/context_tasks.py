@@ -81,6 +81,15 @@ def run_until_stopped(started):
         time.monotonic()
 
 
+def lose_filters(started):
+    """Be as a task is that was struck when it was about to give its worker's filters back."""
+    from interp_pool._worker import carried
+
+    carried._own_filters[:] = [warnings.filters]
+    warnings.filters = []
+    run_until_stopped(started)
+
+
 def in_threads():
     """Return what threads of a task see: one as it is by default, and one that is given the context."""
     found = []

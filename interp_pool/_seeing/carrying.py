@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from interp_api import Payload
     from interp_pool._options.variables import Declaration, Place, Variable
 
+    # Payloads of the variables, what to call these where "all" were declared, decimal's context, the warning filters.
+    type Parts = tuple[list[Payload], tuple[str, ...] | None, Payload | None, Payload | None]
+
 _UNSET = object()
 _OURS = "interp_pool."
 _WARNINGS = "_py_warnings", "warnings"  # where the filters are a variable's, they go along as filters
@@ -46,8 +49,13 @@ class Carried:
             TaskPicklingError: the value of a variable that was declared cannot be pickled.
         """
         context = copy_context()
-        entries = [*(_all(context) if declared == ALL else (_entry(each, context) for each in declared))]
-        self._parts = entries, declared == ALL, _encoded_decimal(), _encode_filters()
+        names: tuple[str, ...] | None = None
+        if declared == ALL:
+            taken = dict(_all(context))
+            names, entries = tuple(map(describe, taken)), [*taken.values()]
+        else:
+            entries = [_entry(each, context) for each in declared]
+        self._parts: Parts = entries, names, _encoded_decimal(), _encode_filters()
 
     def around(self, function: "Callable[..., Any]") -> "Callable[..., Any]":
         """Return what to send in place of a function."""
@@ -82,16 +90,16 @@ class _Sent:
 
     __slots__ = ("_function", "_parts")
 
-    def __init__(self, function: "Callable[..., Any]", parts: "tuple[list[Payload], bool, Any, Any]") -> None:
+    def __init__(self, function: "Callable[..., Any]", parts: "Parts") -> None:
         self._function, self._parts = function, parts
 
     def __call__(self, *args: "Any", **kwargs: "Any") -> "Any":
         return self._function(*args, **kwargs)
 
     def __reduce__(self) -> "tuple[Callable[..., Any], tuple[Any, ...]]":
-        entries, is_all, decimal, filters = self._parts
+        entries, names, decimal, filters = self._parts
         enclosed = tuple(map(interp_api.enclose, entries))
-        return in_context, (interp_api.portable(self._function), enclosed, is_all, decimal, filters)
+        return in_context, (interp_api.portable(self._function), enclosed, names, decimal, filters)
 
 
 def _entry(variable: "Variable", context: "Context", place: "Place | None" = None) -> "Payload":
@@ -114,7 +122,7 @@ def _entry(variable: "Variable", context: "Context", place: "Place | None" = Non
         raise TaskPicklingError(f"cannot send the value of {describe(variable)}: {brief(exc)}") from exc
 
 
-def _all(context: "Context") -> "Iterator[Payload]":
+def _all(context: "Context") -> "Iterator[tuple[Variable, Payload]]":
     decimal: Any = sys.modules.get("decimal")
     for variable, value in context.items():
         if decimal is not None and type(value) is decimal.Context:
@@ -128,7 +136,7 @@ def _all(context: "Context") -> "Iterator[Payload]":
             except TaskPicklingError as exc:
                 tell_once(f"{describe(variable)} does not go along with tasks: {brief(exc.__cause__ or exc)}")
             else:
-                yield entry
+                yield variable, entry
 
 
 def _encoded_decimal() -> "Payload | None":

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 else:
     from _functools import partial as Partial  # noqa: N812  # functools would bring a dozen more
 
+_LONGEST = 500  # characters of a text
 LEFT_OUT = "context"
 """The topic of what is told of a variable that a worker does not find."""
 
@@ -120,7 +121,7 @@ _call: "Any" = Partial.__call__
 def in_context(
     function: "Callable[..., Any]",
     entries: "tuple[Payload, ...]",
-    is_all: bool,
+    names: tuple[str, ...] | None,
     decimal: "Payload | None",
     filters: "Payload | None",
 ) -> InContext:
@@ -129,25 +130,25 @@ def in_context(
     Args:
         function: the user's.
         entries: payloads of the variables that were declared, each with its value if it has one.
-        is_all: whether "all" was: what is not found here is left out.
+        names: what to call these where "all" were declared: then what is not found here is left out.
         decimal: payload of decimal's context.
         filters: payload of the warning filters.
     """
     made = InContext(function)
     outside, made.context = copy_context(), copy_context()
     variables: list[Variable] = []
-    for entry in entries:
+    for number, entry in enumerate(entries):
         try:
             decoded: Any = decode(entry)
         except Exception as exc:
-            if not is_all:
+            if names is None:
                 raise
-            _tell_left_out(exc)
+            _tell_left_out(names[number], exc)
             continue
         variables.append(decoded[0])
         if len(decoded) > 1:
             made.context.run(decoded[0].set, decoded[1])
-    made.context.run(_here.set, ("all" if is_all else tuple(variables), outside))
+    made.context.run(_here.set, ("all" if names is not None else tuple(variables), outside))
     made.decimal = None if decimal is None else decode(decimal)
     made.filters = None if filters is None else _filters_to_enter(filters)
     return made
@@ -159,10 +160,10 @@ def decoded_function(payload: "Payload") -> "Callable[..., Any]":
     return call[0]  # type: ignore[no-any-return]  # what encode_call made
 
 
-def _tell_left_out(exc: Exception) -> None:
+def _tell_left_out(name: str, exc: Exception) -> None:
     from interp_pool._worker.telling import tell
 
-    tell(LEFT_OUT, f"a context variable of a task does not go along with it: {type(exc).__name__}: {exc}"[:500])
+    tell(LEFT_OUT, f"{name} does not go along with tasks: {type(exc).__name__}: {exc}"[:_LONGEST])
 
 
 def declared() -> "Declaration | None":

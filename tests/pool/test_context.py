@@ -188,6 +188,15 @@ def test_task_that_is_stopped_leaves_neither_variables_nor_filters(way):
             assert executor.options(context=[trace]).submit(context_tasks.seen).result() == ("nobody", None, 0)
 
 
+def test_filters_that_a_strike_has_left_behind_are_put_back_after_the_task():
+    started = create_queue()
+    with InterpreterPoolExecutor(1) as executor:
+        future = executor.submit(context_tasks.lose_filters, started)
+        started.get(timeout=60)
+        assert future.interrupt()
+        assert str(executor.submit(context_tasks.warn).exception()) == "beware"
+
+
 @in_own_context
 def test_error_of_a_task_reads_as_without_a_context(executor):
     def text(view):
@@ -245,7 +254,7 @@ def test_all_leaves_out_what_no_worker_finds_and_tells_that_once(caplog):
             assert executor.options(context="all").submit(context_tasks.seen).result() == ("anna", None, 0)
     texts = [record.getMessage() for record in caplog.records]
     assert len(texts) == 1
-    assert "a context variable of a task does not go along with it" in texts[0]
+    assert texts[0].startswith("context variable 'trace' does not go along with tasks: ")
     assert "no number" in texts[0]
     variables._told.clear()
 
