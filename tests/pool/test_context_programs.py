@@ -12,7 +12,7 @@ pytestmark = pytest.mark.programs
 MAIN = """
 from contextvars import ContextVar
 from dataclasses import dataclass
-from interp_pool import InterpreterPoolExecutor
+from interp_pool import InterpreterPoolExecutor, current_executor
 
 @dataclass
 class User:
@@ -23,17 +23,20 @@ user = ContextVar("user")
 def greet(greeting):
     return f"{greeting}, {user.get().name}"
 
+def pass_on(greeting):
+    return current_executor().submit(greet, greeting).result()
+
 if __name__ == "__main__":
     user.set(User("anna"))
     with InterpreterPoolExecutor(1) as executor:
         for context in ([user], "all"):
             view = executor.options(context=context)
-            print(view.submit(greet, "hello").result(), *view.map(greet, ["a", "b"]))
+            print(view.submit(greet, "hello").result(), *view.map(greet, ["a", "b"]), view.submit(pass_on, "c").result())
 """
 
 
 def test_variable_and_class_of_the_main_module_are_found(tmp_path):
-    assert scripts.run_text(tmp_path, MAIN) == (0, "hello, anna a, anna b, anna\n" * 2, "")
+    assert scripts.run_text(tmp_path, MAIN) == (0, "hello, anna a, anna b, anna c, anna\n" * 2, "")
 
 
 WITHOUT_GUARD = """
