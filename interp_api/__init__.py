@@ -2,13 +2,14 @@
 
 The names are loaded when they are first used, so that a worker pays only for what it needs. Beyond the documented ones
 there are `list_all_queues`, and the building blocks of a pool: `PoolQueue` and `SimpleQueue`; `encode`, `encode_call`,
-`decode` and `detach` for what they carry, with `portable` for functions among it, and `function_head` and
-`is_importing` for who must not wait for an import; `Doorbell`, `ring` and `wait_at` to wake a thread of another
-interpreter, and `Place` for a loop that is woken like one; `claim`, `unclaim` and `creating` for interpreters that
-nobody else is to enter or close; `note_main`, `expect_main`, `load_main_ahead`, `forget_main` and
-`check_main_is_not_loading` for the parent's main module; `holding`, `is_held_here` and `free_in_child` for locks that
-signal handlers and forks come across, and `comes_again` for what those raise; `check_tracing`, `before_tracing` and
-`CLOSING_LEAKS` for what the runtime can and cannot do, `IS_MAIN_INTERPRETER` for where this is.
+`decode` and `detach` for what they carry, with `portable` for functions among it, `enclose` for what was encoded
+before, and `function_head` and `is_importing` for who must not wait for an import; `Doorbell`, `ring` and `wait_at` to
+wake a thread of another interpreter, and `Place` for a loop that is woken like one; `claim`, `unclaim` and `creating`
+for interpreters that nobody else is to enter or close; `note_main`, `is_found_in_main`, `expect_main`,
+`load_main_ahead`, `forget_main` and `check_main_is_not_loading` for the parent's main module; `holding`, `is_held_here`
+and `free_in_child` for locks that signal handlers and forks come across, and `comes_again` for what those raise;
+`check_tracing`, `before_tracing` and `CLOSING_LEAKS` for what the runtime can and cannot do, `IS_MAIN_INTERPRETER` for
+where this is.
 """
 
 TYPE_CHECKING = False
@@ -42,12 +43,14 @@ if TYPE_CHECKING:
     from interp_api._pickling.codec import encode as encode
     from interp_api._pickling.codec import encode_call as encode_call
     from interp_api._pickling.codec import portable as portable
+    from interp_api._pickling.enclosed import enclose as enclose
     from interp_api._pickling.function_head import function_head as function_head
     from interp_api._pickling.main_module import check_main_is_not_loading as check_main_is_not_loading
     from interp_api._pickling.main_module import expect_main as expect_main
     from interp_api._pickling.main_module import forget_main as forget_main
     from interp_api._pickling.main_module import load_main_ahead as load_main_ahead
     from interp_api._pickling.main_module import note_main as note_main
+    from interp_api._pickling.main_names import is_found_in_main as is_found_in_main
     from interp_api._queues.queue import Queue as Queue
     from interp_api._queues.queue import create_queue as create_queue
     from interp_api._queues.queue import list_all_queues as list_all_queues
@@ -86,6 +89,8 @@ _MODULES = {
     "_interpreters.tracing": "before_tracing check_tracing",
     "_pickling.again": "comes_again",
     "_pickling.codec": "decode detach encode encode_call portable",
+    "_pickling.enclosed": "enclose",
+    "_pickling.main_names": "is_found_in_main",
     "_queues.unbound": "UNBOUND UNBOUND_ERROR UNBOUND_REMOVE",
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names.split()}

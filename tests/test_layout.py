@@ -26,7 +26,7 @@ HOUSE = {
         "_errors": "",
         "_pickling": (
             "again cloud main_code main_note main_module main_names main_globals large buffers functions cached "
-            "fallback_pickler function_head frames descriptors inheritance codec"
+            "fallback_pickler function_head frames descriptors inheritance codec enclosed"
         ),
         "_queues": "shared_counter unbound readable items store awaiting queue",
         "_interpreters": "alive entry_lock tracing guards importing remote entering interpreter",
@@ -41,15 +41,15 @@ HOUSE = {
         "_worker": (
             "unbundle batch struck_import control_thread measured baseline standard_library reset parent "
             "resource_tracker child_process fork_server plain_threads signals surroundings program_modules main_ahead "
-            "telling reporting running loop hosted importing joblib_calls"
+            "telling reporting running carried loop hosted importing joblib_calls"
         ),
-        "_options": "checks declared pool_options task_options",
+        "_options": "checks variables declared pool_options task_options",
         "_futures": "progress ports stopping undecoded unread condition claims lazy task_future batch_future",
         "_core": (
             "states ports lease routes batch_sizes nesting backlog task told task_book nested_book worker_book core "
             "statistics"
         ),
-        "_seeing": "reports bars",
+        "_seeing": "reports bars filters carrying",
         "_workers": (
             "bundle reserve environment interpreters warm_up answering handle thread_host process_host hosted_worker"
         ),

@@ -129,7 +129,7 @@ def keep_in_transit(ids: "Iterable[int]") -> None:
         refs.extend(map(queue_ref, ids))
 
 
-def _add_reference(reference: object) -> bool:
+def add_reference(reference: object) -> bool:
     """Let the payload being made keep what something refers to; return whether one is being made."""
     refs = (_state.own or _make_own()).refs
     if refs is not None and reference is not None:
@@ -143,7 +143,7 @@ def _register_descriptors() -> None:
     if _CONNECTION in modules or "socket" in modules:
         from interp_api._pickling.descriptors import register
 
-        _connection_is_registered = _CONNECTION in register(_add_reference)
+        _connection_is_registered = _CONNECTION in register(add_reference)
 
 
 def encode(obj: object, *, share: bool) -> "Payload":

@@ -15,7 +15,7 @@ from interp_api._pickling.cloud import advise, cloud_pickler
 from interp_api._pickling.functions import by_value, find_reference, reduce_stateless
 from interp_api._pickling.large import copy_bytes
 from interp_api._pickling.main_globals import share_globals
-from interp_api._pickling.main_names import MAINS, finds_none, is_found
+from interp_api._pickling.main_names import MAINS, finds_none, is_found_in_main
 from interp_api._runtime.cpython import zero_copy
 from interp_api._runtime.light_imports import PickleBuffer, Pickler, PicklingError
 
@@ -174,7 +174,7 @@ def _reduce_named(obj: "Any", rules: _Rules) -> "Any":
     if module is None:
         rules.missed = obj
         return (is_function and reduce_stateless(obj)) or NotImplemented
-    if module in MAINS and not is_found(obj.__qualname__):
+    if module in MAINS and not is_found_in_main(obj.__qualname__):
         stand_in: Any = by_value(obj) if is_function else obj
         if stand_in is not obj:
             return stand_in.__reduce__()
@@ -188,7 +188,7 @@ def _reduce_by_value(obj: "Any", *, is_named: bool) -> "Any":
     kind: Any = type(obj)  # pyright: ignore[reportUnknownVariableType]  # whatever it is
     if is_named or kind is CachedFunction:
         module = find_reference(obj)
-        if module in MAINS and is_found(obj.__qualname__):
+        if module in MAINS and is_found_in_main(obj.__qualname__):
             return NotImplemented
         if module is None and kind is FunctionType:
             return reduce_stateless(obj)
@@ -232,7 +232,7 @@ def _pickler_class(base: "type[Pickler]") -> "type[Any]":
                     type(reduced) is str
                     and kind in _BY_NAME_OR_VALUE
                     and obj.__module__ in MAINS
-                    and not is_found(reduced)
+                    and not is_found_in_main(reduced)
                     and cloud_pickler()
                 ):
                     raise _NotFoundError

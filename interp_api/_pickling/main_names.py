@@ -45,7 +45,7 @@ def finds_none() -> bool:
     return _names() == ()
 
 
-def is_found(name: str) -> bool:
+def is_found_in_main(name: str) -> bool:
     """Return whether an object of the main module is found by its dotted name."""
     return name.partition(".")[0] in _names()
 

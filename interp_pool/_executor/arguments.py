@@ -2,6 +2,7 @@
 
 from interp_pool._options.declared import option
 from interp_pool._options.pool_options import PoolArguments
+from interp_pool._options.task_options import NO_OPTIONS, TaskOptions, check_variables
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -9,6 +10,7 @@ if TYPE_CHECKING:
     from typing import Any, TypedDict
 
     from interp_pool._futures.progress import Progress
+    from interp_pool._options.variables import Context
     from interp_pool._pool.pool import InterpreterPool
 
     class MapArguments(TypedDict, total=False):
@@ -32,6 +34,10 @@ class ExecutorArguments(PoolArguments):
         doc="""run the tasks in this pool instead of one of the executor's own; then none of the arguments above that
             describe workers may be given, and shutting the executor down leaves the pool open.""",
     )
+    context: "Context | None" = option(
+        default=None,
+        doc="what tasks have of their callers' contexts, unless `options` says otherwise: see there.",
+    )
 
     def complete(self) -> None:
         """Check how the arguments go together.
@@ -39,6 +45,8 @@ class ExecutorArguments(PoolArguments):
         Raises:
             TypeError: they do not, or the pool is none.
         """
+        if self.context is not None:
+            self.__dict__["context"] = check_variables("context", self.context)
         pool: Any = self.pool
         if pool is None:
             return
@@ -48,6 +56,10 @@ class ExecutorArguments(PoolArguments):
             raise TypeError(f"pool must be an InterpreterPool, got {pool!r}")
         if self.of_pool():
             raise TypeError("pool cannot be combined with arguments that describe workers: give them to the pool")
+
+    def of_tasks(self) -> TaskOptions:
+        """Return the options of tasks that are given none."""
+        return NO_OPTIONS if self.context is None else NO_OPTIONS.replace({"context": self.context})
 
     def of_pool(self) -> "dict[str, Any]":
         """Return what was given for a pool of its own."""

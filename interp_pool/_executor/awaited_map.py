@@ -16,8 +16,7 @@ from interp_pool._awaiting.bell import LONGEST_STOP, give_up, stop
 from interp_pool._awaiting.library import make_bell
 from interp_pool._awaiting.map_waiter import ANY, MapWaiter
 from interp_pool._executor.chunks import run_chunk
-from interp_pool._executor.map_run import MapRun
-from interp_pool._executor.refusals import encode_batch, listener_of
+from interp_pool._executor.refusals import listener_of
 from interp_pool._options.checks import check_flag, check_map
 
 TYPE_CHECKING = False
@@ -86,9 +85,7 @@ def amap(
     else:
         tasks = executor.tasks
         tasks.check_open()
-        source = MapRun(
-            tasks.pool, tasks.open_tasks, encode_batch, fn, iterables, chunksize, buffersize, options, waiter, reports
-        )
+        source = tasks.map_run(options, fn, iterables, chunksize, buffersize, waiter, reports)
     return AsyncResults(source, waiter, end, keeps, reports, is_interrupting=is_interrupting)
 
 

@@ -158,7 +158,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
             TypeError: there is no such option, or it has the wrong type.
             ValueError: a number is out of range.
         """
-        return ExecutorView(self, NO_OPTIONS.replace(options))
+        return ExecutorView(self, self.tasks.defaults.replace(options))
 
     @property
     def submits_itself(self) -> bool:

@@ -9,9 +9,10 @@ from functools import partial
 
 import interp_api
 from interp_pool._core.task import Task, name_task
+from interp_pool._errors import TaskPicklingError
 from interp_pool._executor.map_by_submit import map_by_submit
 from interp_pool._executor.map_run import MapRun
-from interp_pool._executor.refusals import encode_batch, failed_future, listener_of, pickling_error
+from interp_pool._executor.refusals import carried_now, encode_batch, failed_future, listener_of, pickling_error
 from interp_pool._executor.results import chained
 from interp_pool._executor.with_options import WithOptions
 from interp_pool._futures.stopping import Reason, TaskControl
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
     from typing import Any
 
+    from interp_pool._awaiting.map_waiter import MapWaiter
     from interp_pool._executor.arguments import ExecutorArguments
+    from interp_pool._executor.returning import EncodeBatch
     from interp_pool._futures.progress import Progress
     from interp_pool._options.task_options import TaskOptions
     from interp_pool._process.open_tasks import OpenTasks
@@ -37,7 +40,7 @@ if TYPE_CHECKING:
 class TaskMaker:
     """Makes the tasks of one executor. Thread safety: all methods."""
 
-    __slots__ = ("open_tasks", "pool")
+    __slots__ = ("defaults", "open_tasks", "pool")
 
     def __init__(self, arguments: "ExecutorArguments") -> None:
         """Make the executor's pool, unless the arguments have one.
@@ -45,6 +48,8 @@ class TaskMaker:
         Raises:
             Exception: what making a pool raises.
         """
+        self.defaults = arguments.of_tasks()
+        """The options of tasks that are given none."""
         shared = arguments.pool
         self.pool = InterpreterPool(**arguments.of_pool()) if shared is None else shared
         self.open_tasks: OpenTasks | None = None if shared is None else shared.note_executor()
@@ -78,8 +83,17 @@ class TaskMaker:
             kwargs: likewise.
             meant: the user's own function, which `fn` calls; None means `fn`.
         """
+        if options is NO_OPTIONS:
+            options = self.defaults
+        sent = fn
+        if options.context and not isinstance(fn, WithOptions):
+            try:
+                sent = carried_now(options).around(fn)
+            except TaskPicklingError as exc:
+                self.check_open()
+                return failed_future(self.pool, name_task(meant or fn, options, is_map=False), exc), None
         try:
-            payload = interp_api.encode_call(fn, args, kwargs)
+            payload = interp_api.encode_call(sent, args, kwargs)
         except Exception as exc:
             if isinstance(fn, WithOptions):
                 return self.make(fn.options, fn.__wrapped__, args, kwargs)
@@ -98,6 +112,8 @@ class TaskMaker:
 
     def submit(self, fn: "Callable[..., Any]", args: "tuple[Any, ...]", kwargs: "dict[str, Any]") -> "TaskFuture[Any]":
         """Make a task without options and give it to the pool: in few steps, for they are those of most tasks."""
+        if self.defaults is not NO_OPTIONS:
+            return self.submit_with(self.defaults, fn, args, kwargs)
         try:
             payload = interp_api.encode_call(fn, args, kwargs)
         except Exception as exc:
@@ -178,7 +194,29 @@ class TaskMaker:
         if through is not None:
             return map_by_submit(through, fn, iterables, end, chunksize or 1, buffersize)
         self.check_open()
-        run = MapRun(
-            self.pool, self.open_tasks, encode_batch, fn, iterables, chunksize, buffersize, options, None, hear
-        )
+        run = self.map_run(options, fn, iterables, chunksize, buffersize, None, hear)
         return chained(run.parts(end, None if buffersize is None else executor), run)
+
+    def map_run(
+        self,
+        options: "TaskOptions",
+        fn: "Callable[..., Any]",
+        iterables: "tuple[Iterable[Any], ...]",
+        chunksize: int | None,
+        buffersize: int | None,
+        waiter: "MapWaiter | None" = None,
+        on_progress: "Callable[[Progress], object] | None" = None,
+    ) -> MapRun:
+        """Begin a map. See `MapRun` for the arguments.
+
+        Raises:
+            TaskPicklingError: the value of a context variable that is to go along cannot be pickled.
+        """
+        if options is NO_OPTIONS:
+            options = self.defaults
+        encode: EncodeBatch = encode_batch
+        if options.context:
+            encode = partial(encode_batch, sent=carried_now(options).around(fn))
+        return MapRun(
+            self.pool, self.open_tasks, encode, fn, iterables, chunksize, buffersize, options, waiter, on_progress
+        )

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from interp_pool._futures.progress import Progress
+    from interp_pool._options.task_options import TaskOptions
     from interp_pool._pool.pool import InterpreterPool
+    from interp_pool._seeing.carrying import Carried
     from interp_pool._wire.messages import Payload
 
 
@@ -30,16 +32,47 @@ _TO_THREAD = (
 )
 
 
-def encode_batch(fn: "Callable[..., Any]", items: list[object], *, is_single: bool) -> "Payload":
+def carried_now(options: "TaskOptions") -> "Carried":
+    """Return what goes along of the caller's context with tasks that have these options, of which that is one.
+
+    Raises:
+        TaskPicklingError: the value of a variable cannot be pickled.
+    """
+    from interp_pool._seeing.carrying import Carried  # only where there is a context
+
+    declared: Any = options.context  # as it was checked
+    try:
+        return Carried(declared)
+    except TaskPicklingError as exc:
+        error = exc
+    if error.__cause__ is not None:
+        without_frames(error.__cause__)
+    raise error.with_traceback(None)  # its frames would keep the task
+
+
+def encode_batch(
+    fn: "Callable[..., Any]",
+    items: list[object],
+    *,
+    is_single: bool,
+    sent: "Callable[..., Any] | None" = None,
+) -> "Payload":
     """Encode a batch of map.
+
+    Args:
+        fn: called for each item.
+        items: its arguments.
+        is_single: whether an item is the only argument, and not the tuple of all.
+        sent: is sent in place of the function; None means itself.
 
     Raises:
         TaskPicklingError: the function or an item cannot be pickled.
     """
+    sent = sent or fn
     try:
-        return interp_api.encode_call(fn, (items,), {})
+        return interp_api.encode_call(sent, (items,), {})
     except BaseException as exc:
-        if not interp_api.comes_again(exc, partial(interp_api.encode_call, fn, (items,), {})):
+        if not interp_api.comes_again(exc, partial(interp_api.encode_call, sent, (items,), {})):
             raise
         args: Any = items if is_single else items[0]
         error = pickling_error(fn, args, {}, without_frames(exc))

@@ -3,13 +3,15 @@
 Owns the arguments and what the futures mean to the caller. How a task waits for its own tasks is `_nested.nest`'s.
 """
 
+import sys
 from concurrent.futures import Executor
 from functools import partial
 
 import interp_api
 from interp_pool._core.task import Task, name_task
+from interp_pool._errors import TaskPicklingError
 from interp_pool._executor.map_by_submit import map_by_submit
-from interp_pool._executor.refusals import fail_unsent, pickling_error, refuse_on_progress
+from interp_pool._executor.refusals import carried_now, fail_unsent, pickling_error, refuse_on_progress
 from interp_pool._futures.stopping import Reason, TaskControl
 from interp_pool._nested.futures import NestedFuture
 from interp_pool._nested.nest import Nest
@@ -56,7 +58,14 @@ def current_executor() -> "CurrentExecutor":
     if control.nest is None:
         control.nest = Nest(served)
     nest: Any = control.nest
-    return CurrentExecutor(nest, nest.children_of(work_id), NO_OPTIONS)
+    return CurrentExecutor(nest, nest.children_of(work_id), _inherited())
+
+
+def _inherited() -> TaskOptions:
+    """Return the options of tasks of a task that are given none: what goes along with that goes along with these."""
+    carried: Any = sys.modules.get("interp_pool._worker.carried")
+    declared = None if carried is None else carried.declared()
+    return NO_OPTIONS if declared is None else NO_OPTIONS.replace({"context": declared})
 
 
 class CurrentExecutor(Executor):
@@ -67,6 +76,9 @@ class CurrentExecutor(Executor):
 
     def __init__(self, nest: Nest, children: "Children", options: TaskOptions) -> None:
         self._nest, self._children, self._options = nest, children, options
+        # The pool has no use for the context, which goes with the function.
+        told = options if options.context is None else options.replace({"context": None})
+        self._told = told if told is options or told.given() else NO_OPTIONS
         self._is_shut_down = False
 
     def __repr__(self) -> str:
@@ -100,15 +112,21 @@ class CurrentExecutor(Executor):
         if self._is_shut_down:
             raise RuntimeError("cannot schedule new futures after shutdown")
         future: NestedFuture[T] = NestedFuture(self._nest)
+        sent: Callable[P, T] = fn
+        if self._options.context:
+            try:
+                sent = carried_now(self._options).around(fn)
+            except TaskPicklingError as exc:
+                return fail_unsent(future, name_task(fn, self._options, is_map=False), exc)
         try:
-            payload = _encode(fn, args, kwargs)
+            payload = _encode(sent, args, kwargs)
         except Exception as exc:
             if not interp_api.comes_again(exc, partial(_encode, fn, args, kwargs)):
                 raise
             return fail_unsent(
                 future, name_task(fn, None, is_map=False), pickling_error(fn, args, kwargs, without_frames(exc))
             )
-        options = self._options
+        options = self._told
         control = None if options is NO_OPTIONS else TaskControl(options)
         child = Task(future, fn, payload, control=control)
         future.is_interrupted_by_cancel = bool(options.interrupt_on_cancel)

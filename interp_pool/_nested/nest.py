@@ -168,7 +168,7 @@ class Nest:
         if not self._stack.can_help() or children is None:
             self.listen(own)
             return
-        self._stack.held(partial(self._stack.help, children, has_arrived, deadline, own))
+        self._stack.held(partial(self._stack.help_outside, children, has_arrived, deadline, own))
 
     # What the control thread and the loop ask.
 

@@ -90,6 +90,17 @@ class Stack:
             children.was_struck = children.is_unwinding = True
         self._control.deliver()
 
+    def help_outside(
+        self, children: Children, has_arrived: "Callable[[], bool]", deadline: float | None, own: "Any"
+    ) -> None:
+        """Do what `help` does; if the task that waits has its caller's context, none of that is there for others."""
+        step = partial(self.help, children, has_arrived, deadline, own)
+        carried: Any = sys.modules.get("interp_pool._worker.carried")
+        if carried is None:
+            step()
+        else:
+            carried.run_outside(step)
+
     def help(self, children: Children, has_arrived: "Callable[[], bool]", deadline: float | None, own: "Any") -> None:
         """Run tasks until something has arrived, or the time is up, or the task that waits is to be interrupted.
 

@@ -59,6 +59,12 @@ def _check_initializer(name: str, value: object) -> object:
     return value
 
 
+def _hear_left_out(told: "Any") -> None:
+    from interp_pool._options.variables import tell_once
+
+    tell_once(told.body)
+
+
 class PoolArguments(Declared):
     """The arguments of a pool. The first four are in the standard library's order."""
 
@@ -170,7 +176,7 @@ class PoolOptions(PoolArguments):
         # What watches the tasks in a worker, asked for when that starts, and what hears what they tell, by topic; see
         # `_worker.telling`. A fallback has the same.
         self.watches: list[Callable[[], Watch | None]] = []
-        self.hearers: dict[str, Callable[[Any], None]] = {}
+        self.hearers: dict[str, Callable[[Any], None]] = {"context": _hear_left_out}
         self.most_workers = self.max_workers or os.process_cpu_count() or 1
         check_sizes(self.most_workers, self.min_workers)
         if self.route and self.fallback is None:

@@ -5,6 +5,16 @@ from time import monotonic
 from interp_pool._options.checks import check_flag, check_int, check_limit, check_seconds, check_str
 from interp_pool._options.declared import Declared, option, unless_none
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from interp_pool._options.variables import Context
+
+
+def check_variables(name: str, value: object) -> object:
+    from interp_pool._options.variables import check_context  # only where there is one
+
+    return check_context(name, value)
+
 
 class TaskOptions(Declared):
     """The options of a task, checked."""
@@ -33,6 +43,15 @@ class TaskOptions(Declared):
         default=None,
         check=unless_none(check_str),
         doc="what messages call the task, instead of its function's name.",
+    )
+    context: "Context | None" = option(
+        default=None,
+        check=unless_none(check_variables),
+        doc="""context variables of the caller that the task has, too: a list of `contextvars.ContextVar`, each bound
+            at the top level of a module, where the worker finds it; or "all" for those whose values can be pickled,
+            and what is left out is logged once. The values are taken and pickled when the task is submitted, or the
+            map called. decimal's context and the warning filters go along. None means what the executor says, and []
+            nothing.""",
     )
     interrupt_on_cancel: bool | None = option(
         default=None,

@@ -209,6 +209,8 @@ class Control:
                 pass  # it was released
         release_import_lock()
         forget_halves()
+        if (carried := sys.modules.get("interp_pool._worker.carried")) is not None:
+            carried.put_back()
         self.struck = 0
 
     @property
@@ -261,12 +263,10 @@ class Control:
             last: what was in the cells of the requests, which this changes.
         """
         has_found = False
-        now = [*self._board[INTERRUPT:], self._board[GIVE_BACK], self._board[OFFER]]
-        if now != last:
-            changed = [each for each in zip(_REQUESTS, now, last, strict=True) if each[1] != each[2]]
-            last[:] = now
-            for action, wanted, _ in changed:
-                has_found = self._do(action, self, wanted)
+        for place, wanted in enumerate((*self._board[INTERRUPT:], self._board[GIVE_BACK], self._board[OFFER])):
+            if wanted != last[place]:
+                last[place] = wanted
+                has_found = self._do(_REQUESTS[place], self, wanted)
         while self._swallowed:
             has_found = self._do(self.interrupt, self._swallowed.pop())
         question = self._next_question()

@@ -29,8 +29,14 @@ in_place: "list[Any]" = []
 _STANDARD = (1, "stdout"), (2, "stderr")
 
 
+adopted: "Any" = None
+"""The warning filters that this worker began with, as they were sent."""
+
+
 def adopt(filters: "Any", environment: "dict[Any, Any]") -> None:
     """Make the warning filters and the environment those that `_workers.interpreters` has encoded."""
+    global adopted
+    adopted = filters
     _set_warning_filters(filters)
     _set_environment(environment)
 
@@ -53,8 +59,14 @@ def _set_warning_filters(entries: "Any") -> None:
     import warnings
 
     warnings.resetwarnings()
-    missing: set[str] = set()
     filters: Any = warnings.filters
+    filters.extend(filters_of(entries))
+
+
+def filters_of(entries: "Any") -> "list[Any]":
+    """Return warning filters as `_seeing.filters` has described them, without those that can match nothing here."""
+    missing: set[str] = set()
+    filters: list[Any] = []
     for action, message, category, *rest in entries:
         if type(category) is not type:
             reference: tuple[str, str] = category
@@ -65,6 +77,7 @@ def _set_warning_filters(entries: "Any") -> None:
                 continue
             category = found  # noqa: PLW2901  # in place of its name
         filters.append((action, message, category, *rest))
+    return filters
 
 
 def _find(module: str, name: str) -> "Any":

@@ -6,7 +6,6 @@ not know tasks, futures or workers.
 
 import os
 import sys
-import warnings
 
 import interp_api
 from interp_api import (
@@ -17,6 +16,7 @@ from interp_api import (
     SimpleQueue,
 )
 from interp_pool._errors import broken
+from interp_pool._seeing.filters import current_filters
 from interp_pool._wire.decoding import decode_failure
 from interp_pool._wire.messages import INITIALIZER_FAILED, SETUP
 from interp_pool._worker.loop import tidy
@@ -135,11 +135,4 @@ def program_of(options: "PoolOptions") -> "Program":
 
 def current_surroundings(watches: "tuple[Watch, ...]") -> "Payload":
     """Encode the warning filters and the environment, as a new process would inherit them, and what watches tasks."""
-    filters: list[Any] = list(warnings.filters)
-    # Categories that are not built in go by module and name, for the worker may lack them.
-    entries = [(action, message, _reference(category), *rest) for action, message, category, *rest in filters]
-    return interp_api.encode((entries, worker_environment(), watches), share=False)
-
-
-def _reference(category: "Any") -> object:
-    return category if category.__module__ == "builtins" else (category.__module__, category.__qualname__)
+    return interp_api.encode((current_filters(), worker_environment(), watches), share=False)
