@@ -36,12 +36,13 @@ HOUSE = {
         "_errors": "",
         "_wire": "interrupted texts messages answer places names known_packages refused failures decoding",
         "_process": (
-            "ctrl_c locks thread_state background memory exit_status stuck hooks aside timer open_tasks notebook"
+            "ctrl_c locks thread_state background memory exit_status stuck hooks aside timer open_tasks notebook "
+            "profiles"
         ),
         "_worker": (
             "unbundle batch struck_import control_thread measured baseline standard_library reset parent "
             "resource_tracker child_process fork_server plain_threads signals surroundings program_modules main_ahead "
-            "running telling loop hosted importing joblib_calls"
+            "running telling profiling debugging loop hosted importing joblib_calls"
         ),
         "_options": "checks declared pool_options task_options",
         "_futures": "ports stopping undecoded unread condition claims lazy task_future batch_future",
@@ -58,7 +59,7 @@ HOUSE = {
         ),
         "_awaiting": "bell on_asyncio on_trio library map_waiter",
         "_executor": (
-            "listed results taking returning map_run chunks map_by_submit arguments refusals with_options making "
+            "listed results measuring taking returning map_run chunks map_by_submit arguments refusals with_options making "
             "awaited_run awaited_map view executor scipy_map"
         ),
         "_nested": "children futures listening exchange stack nest face",

@@ -11,6 +11,7 @@ import interp_api
 from interp_pool._core.task import Task, name_task
 from interp_pool._executor.map_by_submit import map_by_submit
 from interp_pool._executor.map_run import MapRun
+from interp_pool._executor.measuring import measured_call
 from interp_pool._executor.refusals import encode_batch, failed_future, pickling_error
 from interp_pool._executor.results import chained
 from interp_pool._executor.with_options import WithOptions
@@ -78,7 +79,7 @@ class TaskMaker:
             meant: the user's own function, which `fn` calls; None means `fn`.
         """
         try:
-            payload = interp_api.encode_call(fn, args, kwargs)
+            payload = interp_api.encode_call(measured_call(fn, options), args, kwargs)
         except Exception as exc:
             if isinstance(fn, WithOptions):
                 return self.make(fn.options, fn.__wrapped__, args, kwargs)

@@ -29,6 +29,7 @@ from interp_api import free_in_child, holding, is_held_here
 from interp_pool._core.batch_sizes import HOLD, batches_ahead, estimate, is_worth_sending, lateness, next_size
 from interp_pool._core.task import Task, name_task
 from interp_pool._errors import TaskPicklingError
+from interp_pool._executor.measuring import measured_item
 from interp_pool._executor.results import one_by_one
 from interp_pool._executor.returning import Returning
 from interp_pool._futures.batch_future import BatchFuture
@@ -38,7 +39,7 @@ from interp_pool._options.task_options import NO_OPTIONS
 from interp_pool._pool.outcomes import payload_size, task_error
 from interp_pool._process.locks import trying
 from interp_pool._process.timer import timer
-from interp_pool._wire.messages import BATCH, SINGLE, SPLIT, TIMED
+from interp_pool._wire.messages import BATCH, SINGLE, SPLIT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,10 +87,10 @@ class MapRun(Returning):
         self._options = None if options is NO_OPTIONS else options
         if options.timeout is not None:
             size = size or 1
-        super().__init__(pool, fn, iterables, size, buffersize)
+        super().__init__(pool, measured_item(fn, options), iterables, size, buffersize)
         self._waiter, self._is_ordered = waiter, waiter is None or waiter.is_ordered
         self.open_tasks, self._encode = open_tasks, encode
-        self._flags = BATCH | (SINGLE if self._is_single else 0) | (0 if options.timeout is None else TIMED)
+        self._flags = BATCH | (SINGLE if self._is_single else 0) | options.flags
         self._is_asked = False  # somebody wanted to feed while another one did
         self._under_way: set[BatchFuture] = set()  # sent and not known to be done; guarded by self._cutting, as follows
         self._largest = 0  # items in a batch that has been measured

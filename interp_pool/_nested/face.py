@@ -9,6 +9,7 @@ from functools import partial
 import interp_api
 from interp_pool._core.task import Task, name_task
 from interp_pool._executor.map_by_submit import map_by_submit
+from interp_pool._executor.measuring import measured_call
 from interp_pool._executor.refusals import fail_unsent, pickling_error
 from interp_pool._futures.stopping import Reason, TaskControl
 from interp_pool._nested.futures import NestedFuture
@@ -67,6 +68,9 @@ class CurrentExecutor(Executor):
 
     def __init__(self, nest: Nest, children: "Children", options: TaskOptions) -> None:
         self._nest, self._children, self._options = nest, children, options
+        given = {name: value for name, value in options.given().items() if name != "profile"}
+        # Who is measured says so where it runs: the pool need not know.
+        self._sent_options = options if options.profile is None else TaskOptions(**given) if given else NO_OPTIONS
         self._is_shut_down = False
 
     def __repr__(self) -> str:
@@ -101,14 +105,14 @@ class CurrentExecutor(Executor):
             raise RuntimeError("cannot schedule new futures after shutdown")
         future: NestedFuture[T] = NestedFuture(self._nest)
         try:
-            payload = _encode(fn, args, kwargs)
+            payload = _encode(measured_call(fn, self._options), args, kwargs)
         except Exception as exc:
             if not interp_api.comes_again(exc, partial(_encode, fn, args, kwargs)):
                 raise
             return fail_unsent(
                 future, name_task(fn, None, is_map=False), pickling_error(fn, args, kwargs, without_frames(exc))
             )
-        options = self._options
+        options = self._sent_options
         control = None if options is NO_OPTIONS else TaskControl(options)
         child = Task(future, fn, payload, control=control)
         future.is_interrupted_by_cancel = bool(options.interrupt_on_cancel)

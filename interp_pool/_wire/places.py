@@ -6,7 +6,8 @@ if TYPE_CHECKING:
 
     from interp_pool._wire.messages import Place
 
-_OWN = "/interp_pool/_worker/loop.py", "/interp_pool/_worker/running.py"  # a task begins below their innermost call
+# A task begins below their innermost call.
+_OWN = tuple(f"/interp_pool/_worker/{name}.py" for name in ("loop", "running", "profiling"))
 
 
 def format_places(places: "Iterable[Place]") -> str:

@@ -1,0 +1,123 @@
+"""Functions whose calls are measured by cProfile; runs INSIDE a worker, or wherever a task does.
+
+Owns what is measured, and that the pool is told: of a task right after its call, of a message of `map` when that ends,
+in both cases also if it failed or was interrupted. What comes of it is `_process.profiles`'s.
+
+cProfile measures an interpreter, whatever its threads do, and only one at a time. So what runs on top of a measured
+task, while that waits for it, is a part of what is measured there, and tasks on threads of the program are not measured.
+"""
+
+import marshal
+import os
+import sys
+from cProfile import Profile
+from functools import partial
+
+from interp_api import IS_MAIN_INTERPRETER, portable
+from interp_pool._wire.failures import without_outer_frame
+from interp_pool._worker.telling import tell
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    _Partial = partial[Any]
+else:
+    _Partial = partial
+
+TOPIC = "profile"
+"""What is told is (file, marshalled statistics, why there are none), one of the last two None."""
+
+_TOOL = sys.monitoring.PROFILER_ID
+_ITS_OWN_END = "<method 'disable' of '_lsprof.Profiler' objects>"
+
+_measuring: "Measured | None" = None  # in this interpreter
+_excused: set[tuple[str, str]] = set()  # files, and why something was not measured for them: told once
+_of_message: "dict[str, Profile]" = {}  # by file: what items of the message of `map` that runs have taken
+
+
+class Measured(_Partial):
+    """A function each call of which is measured for a file. A partial, so that it goes by its function's name."""
+
+    _file: str
+    _process: int
+    _is_item: bool  # of `map`, whose message tells
+
+    def __call__(self, /, *args: "Any", **kwargs: "Any") -> "Any":
+        global _measuring
+        profile = None
+        try:
+            why_not = self._why_not()
+            if why_not is not None:
+                if why_not and (self._file, why_not) not in _excused:
+                    _excused.add((self._file, why_not))
+                    tell(TOPIC, (self._file, None, why_not))
+                return self.func(*self.args, *args, **self.keywords, **kwargs)
+            profile = _of_message.get(self._file) or Profile()
+            if self._is_item:
+                _of_message[self._file] = profile
+            _measuring = self
+            try:
+                profile.enable()
+                return self.func(*self.args, *args, **self.keywords, **kwargs)
+            finally:
+                profile.disable()  # at once, in C: nothing strikes before
+        except BaseException as exc:
+            without_outer_frame(exc)  # this one: the traceback is as without
+            raise
+        finally:
+            if _measuring is self:
+                _measuring = None
+            if profile is not None and not self._is_item:
+                _tell(self._file, profile)
+
+    def _why_not(self) -> str | None:
+        """Return why a call is not measured, "" if it is a part of what is measured already; None if it is."""
+        if IS_MAIN_INTERPRETER and os.getpid() == self._process:
+            return "ran on a thread of the program, and a profiler would measure all of them"
+        if sys.monitoring.get_tool(_TOOL) is None:
+            return None
+        return "" if _measuring is not None else "ran where another profiler is active"
+
+    def __reduce__(self) -> "tuple[Any, ...]":
+        own = self._file, self._process, self._is_item
+        return _measured, (own, self.__qualname__, portable(self.func), self.args, self.keywords)
+
+
+def measured(function: "Callable[..., Any]", file: str, *, is_item: bool) -> Measured:
+    """Return a function that does the same and is measured wherever it is called, by whoever it is sent to.
+
+    Args:
+        function: what to measure.
+        file: the path of the statistics.
+        is_item: whether it is called for items of `map`, whose message tells, with `tell_message`.
+    """
+    name = getattr(function, "__qualname__", None) or type(function).__name__
+    return _measured((file, os.getpid(), is_item), name, function, (), {})
+
+
+def _measured(
+    own: tuple[str, int, bool],
+    name: str,
+    function: "Callable[..., Any]",
+    args: "tuple[Any, ...]",
+    keywords: "dict[str, Any]",
+) -> Measured:
+    made = Measured(function, *args, **keywords)
+    made._file, made._process, made._is_item = own
+    made.__qualname__ = name  # type: ignore[attr-defined]  # for messages
+    return made
+
+
+def tell_message() -> None:
+    """Tell what the items of the message of `map` have taken that ends now."""
+    while _of_message:
+        _tell(*_of_message.popitem())
+
+
+def _tell(file: str, profile: Profile) -> None:
+    profile.create_stats()
+    statistics: dict[tuple[str, int, str], object] = profile.stats  # type: ignore[attr-defined]  # what it has made
+    statistics.pop(("~", 0, _ITS_OWN_END), None)
+    tell(TOPIC, (file, marshal.dumps(statistics), None))
