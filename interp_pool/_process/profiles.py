@@ -90,7 +90,7 @@ class Profiles(Part):
     def write_or_log(self) -> None:
         """Do the same, but log what cannot be written."""
         for failure in self._write_all() if self._changed else ():
-            _logger().error("cannot write the profile %s: %s", failure.filename, failure)
+            _logger().error("cannot write the profile %s: %s", failure.filename, str(failure))
 
     def _write_all(self) -> "list[OSError]":
         failures: list[OSError] = []
