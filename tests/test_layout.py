@@ -59,8 +59,8 @@ HOUSE = {
         ),
         "_awaiting": "bell on_asyncio on_trio library map_waiter",
         "_executor": (
-            "listed results measuring taking returning map_run chunks map_by_submit arguments refusals with_options making "
-            "awaited_run awaited_map view executor scipy_map"
+            "listed results measuring taking returning map_run chunks map_by_submit arguments refusals with_options "
+            "making awaited_run awaited_map view executor scipy_map"
         ),
         "_nested": "children futures listening exchange stack nest face",
         "_multiprocessing": "results lost sending pool",

@@ -155,6 +155,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         Raises:
             TypeError: there is no such option, or it has the wrong type.
             ValueError: a number is out of range.
+            OSError: the file of a profile cannot be written.
         """
         return ExecutorView(self, NO_OPTIONS.replace(options))
 

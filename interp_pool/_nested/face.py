@@ -86,6 +86,7 @@ class CurrentExecutor(Executor):
         Raises:
             TypeError: there is no such option, or it has the wrong type.
             ValueError: a number is out of range.
+            OSError: the file of a profile cannot be written.
         """
         return CurrentExecutor(self._nest, self._children, self._options.replace(options))
 

@@ -28,7 +28,10 @@ def check_output_file(name: str, value: object) -> str:
         TypeError: it is no path.
         OSError: it cannot be written.
     """
-    if not isinstance(value, str | os.PathLike) or not isinstance(given := os.fspath(value), str):
+    given: object = value
+    if isinstance(value, os.PathLike):
+        given = os.fspath(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]  # or bytes
+    if not isinstance(given, str):
         raise TypeError(f"{name} must be a path, got {value!r}")
     path = os.path.abspath(given)
     folder = os.path.dirname(path)

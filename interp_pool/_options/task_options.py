@@ -58,7 +58,7 @@ class TaskOptions(Declared):
         check=unless_none(check_output_file),
         doc="""a file for `pstats`: the task runs under cProfile, and what it has taken is in that file, with all other
             tasks of the process that name it. It is written when an executor is shut down, at the exit, and by
-            `write_profiles()`; a file that was there is replaced. None means not to measure.""",
+            `interp_pool.write_profiles()`; a file that was there is replaced. None means not to measure.""",
     )
 
     @property

@@ -1,8 +1,8 @@
 """The statistics of tasks that were measured by a profiler, by file, and when the files are written.
 
-Owns the sums: what tasks of any executor have taken that name the same file is added up, as `pstats.Stats.add` does, for
-as long as the process lives. A file is written whole, with what is there, whenever somebody waits for the end of an
-executor, or of what it has taken; at the exit; and when the program asks. It must not know how tasks are measured.
+Owns the sums: what tasks of any executor have taken that name the same file is added up, as `pstats.Stats.add` does, as
+long as the process lives. A file is written whole, with what is there, whenever somebody has waited for the end of a
+pool, or of an executor on a shared one; at the exit; and when the program asks. It must not know how tasks are measured.
 """
 
 import marshal

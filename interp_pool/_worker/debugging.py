@@ -9,7 +9,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, Self
+    from typing import Any
 
 
 def prepare(module: "Any") -> None:
@@ -17,13 +17,13 @@ def prepare(module: "Any") -> None:
     pdb: Any = module.Pdb
     set_trace, interaction = pdb.set_trace, pdb.interaction
 
-    def refusing_set_trace(self: "Self", frame: "FrameType | None" = None, **commands: "Any") -> None:
+    def refusing_set_trace(self: "Any", frame: "FrameType | None" = None, **commands: "Any") -> None:
         frame = frame or sys._getframe().f_back  # pyright: ignore[reportPrivateUsage]  # as pdb does
         if not commands.get("commands"):
             _check_input(self, frame)
         set_trace(self, frame, **commands)
 
-    def refusing_interaction(self: "Self", frame: "FrameType | None", what: "Any") -> None:
+    def refusing_interaction(self: "Any", frame: "FrameType | None", what: "Any") -> None:
         if frame is None:  # post mortem; otherwise `set_trace` has come before
             _check_input(self, sys._getframe().f_back)  # pyright: ignore[reportPrivateUsage]  # as above
         interaction(self, frame, what)
@@ -41,9 +41,9 @@ def _check_input(debugger: "Any", frame: "FrameType | None") -> None:
         return
     route = _route_of_task(frame)
     raise RuntimeError(
-        "breakpoint() in a task has nobody to ask, for a worker has no standard input: call the function in the program "
-        f'itself, or have it run on a thread of the program, with fallback="thread" and route=["{route}"]; or set '
-        "PYTHONBREAKPOINT, to a debugger that works over a connection, or to 0 to go on"
+        "breakpoint() in a task has nobody to ask, for a worker has no standard input: call the function in the "
+        f'program itself, or have it run on a thread of the program, with fallback="thread" and route=["{route}"]; or '
+        "set PYTHONBREAKPOINT, to a debugger that works over a connection, or to 0 to go on"
     )
 
 

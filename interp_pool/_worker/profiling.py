@@ -3,8 +3,8 @@
 Owns what is measured, and that the pool is told: of a task right after its call, of a message of `map` when that ends,
 in both cases also if it failed or was interrupted. What comes of it is `_process.profiles`'s.
 
-cProfile measures an interpreter, whatever its threads do, and only one at a time. So what runs on top of a measured
-task, while that waits for it, is a part of what is measured there, and tasks on threads of the program are not measured.
+cProfile measures an interpreter with all its threads, and once at a time. So what runs on top of a measured task, while
+that waits for it, is a part of what is measured there; and tasks on threads of the program are not measured.
 """
 
 import marshal
@@ -40,23 +40,23 @@ _of_message: "dict[str, Profile]" = {}  # by file: what items of the message of 
 class Measured(_Partial):
     """A function each call of which is measured for a file. A partial, so that it goes by its function's name."""
 
-    _file: str
-    _process: int
-    _is_item: bool  # of `map`, whose message tells
+    file: str
+    process: int  # that has asked for it
+    is_item: bool  # of `map`, whose message tells
 
     def __call__(self, /, *args: "Any", **kwargs: "Any") -> "Any":
         global _measuring
-        profile = None
+        profile: Profile | None = None
         try:
             why_not = self._why_not()
             if why_not is not None:
-                if why_not and (self._file, why_not) not in _excused:
-                    _excused.add((self._file, why_not))
-                    tell(TOPIC, (self._file, None, why_not))
+                if why_not and (self.file, why_not) not in _excused:
+                    _excused.add((self.file, why_not))
+                    tell(TOPIC, (self.file, None, why_not))
                 return self.func(*self.args, *args, **self.keywords, **kwargs)
-            profile = _of_message.get(self._file) or Profile()
-            if self._is_item:
-                _of_message[self._file] = profile
+            profile = (_of_message.get(self.file) if self.is_item else None) or Profile()
+            if self.is_item:
+                _of_message[self.file] = profile
             _measuring = self
             try:
                 profile.enable()
@@ -69,20 +69,19 @@ class Measured(_Partial):
         finally:
             if _measuring is self:
                 _measuring = None
-            if profile is not None and not self._is_item:
-                _tell(self._file, profile)
+            if profile is not None and not self.is_item:
+                _tell(self.file, profile)
 
     def _why_not(self) -> str | None:
         """Return why a call is not measured, "" if it is a part of what is measured already; None if it is."""
-        if IS_MAIN_INTERPRETER and os.getpid() == self._process:
+        if IS_MAIN_INTERPRETER and os.getpid() == self.process:
             return "ran on a thread of the program, and a profiler would measure all of them"
         if sys.monitoring.get_tool(_TOOL) is None:
             return None
         return "" if _measuring is not None else "ran where another profiler is active"
 
     def __reduce__(self) -> "tuple[Any, ...]":
-        own = self._file, self._process, self._is_item
-        return _measured, (own, self.__qualname__, portable(self.func), self.args, self.keywords)
+        return _make, (portable(self.func), self.args, self.keywords, self.__dict__)
 
 
 def measured(function: "Callable[..., Any]", file: str, *, is_item: bool) -> Measured:
@@ -93,20 +92,16 @@ def measured(function: "Callable[..., Any]", file: str, *, is_item: bool) -> Mea
         file: the path of the statistics.
         is_item: whether it is called for items of `map`, whose message tells, with `tell_message`.
     """
-    name = getattr(function, "__qualname__", None) or type(function).__name__
-    return _measured((file, os.getpid(), is_item), name, function, (), {})
+    name = getattr(function, "__qualname__", None) or type(function).__name__  # for messages
+    own = {"file": file, "process": os.getpid(), "is_item": is_item, "__qualname__": name}
+    return _make(function, (), {}, own)
 
 
-def _measured(
-    own: tuple[str, int, bool],
-    name: str,
-    function: "Callable[..., Any]",
-    args: "tuple[Any, ...]",
-    keywords: "dict[str, Any]",
+def _make(
+    function: "Callable[..., Any]", args: "tuple[Any, ...]", keywords: "dict[str, Any]", own: "dict[str, Any]"
 ) -> Measured:
     made = Measured(function, *args, **keywords)
-    made._file, made._process, made._is_item = own
-    made.__qualname__ = name  # type: ignore[attr-defined]  # for messages
+    made.__dict__.update(own)
     return made
 
 
@@ -118,6 +113,5 @@ def tell_message() -> None:
 
 def _tell(file: str, profile: Profile) -> None:
     profile.create_stats()
-    statistics: dict[tuple[str, int, str], object] = profile.stats  # type: ignore[attr-defined]  # what it has made
-    statistics.pop(("~", 0, _ITS_OWN_END), None)
-    tell(TOPIC, (file, marshal.dumps(statistics), None))
+    profile.stats.pop(("~", 0, _ITS_OWN_END), None)
+    tell(TOPIC, (file, marshal.dumps(profile.stats), None))

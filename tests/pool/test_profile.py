@@ -245,7 +245,10 @@ def test_functions_that_go_by_value_are_measured(tmp_path, file):
     script = tmp_path / "program_tasks.py"
     script.write_text(BY_VALUE)
     assert scripts.run(script, options=(), cwd=tmp_path, path=[scripts.CLOUDPICKLE]) == (0, "4 3 6 8\n", "")
-    assert {name: each[1] for (_, _, name), each in pstats.Stats(str(file)).stats.items()} == {"double": 3, "<lambda>": 1}
+    assert {name: each[1] for (_, _, name), each in pstats.Stats(str(file)).stats.items()} == {
+        "double": 3,
+        "<lambda>": 1,
+    }
 
 
 EXIT = """
