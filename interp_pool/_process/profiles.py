@@ -2,7 +2,8 @@
 
 Owns the sums: what tasks of any executor have taken that name the same file is added up, as `pstats.Stats.add` does, as
 long as the process lives. A file is written whole, with what is there, whenever somebody has waited for the end of a
-pool, or of an executor on a shared one; at the exit; and when the program asks. It must not know how tasks are measured.
+pool, or of an executor on a shared one; at the exit; and when the program asks. It must not know how tasks are
+measured.
 """
 
 import marshal

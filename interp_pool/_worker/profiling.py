@@ -3,8 +3,8 @@
 Owns what is measured, and that the pool is told: of a task right after its call, of a message of `map` when that ends,
 in both cases also if it failed or was interrupted. What comes of it is `_process.profiles`'s.
 
-cProfile measures an interpreter with all its threads, and once at a time. So what runs on top of a measured task, while
-that waits for it, is a part of what is measured there; and tasks on threads of the program are not measured.
+cProfile measures an interpreter with all its threads, and once at a time. So what runs on top of a measured task,
+while that waits for it, is a part of what is measured there; and tasks on threads of the program are not measured.
 """
 
 import marshal
