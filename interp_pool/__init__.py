@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from interp_pool._errors import WorkerLostError as WorkerLostError
     from interp_pool._executor.executor import InterpreterPoolExecutor as InterpreterPoolExecutor
     from interp_pool._executor.scipy_map import scipy_map as scipy_map
+    from interp_pool._executor.tracked import progress as progress
+    from interp_pool._futures.progress import Progress as Progress
     from interp_pool._futures.task_future import TaskFuture as TaskFuture
     from interp_pool._multiprocessing.pool import Pool as Pool
     from interp_pool._nested.face import current_executor as current_executor
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from interp_pool._process.profiles import write_profiles as write_profiles
     from interp_pool._swap.patching import patch as patch
     from interp_pool._wire.interrupted import TaskInterrupted as TaskInterrupted
+    from interp_pool._worker.reporting import report as report
     from interp_pool._workers.reserve import close_idle as close_idle
     from interp_pool._workers.warm_up import warm_up as warm_up
 
@@ -34,6 +37,9 @@ _MODULES = {
     "_wire.interrupted": "TaskInterrupted",
     "_nested.face": "current_executor",
     "_pool.pool": "InterpreterPool",
+    "_futures.progress": "Progress",
+    "_worker.reporting": "report",
+    "_executor.tracked": "progress",
     "_core.statistics": "Statistics",
     "_workers.reserve": "close_idle",
     "_workers.warm_up": "warm_up",

@@ -433,3 +433,13 @@ def source_of(module, function):
     import inspect
 
     return inspect.getsource(getattr(importlib.import_module(module), function))
+
+
+def loaded_by_report():
+    import sys
+
+    before = {*sys.modules}
+    from interp_pool import report
+
+    report(1)
+    return {*sys.modules} - before

@@ -42,14 +42,15 @@ HOUSE = {
         "_worker": (
             "unbundle batch struck_import control_thread measured baseline standard_library reset parent "
             "resource_tracker child_process fork_server plain_threads signals surroundings program_modules main_ahead "
-            "running telling profiling debugging loop hosted importing joblib_calls"
+            "telling reporting running profiling debugging loop hosted importing joblib_calls"
         ),
         "_options": "checks declared pool_options task_options",
-        "_futures": "ports stopping undecoded unread condition claims lazy task_future batch_future",
+        "_futures": "progress ports stopping undecoded unread condition claims lazy task_future batch_future",
         "_core": (
             "states ports lease routes batch_sizes nesting backlog task told task_book nested_book worker_book core "
             "statistics"
         ),
+        "_seeing": "reports bars",
         "_workers": (
             "bundle reserve environment interpreters warm_up answering handle thread_host process_host hosted_worker"
         ),
@@ -57,11 +58,8 @@ HOUSE = {
             "result_stream outcomes process_hooks calls routing kernel hearing pump lodging recall overdue control "
             "ending waits sizing starting renewal intake nesting manager forking leases single pool"
         ),
-        "_awaiting": "bell on_asyncio on_trio library map_waiter",
-        "_executor": (
-            "listed results measuring taking returning map_run chunks map_by_submit arguments refusals with_options "
-            "making awaited_run awaited_map view executor scipy_map"
-        ),
+        "_awaiting": "bell on_asyncio on_trio library map_waiter awaited_reports",
+        "_executor": ("telling reporting running profiling debugging loop hosted importing joblib_calls"),
         "_nested": "children futures listening exchange stack nest face",
         "_multiprocessing": "results lost sending pool",
         "_swap": "ledger process_face patching",

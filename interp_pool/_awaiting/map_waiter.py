@@ -35,6 +35,12 @@ class MapWaiter(Waiter):
 
     add_exception = add_cancelled = add_result
 
+    def look_again(self) -> None:
+        """Wake the coroutine, for something else. From any thread; never blocks."""
+        bell = self._bell
+        if bell is not None:
+            bell.release()
+
     async def wait(
         self, bell: "Bell", awaited: object, is_there: "Callable[[], bool]", timeout: float | None = None
     ) -> None:

@@ -11,7 +11,7 @@ from interp_pool._dask.calls import pack, run_packed, shape_of_call
 from interp_pool._dask.cluster import Cluster, ClusterStatistics
 from interp_pool._dask.cluster_map import ClusterMap
 from interp_pool._dask.cluster_options import NO_OPTIONS, ClusterOptions
-from interp_pool._executor.refusals import pickling_error
+from interp_pool._executor.refusals import pickling_error, refuse_on_progress
 from interp_pool._options.checks import check_seconds, check_size
 from interp_pool._options.declared import keywords
 from interp_pool._pool.outcomes import without_frames
@@ -93,6 +93,7 @@ class _Face(Executor):
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
+        on_progress: None = None,
     ) -> "Iterator[T]":
         """Return an iterator over the results of `map(fn, *iterables)`, in order.
 
@@ -104,6 +105,7 @@ class _Face(Executor):
                 fewer towards the end; or one, where the options have a timeout, which counts for each message. An item
                 is pickled when its message is sent, which may be later, and in the client's event loop.
             buffersize: most items whose results have not been taken; None means no limit.
+            on_progress: None; what tasks report does not come back from a cluster.
 
         Raises:
             TimeoutError: from the iterator, when the time is up.
@@ -116,6 +118,7 @@ class _Face(Executor):
         """
         if not callable(fn):
             raise TypeError(f"fn must be a callable, got {fn!r}")
+        refuse_on_progress(on_progress, "an executor on a cluster")
         check_size("chunksize", chunksize)
         check_size("buffersize", buffersize)
         end = None if timeout is None else monotonic() + check_seconds("timeout", timeout)

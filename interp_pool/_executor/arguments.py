@@ -5,9 +5,19 @@ from interp_pool._options.pool_options import PoolArguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Callable
+    from typing import Any, TypedDict
 
+    from interp_pool._futures.progress import Progress
     from interp_pool._pool.pool import InterpreterPool
+
+    class MapArguments(TypedDict, total=False):
+        """The keyword arguments of `map`, which documents them; for type checkers."""
+
+        timeout: float | None
+        chunksize: int | None
+        buffersize: int | None
+        on_progress: Callable[[Progress], object] | None
 
 
 class ExecutorArguments(PoolArguments):

@@ -11,12 +11,13 @@ from collections import deque
 from itertools import batched, islice
 from time import monotonic
 
+from interp_pool._awaiting.awaited_reports import AwaitedReports
 from interp_pool._awaiting.bell import LONGEST_STOP, give_up, stop
 from interp_pool._awaiting.library import make_bell
 from interp_pool._awaiting.map_waiter import ANY, MapWaiter
 from interp_pool._executor.chunks import run_chunk
 from interp_pool._executor.map_run import MapRun
-from interp_pool._executor.refusals import encode_batch
+from interp_pool._executor.refusals import encode_batch, listener_of
 from interp_pool._options.checks import check_flag, check_map
 
 TYPE_CHECKING = False
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from interp_pool._executor.awaited_run import Awaited, HasSubmit
     from interp_pool._executor.results import Parts
+    from interp_pool._futures.progress import Progress
     from interp_pool._options.task_options import TaskOptions
 
     class Source(Protocol):
@@ -52,6 +54,7 @@ def amap(
     chunksize: int | None,
     buffersize: int | None,
     through: "Executor | None" = None,
+    on_progress: "Callable[[Progress], object] | None" = None,
     *,
     is_ordered: bool,
 ) -> "AsyncResults[Any]":
@@ -67,6 +70,7 @@ def amap(
         buffersize: see there.
         through: whose `submit` is to be called; None means the executor's, if it is not the class's own, and otherwise
             no `submit`.
+        on_progress: see there.
         is_ordered: whether the results come in the order of the items.
     """
     end = check_map(timeout, chunksize, buffersize)
@@ -75,15 +79,17 @@ def amap(
     is_interrupting = options.interrupt_on_cancel is not False
     waiter, keeps = MapWaiter(is_ordered=is_ordered), None if buffersize is None else executor
     source: Source
-    if through is not None or not executor.submits_itself:
-        source = Submitted(through or executor, fn, iterables, chunksize or 1, buffersize, waiter)
+    submitting = executor if through is None and not executor.submits_itself else through
+    reports = None if on_progress is None else AwaitedReports(listener_of(on_progress, submitting), waiter)
+    if submitting is not None:
+        source = Submitted(submitting, fn, iterables, chunksize or 1, buffersize, waiter)
     else:
         tasks = executor.tasks
         tasks.check_open()
         source = MapRun(
-            tasks.pool, tasks.open_tasks, encode_batch, fn, iterables, chunksize, buffersize, options, waiter
+            tasks.pool, tasks.open_tasks, encode_batch, fn, iterables, chunksize, buffersize, options, waiter, reports
         )
-    return AsyncResults(source, waiter, end, keeps, is_interrupting=is_interrupting)
+    return AsyncResults(source, waiter, end, keeps, reports, is_interrupting=is_interrupting)
 
 
 class AsyncResults[T]:
@@ -100,13 +106,21 @@ class AsyncResults[T]:
         "_is_taken_from",
         "_part",
         "_parts",
+        "_reports",
         "_source",
         "_turn_began",
         "_waiter",
     )
 
     def __init__(
-        self, source: "Source", waiter: MapWaiter, end: float | None, keeps: object, *, is_interrupting: bool
+        self,
+        source: "Source",
+        waiter: MapWaiter,
+        end: float | None,
+        keeps: object,
+        reports: AwaitedReports | None,
+        *,
+        is_interrupting: bool,
     ) -> None:
         """Give the results of a map.
 
@@ -115,10 +129,11 @@ class AsyncResults[T]:
             waiter: what its tasks tell.
             end: when to raise TimeoutError, on the monotonic clock; None means never.
             keeps: what must live until the last item is sent.
+            reports: of the items, if somebody is to be told.
             is_interrupting: whether tasks that run are interrupted at an early end.
         """
         self._source, self._waiter, self._end = source, waiter, end
-        self._is_interrupting = is_interrupting
+        self._is_interrupting, self._reports = is_interrupting, reports
         self._parts = source.parts(None, keeps)
         self._part: Iterator[T] = iter(())
         self._is_taken_from = False
@@ -196,6 +211,8 @@ class AsyncResults[T]:
             self._turn_began = monotonic()
         while True:
             part: Any = next(self._parts, _END)
+            if self._reports is not None:
+                self._reports.tell()
             if part is _END:
                 raise StopAsyncIteration
             if part is not None:
@@ -206,9 +223,12 @@ class AsyncResults[T]:
     async def _wait(self) -> None:
         awaited = self._source.first if self._waiter.is_ordered else ANY
         left = None if self._end is None else self._end - monotonic()
-        await self._waiter.wait(self._bell, awaited, self._source.has_part, left)
-        if left is not None and not self._source.has_part():  # in time
+        await self._waiter.wait(self._bell, awaited, self._has_something, left)
+        if left is not None and not self._has_something():  # in time
             raise TimeoutError
+
+    def _has_something(self) -> bool:
+        return self._source.has_part() or bool(self._reports is not None and self._reports.are_there)
 
     async def _end_early(self, error: BaseException) -> None:
         """After an error, which is that of an item, or the end, or somebody's cancelling."""

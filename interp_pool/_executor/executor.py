@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Coroutine, Iterable, Iterator
     from concurrent.futures import Executor
-    from typing import Any, overload
+    from typing import Any, Unpack, overload
 
     from interp_pool._core.statistics import Statistics
+    from interp_pool._executor.arguments import MapArguments
     from interp_pool._executor.awaited_map import AsyncResults
+    from interp_pool._futures.progress import Progress
     from interp_pool._futures.task_future import TaskFuture
 
 
@@ -177,10 +179,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
             fn: "Callable[[A1], T]",
             iterable1: "Iterable[A1]",
             /,
-            *,
-            timeout: float | None = None,
-            chunksize: int | None = None,
-            buffersize: int | None = None,
+            **options: "Unpack[MapArguments]",
         ) -> "Iterator[T]": ...
 
         @overload
@@ -190,10 +189,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
             iterable1: "Iterable[A1]",
             iterable2: "Iterable[A2]",
             /,
-            *,
-            timeout: float | None = None,
-            chunksize: int | None = None,
-            buffersize: int | None = None,
+            **options: "Unpack[MapArguments]",
         ) -> "Iterator[T]": ...
 
         @overload
@@ -204,10 +200,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
             iterable2: "Iterable[A2]",
             iterable3: "Iterable[A3]",
             /,
-            *,
-            timeout: float | None = None,
-            chunksize: int | None = None,
-            buffersize: int | None = None,
+            **options: "Unpack[MapArguments]",
         ) -> "Iterator[T]": ...
 
         @overload
@@ -220,9 +213,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
             iterable4: "Iterable[Any]",
             /,
             *iterables: "Iterable[Any]",
-            timeout: float | None = None,
-            chunksize: int | None = None,
-            buffersize: int | None = None,
+            **options: "Unpack[MapArguments]",
         ) -> "Iterator[T]": ...
 
     def map[T](
@@ -232,6 +223,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
+        on_progress: "Callable[[Progress], object] | None" = None,
     ) -> "Iterator[T]":
         """Return an iterator over the results of `map(fn, *iterables)`, in order.
 
@@ -246,16 +238,21 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
                 pickled again. With a chunksize messages are never split.
                 Where `submit` was overridden or replaced, it is called for each item, or chunk if this is given.
             buffersize: most items whose results have not been taken; None means no limit.
+            on_progress: called with a Progress when `fn` reports how far an item is, see `interp_pool.report`: before
+                that item's result is there, in order, in a thread of the pool's, which it must not block. If it raises,
+                that is logged, and it is not called again.
 
         Raises:
             TimeoutError: from the iterator, when the time is up.
             Exception: from the iterator, whatever `fn` raised for the item.
             TypeError: an argument has the wrong type.
-            ValueError: a number is out of range.
+            ValueError: a number is out of range, or `on_progress` is given where `submit` was overridden or replaced.
         """
         if isinstance(fn, WithOptions) and self.submits_itself:  # of a view, through a `map` that overrides this one
-            return self.map_with(fn.options, fn.__wrapped__, iterables, timeout, chunksize, buffersize)
-        return self.map_with(NO_OPTIONS, fn, iterables, timeout, chunksize, buffersize)
+            return self.map_with(
+                fn.options, fn.__wrapped__, iterables, timeout, chunksize, buffersize, on_progress=on_progress
+            )
+        return self.map_with(NO_OPTIONS, fn, iterables, timeout, chunksize, buffersize, on_progress=on_progress)
 
     def map_with[T](
         self,
@@ -266,6 +263,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         chunksize: int | None,
         buffersize: int | None,
         through: "Executor | None" = None,
+        on_progress: "Callable[[Progress], object] | None" = None,
     ) -> "Iterator[T]":
         """Do what `map` does with options; for the view that has them.
 
@@ -278,10 +276,11 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
             buffersize: as there.
             through: whose `submit` is to be called for each item or chunk; None means this executor's, if it is not the
                 class's own, and otherwise no `submit`.
+            on_progress: see `map`.
         """
         if through is None and not self.submits_itself:
             through = self
-        return self.tasks.map(options, fn, iterables, timeout, chunksize, buffersize, through, self)
+        return self.tasks.map(options, fn, iterables, timeout, chunksize, buffersize, through, self, on_progress)
 
     def amap[T](
         self,
@@ -291,6 +290,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
+        on_progress: "Callable[[Progress], object] | None" = None,
     ) -> "AsyncResults[T]":
         """Return an asynchronous iterator over the results of `map(fn, *iterables)`: for asyncio, Trio and AnyIO.
 
@@ -304,10 +304,13 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
             timeout: as there.
             chunksize: as there.
             buffersize: as there.
+            on_progress: as there, but called in the coroutine that takes the results, while that waits for one.
         """
         from interp_pool._executor.awaited_map import amap
 
-        return amap(self, NO_OPTIONS, fn, iterables, timeout, chunksize, buffersize, is_ordered=ordered)
+        return amap(
+            self, NO_OPTIONS, fn, iterables, timeout, chunksize, buffersize, None, on_progress, is_ordered=ordered
+        )
 
     def statistics(self) -> "Statistics":
         """Return a snapshot of the counts of the executor's pool: workers and tasks by state, messages, bytes."""

@@ -12,7 +12,7 @@ from interp_pool._core.task import Task, name_task
 from interp_pool._executor.map_by_submit import map_by_submit
 from interp_pool._executor.map_run import MapRun
 from interp_pool._executor.measuring import measured_call
-from interp_pool._executor.refusals import encode_batch, failed_future, pickling_error
+from interp_pool._executor.refusals import encode_batch, failed_future, listener_of, pickling_error
 from interp_pool._executor.results import chained
 from interp_pool._executor.with_options import WithOptions
 from interp_pool._futures.stopping import Reason, TaskControl
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from interp_pool._executor.arguments import ExecutorArguments
+    from interp_pool._futures.progress import Progress
     from interp_pool._options.task_options import TaskOptions
     from interp_pool._process.open_tasks import OpenTasks
 
@@ -158,6 +159,7 @@ class TaskMaker:
         buffersize: int | None,
         through: "Executor | None",
         executor: "Executor",
+        on_progress: "Callable[[Progress], object] | None",
     ) -> "Iterator[Any]":
         """Do what `map` does with options.
 
@@ -170,10 +172,14 @@ class TaskMaker:
             buffersize: as there.
             through: whose `submit` is to be called for each item or chunk; None means nobody's.
             executor: this is its `map`.
+            on_progress: see the executor's `map`.
         """
         end = check_map(timeout, chunksize, buffersize)
+        hear = None if on_progress is None else listener_of(on_progress, through)
         if through is not None:
             return map_by_submit(through, fn, iterables, end, chunksize or 1, buffersize)
         self.check_open()
-        run = MapRun(self.pool, self.open_tasks, encode_batch, fn, iterables, chunksize, buffersize, options)
-        return chained(run.parts(end, None if buffersize is None else executor))
+        run = MapRun(
+            self.pool, self.open_tasks, encode_batch, fn, iterables, chunksize, buffersize, options, None, hear
+        )
+        return chained(run.parts(end, None if buffersize is None else executor), run)

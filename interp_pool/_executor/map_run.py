@@ -26,7 +26,7 @@ from time import monotonic
 
 import interp_api
 from interp_api import free_in_child, holding, is_held_here
-from interp_pool._core.batch_sizes import HOLD, batches_ahead, estimate, is_worth_sending, lateness, next_size
+from interp_pool._core.batch_sizes import HOLD, batches_ahead, is_worth_sending, lateness, next_size
 from interp_pool._core.task import Task, name_task
 from interp_pool._errors import TaskPicklingError
 from interp_pool._executor.measuring import measured_item
@@ -39,7 +39,7 @@ from interp_pool._options.task_options import NO_OPTIONS
 from interp_pool._pool.outcomes import payload_size, task_error
 from interp_pool._process.locks import trying
 from interp_pool._process.timer import timer
-from interp_pool._wire.messages import BATCH, SINGLE, SPLIT
+from interp_pool._wire.messages import BATCH, REPORTS, SINGLE, SPLIT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from interp_pool._awaiting.map_waiter import MapWaiter
     from interp_pool._executor.results import Parts
     from interp_pool._executor.returning import EncodeBatch
+    from interp_pool._futures.progress import Progress
     from interp_pool._options.task_options import TaskOptions
     from interp_pool._pool.pool import InterpreterPool
     from interp_pool._process.open_tasks import OpenTasks
@@ -70,6 +71,7 @@ class MapRun(Returning):
         buffersize: int | None,
         options: "TaskOptions",
         waiter: "MapWaiter | None" = None,
+        on_progress: "Callable[[Progress], object] | None" = None,
     ) -> None:
         """Take the items, or as many as the buffer size says, and send the first batches while they come.
 
@@ -83,18 +85,19 @@ class MapRun(Returning):
             buffersize: most items whose results have not been taken; None means no limit.
             options: of each batch.
             waiter: is told whatever comes of a batch, for a consumer that does not block; see `parts`.
+            on_progress: called by the manager when an item reports.
         """
         self._options = None if options is NO_OPTIONS else options
-        if options.timeout is not None:
-            size = size or 1
+        size = size if options.timeout is None else size or 1
         super().__init__(pool, measured_item(fn, options), iterables, size, buffersize)
         self._waiter, self._is_ordered = waiter, waiter is None or waiter.is_ordered
         self.open_tasks, self._encode = open_tasks, encode
         self._flags = BATCH | (SINGLE if self._is_single else 0) | options.flags
+        if on_progress is not None:
+            self.listen(on_progress)
         self._is_asked = False  # somebody wanted to feed while another one did
-        self._under_way: set[BatchFuture] = set()  # sent and not known to be done; guarded by self._cutting, as follows
-        self._largest = 0  # items in a batch that has been measured
-        self._hold_until = 0.0  # on the monotonic clock
+        self._hold_until = 0.0  # on the monotonic clock; guarded by self._cutting, as follows
+        self._count = 0  # items that were cut
         self._wanted = 0  # with a buffer size: items for the next batch, when it was last looked at
         self._alarm: Call | None = None
         self._alarm_at = 0.0
@@ -231,7 +234,8 @@ class MapRun(Returning):
         except IndexError:
             pass  # no more, or dropped meanwhile
         if batch:
-            self._send(batch, self._pending)
+            self._count += len(batch)
+            self._send(batch, self._pending, self._count - len(batch))
             if self._is_taking:
                 self._hold_until = monotonic() + HOLD
         return True
@@ -255,26 +259,22 @@ class MapRun(Returning):
         self._is_asked = True
         self._pool.feed_soon(self)
 
-    def _learn(self) -> None:
-        while self._measured:
-            batch, items, seconds, is_done = self._measured.popleft()
-            if is_done:
-                self._under_way.discard(batch)
-            if items:
-                self._seconds = estimate(self._seconds, seconds, items)
-                self._largest = max(self._largest, items)
+    def listen(self, on_progress: "Callable[[Progress], object]") -> None:
+        """Have something called when an item reports; of batches that were sent before it is not known which item."""
+        self.on_progress = on_progress
+        self._flags |= REPORTS
 
-    def _send(self, items: "list[Any]", futures: "deque[BatchFuture]") -> None:
+    def _send(self, items: "list[Any]", futures: "deque[BatchFuture]", start: int) -> None:
         """Submit a batch; one that cannot be pickled goes item by item, so that only the culprit fails."""
-        future = BatchFuture(self._pool, self, items)
+        future = BatchFuture(self._pool, self, items, start)
         if self._waiter is not None:
             future.watch(self._waiter)
         try:
             payload = self._encode(self._fn, items, is_single=self._is_single)
         except TaskPicklingError as exc:
             if len(items) > 1:
-                for each in items:
-                    self._send([each], futures)
+                for place, each in enumerate(items, start):
+                    self._send([each], futures, place)
                 return
             futures.append(future)
             future.fail(exc)

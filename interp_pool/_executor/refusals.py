@@ -10,6 +10,7 @@ from interp_pool._errors import TaskPicklingError
 from interp_pool._futures.claims import start_new
 from interp_pool._futures.task_future import TaskFuture
 from interp_pool._pool.outcomes import without_frames
+from interp_pool._seeing.reports import Listener
 from interp_pool._wire.texts import brief
 
 TYPE_CHECKING = False
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
+    from interp_pool._futures.progress import Progress
     from interp_pool._pool.pool import InterpreterPool
     from interp_pool._wire.messages import Payload
 
@@ -42,6 +44,35 @@ def encode_batch(fn: "Callable[..., Any]", items: list[object], *, is_single: bo
         args: Any = items if is_single else items[0]
         error = pickling_error(fn, args, {}, without_frames(exc))
     raise error
+
+
+def listener_of(on_progress: "Callable[[Progress], object]", through: object = None) -> Listener:
+    """Return what calls an `on_progress`.
+
+    Args:
+        on_progress: what the user gave.
+        through: whose `submit` each item goes through; None means nobody's.
+
+    Raises:
+        TypeError: it cannot be called.
+        ValueError: the items go through a `submit` that is not the executor's own.
+    """
+    if through is not None:
+        raise ValueError(
+            "map with on_progress needs the executor's own submit(), and this one's was overridden or replaced: "
+            "leave out on_progress, or look at progress() of the futures"
+        )
+    return Listener(on_progress)
+
+
+def refuse_on_progress(on_progress: object, kind: str) -> None:
+    """Raise an error if `map` of an executor that hears nothing is given an `on_progress`.
+
+    Raises:
+        ValueError: that is so.
+    """
+    if on_progress is not None:
+        raise ValueError(f"map of {kind} takes no on_progress: what its tasks report does not come back to the caller")
 
 
 def failed_future(pool: "InterpreterPool", name: str, error: BaseException) -> "TaskFuture[Any]":

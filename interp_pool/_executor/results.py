@@ -9,8 +9,19 @@ from itertools import chain, repeat, starmap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
-    from typing import Any
+    from collections.abc import Callable, Generator, Iterator
+    from typing import Any, Protocol
+
+    from interp_pool._futures.progress import Progress
+
+    class Run(Protocol):
+        """A call of map, see `MapRun`."""
+
+        @property
+        def on_progress(self) -> Callable[[Progress], object] | None: ...
+        def listen(self, on_progress: Callable[[Progress], object]) -> None: ...
+        def count_left(self) -> int: ...
+        def stop(self) -> object: ...
 
     type Parts = Generator[Any]  # iterators; where the consumer does not block also None, see `MapRun.parts`
 
@@ -22,19 +33,23 @@ else:
 class Results(_Chain):
     """The results of a map, in order."""
 
-    __slots__ = ("_parts",)
+    __slots__ = ("_parts", "run")
     _parts: "Parts"
+    run: "Run | None"
+    """The call of map, None if its items go through a `submit`."""
 
     def close(self) -> None:
-        """Send nothing more, and drop the results that are there, as a generator's `close` does."""
+        """Send nothing more, and drop the results that are there, also before the first was taken."""
+        if self.run is not None:
+            self.run.stop()
         self._parts.close()
         deque(self, maxlen=0)  # the rest of the part whose turn it was
 
 
-def chained(parts: "Parts") -> Results:
-    """Return an iterator over all of the parts."""
+def chained(parts: "Parts", run: "Run | None" = None) -> Results:
+    """Return an iterator over all of the parts of a call of map."""
     results: Any = Results.from_iterable(parts)
-    results._parts = parts
+    results._parts, results.run = parts, run
     return results  # type: ignore[no-any-return]  # typeshed says that it is a chain
 
 

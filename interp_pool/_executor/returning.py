@@ -23,9 +23,10 @@ import threading
 from collections import deque
 from concurrent.futures import CancelledError
 from functools import partial
+from operator import length_hint
 
 from interp_api import holding
-from interp_pool._core.batch_sizes import rest_size
+from interp_pool._core.batch_sizes import estimate, rest_size
 from interp_pool._executor.taking import Taking
 from interp_pool._futures.batch_future import BatchFuture
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from interp_pool._awaiting.map_waiter import MapWaiter
+    from interp_pool._futures.progress import Progress
     from interp_pool._pool.pool import InterpreterPool
     from interp_pool._wire.messages import Payload
 
@@ -65,10 +67,34 @@ class Returning(Taking):
         self._cutting = threading.RLock()  # to know its owner; taken once at a time
         self._seconds: float | None = None  # per item; guarded by self._cutting, as what follows
         self._bytes = 0.0  # per item
+        self._under_way: set[BatchFuture] = set()  # sent and not known to be done
+        self._largest = 0  # items in a batch that has been measured
         self._has_lost = False
         self._is_waiting = False  # the consumer can take nothing more; its own to set
         self._waiter: MapWaiter | None = None  # is told whatever comes of a batch, if the consumer does not block
         self._is_ordered = True
+        self.on_progress: Callable[[Progress], object] | None = None
+        """Called when an item reports."""
+
+    def count_left(self) -> int:
+        """Return how many results are to come, negative if it is not known. For the consumer.
+
+        Blocks: while another thread cuts.
+        """
+        untaken = 0 if self._buffersize is None else length_hint(self._calls, -1)
+        return untaken if untaken < 0 else untaken + holding(self._cutting, self._count_sent)
+
+    def _count_sent(self) -> int:
+        return len(self._items) + sum(len(batch.items) - batch.taken for batch in self._pending)
+
+    def _learn(self) -> None:
+        while self._measured:
+            batch, items, seconds, is_done = self._measured.popleft()
+            if is_done:
+                self._under_way.discard(batch)
+            if items:
+                self._seconds = estimate(self._seconds, seconds, items)
+                self._largest = max(self._largest, items)
 
     def note_done(self, batch: BatchFuture, items: int, seconds: float) -> None:
         """Note that a batch is done, and what so many of its items took. Never blocks, runs nobody's code.
@@ -105,7 +131,7 @@ class Returning(Taking):
             self._is_waiting = True
             self.feed()  # what was to wait for the items that come for the results it takes
 
-    def _send(self, items: "list[Any]", futures: "deque[BatchFuture]") -> None:
+    def _send(self, items: "list[Any]", futures: "deque[BatchFuture]", start: int) -> None:
         """Submit a batch; one that cannot be pickled goes item by item, so that only the culprit fails."""
         raise NotImplementedError
 
@@ -129,11 +155,11 @@ class Returning(Taking):
         self._feed_anyway()
 
     def _send_each(self, batch: BatchFuture) -> None:
-        for each in batch.items:
+        for place, each in enumerate(batch.items, batch.start):
             if self.is_dropped:
                 self._has_lost = True
                 break
-            self._send([each], batch.again)
+            self._send([each], batch.again, place)
         self.note_done(batch, 0, 0.0)
 
     def _find_returned(self) -> BatchFuture | None:
@@ -151,7 +177,7 @@ class Returning(Taking):
         start = batch.kept + batch.resent
         size = rest_size(self._seconds, self._bytes, batch.left, self._pool.max_workers)
         items = batch.items[start : start + size]
-        self._send(items, batch.again)
+        self._send(items, batch.again, batch.start + start)
         batch.resent += len(items)  # not before: its consumer looks here first, and then at `again`
 
     def _follow(self, batch: BatchFuture) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from interp_pool._core.statistics import Statistics
     from interp_pool._executor.awaited_map import AsyncResults
     from interp_pool._executor.making import TaskMaker
+    from interp_pool._futures.progress import Progress
     from interp_pool._futures.task_future import TaskFuture
 
     class HasViews(Protocol):
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
             chunksize: int | None,
             buffersize: int | None,
             through: Executor | None,
+            on_progress: Callable[[Progress], object] | None,
         ) -> Iterator[T]: ...
         def statistics(self) -> Statistics: ...
         def resize(self, max_workers: int | None = None, *, min_workers: int | None = None) -> None: ...
@@ -95,6 +97,7 @@ class ExecutorView(Executor):
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
+        on_progress: "Callable[[Progress], object] | None" = None,
     ) -> "Iterator[T]":
         """Return an iterator over the results of `map(fn, *iterables)`, in order.
 
@@ -105,10 +108,11 @@ class ExecutorView(Executor):
         through = self._overriding
         if through is None and not executor.maps_itself:
             call: Any = WithOptions(fn, self._options)
-            return executor.map(call, *iterables, timeout=timeout, chunksize=chunksize, buffersize=buffersize)
+            own = {} if on_progress is None else {"on_progress": on_progress}  # which another `map` may not know
+            return executor.map(call, *iterables, timeout=timeout, chunksize=chunksize, buffersize=buffersize, **own)
         if not executor.submits_itself:
             through = self
-        return executor.map_with(self._options, fn, iterables, timeout, chunksize, buffersize, through)
+        return executor.map_with(self._options, fn, iterables, timeout, chunksize, buffersize, through, on_progress)
 
     def run[**P, T](self, fn: "Callable[P, T]", /, *args: "P.args", **kwargs: "P.kwargs") -> "Coroutine[Any, Any, T]":
         """Run `fn(*args, **kwargs)` with these options, for a coroutine to await. See `InterpreterPoolExecutor.run`."""
@@ -125,6 +129,7 @@ class ExecutorView(Executor):
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
+        on_progress: "Callable[[Progress], object] | None" = None,
     ) -> "AsyncResults[T]":
         """Return an asynchronous iterator over the results of `map(fn, *iterables)`.
 
@@ -134,7 +139,9 @@ class ExecutorView(Executor):
 
         executor, options = self._executor, self._options
         through = self._overriding if executor.submits_itself else self
-        return amap(executor, options, fn, iterables, timeout, chunksize, buffersize, through, is_ordered=ordered)
+        return amap(
+            executor, options, fn, iterables, timeout, chunksize, buffersize, through, on_progress, is_ordered=ordered
+        )
 
     @property
     def _overriding(self) -> "ExecutorView | None":

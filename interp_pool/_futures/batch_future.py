@@ -7,6 +7,7 @@ from collections import deque
 from concurrent.futures._base import FINISHED
 
 from interp_pool._futures.claims import start_new
+from interp_pool._futures.progress import Progress
 from interp_pool._futures.task_future import TaskFuture
 from interp_pool._futures.unread import note_unread
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from interp_pool._futures.ports import Pool, Run
+    from interp_pool._wire.messages import Report
 
 
 class BatchFuture(TaskFuture[None]):
@@ -27,10 +29,12 @@ class BatchFuture(TaskFuture[None]):
     resent = 0
     """How many of these have been sent anew; guarded by the run's lock for cutting."""
 
-    def __init__(self, pool: "Pool[BatchFuture]", run: "Run", items: "list[Any]") -> None:
+    def __init__(self, pool: "Pool[BatchFuture]", run: "Run", items: "list[Any]", start: int) -> None:
         super().__init__(pool)
         self.run = run
         self.items = items
+        self.start = start
+        """The place of the first one in the map."""
         self.again: deque[BatchFuture] = deque()
         """The batches with those of its items that were sent anew, in order, which the consumer has not taken over."""
         self.parts: deque[Any] = deque()
@@ -69,6 +73,13 @@ class BatchFuture(TaskFuture[None]):
         """Have logged what an item has raised, unless the consumer takes that, or has stopped to."""
         if self._pool is not None and self._pool.logs_unread and not self.run.is_dropped:
             note_unread(self, task, error)
+
+    def note_progress(self, report: "Report") -> None:
+        """Have somebody hear what an item has reported, unless nobody takes its result any more."""
+        hear = self.run.on_progress
+        if hear is not None and not self.run.is_dropped:
+            done, total, message, position, task, worker = report
+            hear(Progress(done, total, message, None if position is None else self.start + position, task, worker))
 
     def add_part(self, part: object) -> None:
         """Add results and wake the consumer. Runs nobody's code, takes no lock, and can be done again.

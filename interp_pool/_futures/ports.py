@@ -1,8 +1,9 @@
 """What a future needs of those who bring its result. Types alone; nothing loads this file at run time."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Protocol
 
+from interp_pool._futures.progress import Progress
 from interp_pool._wire.messages import Place
 
 
@@ -54,6 +55,11 @@ class Run(Protocol):
     @property
     def is_dropped(self) -> bool:
         """Whether its consumer has ended."""
+        ...
+
+    @property
+    def on_progress(self) -> Callable[[Progress], object] | None:
+        """What is called when an item reports."""
         ...
 
     def feed(self) -> None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from interp_pool._futures.ports import Pool
+    from interp_pool._futures.progress import Progress
+    from interp_pool._wire.messages import Report
 
 KNOWN = TaskInterrupted, BrokenExecutor  # who interrupts knows; a pool that breaks says so
 
@@ -40,6 +42,7 @@ class TaskFuture[T](LazyFuture[T]):
 
     _pool: "Pool[TaskFuture[Any]] | None"
     is_interrupted_by_cancel = False
+    _progress: "Report | None" = None
 
     def cancel(self) -> bool:
         """Cancel the task if no worker has begun with it; return whether it is cancelled.
@@ -94,6 +97,23 @@ class TaskFuture[T](LazyFuture[T]):
         self.decode_outcome()
         error = self._exception
         return self.cancelled() or (isinstance(error, TaskInterrupted) and error.has_stopped)
+
+    def progress(self) -> "Progress | None":
+        """Return what the task has reported last, None if it has not: with `interp_pool.report`, of its own.
+
+        Of a task that has ended, in whatever way, it stays what it was at the end. Of one in a process of the fallback
+        it is known once that has ended.
+
+        Never blocks.
+        """
+        from interp_pool._futures.progress import Progress  # a worker has no use for it
+
+        told = self._progress
+        return None if told is None else Progress(*told)
+
+    def note_progress(self, report: "Report") -> None:
+        """Note what the task has reported; for the pool. Runs nobody's code."""
+        self._progress = report
 
     def where(self, timeout: float = 1.0) -> str:
         """Tell where the task is just now, without stopping it: the calls that are active in it, as in a traceback.

@@ -11,7 +11,7 @@ thread and threads of the program's own use them without a lock. A child is in o
 
 from interp_pool._futures.claims import make_pending_again, start
 from interp_pool._pool.outcomes import call_off, settle, settle_quietly
-from interp_pool._wire.messages import BEGUN, CANCELLED, RETURNED
+from interp_pool._wire.messages import BEGUN, CANCELLED, REPORTED, RETURNED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,6 +67,11 @@ class Children:
         """Note what has become of a child. Runs the code of what is unpickled, and callbacks."""
         if kind == BEGUN:
             self.asked.discard(number)
+            return
+        if kind == REPORTED:
+            child = self.sent.get(number)
+            if child is not None:
+                child.future.note_progress(body)
             return
         child = self.sent.pop(number, None)
         self.unasked.pop(number, None)

@@ -10,7 +10,7 @@ import interp_api
 from interp_pool._core.task import Task, name_task
 from interp_pool._executor.map_by_submit import map_by_submit
 from interp_pool._executor.measuring import measured_call
-from interp_pool._executor.refusals import fail_unsent, pickling_error
+from interp_pool._executor.refusals import fail_unsent, pickling_error, refuse_on_progress
 from interp_pool._futures.stopping import Reason, TaskControl
 from interp_pool._nested.futures import NestedFuture
 from interp_pool._nested.nest import Nest
@@ -131,6 +131,7 @@ class CurrentExecutor(Executor):
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
+        on_progress: None = None,
     ) -> "Iterator[T]":
         """Return an iterator over the results of `map(fn, *iterables)`, in order. Taking one runs tasks meanwhile.
 
@@ -140,6 +141,7 @@ class CurrentExecutor(Executor):
             timeout: seconds from now that all results must be there; None means no limit.
             chunksize: items per task; None means one.
             buffersize: most tasks whose results have not been taken; None means no limit.
+            on_progress: None; for what each task reports there is `progress()` of its future.
 
         Raises:
             TimeoutError: from the iterator, when the time is up.
@@ -147,6 +149,7 @@ class CurrentExecutor(Executor):
             TypeError: an argument has the wrong type.
             ValueError: a number is out of range.
         """
+        refuse_on_progress(on_progress, "current_executor()")
         end = check_map(timeout, chunksize, buffersize)
         return map_by_submit(self, fn, iterables, end, chunksize or 1, buffersize)
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, ClassVar, Protocol
 
+    from interp_pool._futures.progress import Progress
+
     class Helper(Protocol):
         """The worker's part."""
 
@@ -89,6 +91,11 @@ class NestedFuture[T](TaskFuture[T]):
             return True
         self._helper.take_replies()
         return super().done()
+
+    def progress(self) -> "Progress | None":
+        """Return what the task has reported last; see `TaskFuture.progress`."""
+        self._helper.take_replies()
+        return super().progress()
 
     def wait_done(self) -> None:
         """Block until it is done, running tasks meanwhile. What has come of it stays unread."""

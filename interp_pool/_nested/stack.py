@@ -36,7 +36,7 @@ from interp_pool._wire.messages import (
 )
 from interp_pool._worker.baseline import refused
 from interp_pool._worker.running import run_flagged, run_task
-from interp_pool._worker.surroundings import flush_streams
+from interp_pool._worker.surroundings import end_task, endings, flush_streams, in_place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -198,6 +198,7 @@ class Stack:
             board[LEVELS] -= 1
             return  # it was cancelled
         started = perf_counter()
+        in_place.append(child)
         try:
             control.pausing = None
             outcome = run_task(number, child.payload)
@@ -209,6 +210,7 @@ class Stack:
             control.owed.add(board[TASK])
         finally:
             control.pausing = self._wake
+            in_place.pop()
             board[LEVELS] -= 1
         kind, _, body, _ = outcome
         if is_interrupted(outcome):
@@ -240,6 +242,7 @@ class Stack:
         board[BURIED_COUNT] = depth + 1
         board[AWAITED] = 0
         self._begin_level()
+        in_place.append(None)
         board[TASK] = -buried  # from here on the one that waits is not struck: it is owed
         outcome: Any = None
         try:
@@ -265,6 +268,9 @@ class Stack:
                 self._exchange.is_lost = True
                 put((WORKER_LOST, self._worker_id, (work_id, describe_loss(exc)), 0.0))
         control.pausing = self._wake
+        in_place.pop()
+        if endings:
+            end_task(0, work_id)
         if outcome is not None:
             self._exchange.end_task(work_id, outcome)
             if refused:

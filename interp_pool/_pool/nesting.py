@@ -37,6 +37,7 @@ from interp_pool._wire.messages import (
     LEAVE,
     NESTED,
     RECALL,
+    REPORTED,
     RESULT,
     RETURNED,
     STOP,
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
     from interp_pool._pool.kernel import Kernel
     from interp_pool._pool.pump import Pump
     from interp_pool._process.open_tasks import OpenTasks
-    from interp_pool._wire.messages import Child, Payload
+    from interp_pool._wire.messages import Child, Payload, Report
     from interp_pool._workers.handle import Worker
 
 
@@ -67,8 +68,11 @@ class _Named:
 class ChildFuture(TaskFuture[None]):
     """The future of a child, for the pool's own use: its end is passed on."""
 
-    def __init__(self, worker: int, number: int, parent: int, payload: "Payload") -> None:
+    def __init__(
+        self, worker: int, number: int, parent: int, payload: "Payload", reply: "Callable[[int, int, int, Any], None]"
+    ) -> None:
         super().__init__(None)
+        self.reply = reply
         self.worker, self.number, self.parent, self.payload = worker, number, parent, payload
         self.is_left = False
         """Whether nobody waits for it any more."""
@@ -79,6 +83,11 @@ class ChildFuture(TaskFuture[None]):
 
     def note_unread(self, task: str, error: BaseException) -> None:
         """Its worker has it logged, or the callback."""
+
+    def note_progress(self, report: "Report") -> None:
+        """Pass it on."""
+        if not self.is_left:
+            self.reply(self.worker, self.number, REPORTED, report)
 
 
 class Nesting:
@@ -220,7 +229,7 @@ class Nesting:
             given: Any = None if options is None else decode(options)
             control = None if given is None else TaskControl(TaskOptions(**given))
             flags = NESTED | (TIMED if given and given.get("timeout") is not None else 0)
-            future = ChildFuture(worker, number, parent, own)
+            future = ChildFuture(worker, number, parent, own, self._reply)
             future.is_left = is_left
             item = Task(future, _named(module, name), own, open_tasks, flags, control=control)
             future.add_done_callback(self._pass_on)

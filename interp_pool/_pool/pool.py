@@ -18,6 +18,8 @@ from interp_pool._pool.routing import RoutedIntake, Routing
 from interp_pool._pool.single import SinglePool
 from interp_pool._process.profiles import profiles
 from interp_pool._process.stuck import expect_stuck
+from interp_pool._seeing.reports import hear
+from interp_pool._wire.messages import PROGRESS
 from interp_pool._wire.names import names_of
 from interp_pool._workers.hosted_worker import host_maker
 from interp_pool._workers.reserve import reserve
@@ -58,6 +60,7 @@ class InterpreterPool(SinglePool):
             TaskPicklingError: the initializer or its arguments cannot be pickled.
             RuntimeError: a worker is just loading the main module, which lacks its `__name__ == "__main__"` guard.
         """
+        options.hearers[PROGRESS] = hear
         super().__init__(options)
         options.hearers["profile"] = _note_profile
         self._fallback = None if options.fallback is None else self._make_fallback(options)

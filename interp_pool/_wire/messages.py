@@ -7,6 +7,7 @@ Both sides import this file, and it is all they share. A payload is what `interp
                               (-work_id, payload of (function, (items,), {}), flags), a batch of map, if they have
                               BATCH; with SINGLE each item is the only argument of its call, and not the tuple of all;
                               with SPLIT it may give items back, and says when it has begun, like a timed task;
+                              with REPORTS somebody hears what each item tells of its progress;
                               with PROFILED it tells what its items have taken (`_worker.profiling`);
                               None, an end: one worker ends
     to one starting worker    Setup, a tuple, bound in its `__main__` until the worker begins
@@ -22,7 +23,6 @@ Both sides import this file, and it is all they share. A payload is what `interp
     STRUCK            worker       when a task was last struck
     PREPARED          worker       whether it is prepared, and from now on runs the program's code
     MAY_RECYCLE       pool         whether it may end at a limit and leave threads behind
-    INTERRUPT         pool         the work id of a task to stop, if it runs; then it rings
     GIVE_BACK         pool         the work id of a batch that is to give back what has not begun, if it runs; likewise
     QUESTIONS         pool         the id of the queue of questions, see above; then it rings
     RETIRE            pool         1 - TASK, read from the board: end, unless TASK is another one by now; then it rings
@@ -42,6 +42,8 @@ Both sides import this file, and it is all they share. A payload is what `interp
     BURIED_COUNT     worker       how many of the cells behind this one are in use
     BURIED           worker       the first of MOST_BURIED cells: the work ids of tasks that wait while another one,
                                   which is on TASK, runs on top of them
+    INTERRUPT         pool         the first of MOST_INTERRUPTS cells, taken in turn: the work ids of tasks to stop, if
+                                  they run, or wait for one on top of them; then it rings
 
     kind                 number      body                                            seconds
     BATCH_REST           work id     how many of its items a batch keeps             it has run
@@ -92,7 +94,7 @@ text or the places it would name, the innermost last, refusal or None).
 
 Of a task that submits tasks to its own pool, its children, each has a number of its worker's. A child is (number,
 payload, its module or None, its qualified name, payload of its options or None, whether nobody waits for it). The queue
-is where the worker gets what becomes of them, as (number, kind, body).
+is where the worker gets what becomes of them, as (number, kind, body), and before that what they have REPORTED.
 
     RECALL           give it back, if no worker has begun it: kind is RETURNED, or HANDED with a call item in body, or
                      BEGUN
@@ -114,7 +116,7 @@ if TYPE_CHECKING:
 
     from interp_api import Payload as Payload  # noqa: PLC0414  # for the other files
 
-TIMED, BATCH, SINGLE, SPLIT, NESTED, PROFILED = 1, 2, 4, 8, 16, 32  # flags of a call item
+TIMED, BATCH, SINGLE, SPLIT, NESTED, REPORTS, PROFILED = 1, 2, 4, 8, 16, 32, 64  # flags of a call item
 
 (
     TASK,
@@ -122,7 +124,6 @@ TIMED, BATCH, SINGLE, SPLIT, NESTED, PROFILED = 1, 2, 4, 8, 16, 32  # flags of a
     STRUCK,
     PREPARED,
     MAY_RECYCLE,
-    INTERRUPT,
     GIVE_BACK,
     QUESTIONS,
     RETIRE,
@@ -139,9 +140,10 @@ TIMED, BATCH, SINGLE, SPLIT, NESTED, PROFILED = 1, 2, 4, 8, 16, 32  # flags of a
     PLACE,
     BURIED_COUNT,
     BURIED,
-) = range(22)
+) = range(21)
 MOST_BURIED = 100
-BOARD = range(BURIED + MOST_BURIED)
+INTERRUPT, MOST_INTERRUPTS = BURIED + MOST_BURIED, MOST_BURIED + 1
+BOARD = range(INTERRUPT + MOST_INTERRUPTS)
 """The cells of a board."""
 
 INITIALIZING = 1 << 62
@@ -177,12 +179,17 @@ SETUP = "__interp_pool_setup__"
     TOLD,
 ) = range(24)
 
+PROGRESS = "progress"
+"""The topic of what tasks report."""
+
 RECALL, DROP, STOP, LEAVE = range(4)
 """What a worker asks of the children of its tasks."""
 
-RETURNED, HANDED, BEGUN, CANCELLED = range(-4, 0)
-"""What becomes of a child, beside the kinds of outcomes."""
+REPORTED, RETURNED, HANDED, BEGUN, CANCELLED = range(-5, 0)
+"""What it reports, and what becomes of a child, beside the kinds of outcomes."""
 
+type Report = tuple[float, float | None, str | None, int | None, str, str]
+"""What a task has reported: what `Progress` is made of, but for an item of a map its place in its batch."""
 type Place = tuple[str, int, str]
 """File, line and function."""
 type When = Literal["loading", "running", "returning"]

@@ -19,10 +19,11 @@ was seen at an S1 before that, the ring is for nothing, which does no harm. The 
 can start, and keeps it open until it has ended, so nobody rings a descriptor that is somebody else's by then. A request
 that is written before there is a bell is seen at the first S1.
 
-No request takes another one's place. INTERRUPT and GIVE_BACK hold the work id of a task that was on the board when it
-was written: one that comes later means a later task, so the earlier one has ended, and there is nothing to do any more.
-The same work id again is no new request: what this thread has carried out it remembers. QUESTIONS holds the id of a
-queue, which takes any number of questions, and exists while one of those who ask waits; so another one's id stands
+No request takes another one's place. GIVE_BACK holds the work id of a batch that was on the board when it was written:
+one that comes later means a later task, so the earlier one has ended, and there is nothing to do any more. Tasks to
+stop may all be in one stack, and each has a cell of its own, taken in turn: there are as many cells as tasks can be in
+a stack. The same number again is no new request: what this thread has carried out it remembers. QUESTIONS holds the id
+of a queue, which takes any number of questions, and exists while one of those who ask waits; so another one's id stands
 there only when nobody waits for an answer from the queue before. Each question is put before its ring, and S2 goes on
 while there are some.
 
@@ -69,7 +70,17 @@ from time import monotonic_ns
 
 from interp_api import QueueError, QueueNotFoundError, SimpleQueue, ring, wait_at
 from interp_pool._wire.interrupted import TaskInterrupted
-from interp_pool._wire.messages import BURIED, BURIED_COUNT, GIVE_BACK, INTERRUPT, OFFER, QUESTIONS, STRUCK, TASK
+from interp_pool._wire.messages import (
+    BURIED,
+    BURIED_COUNT,
+    GIVE_BACK,
+    INTERRUPT,
+    MOST_INTERRUPTS,
+    OFFER,
+    QUESTIONS,
+    STRUCK,
+    TASK,
+)
 from interp_pool._worker.batch import HASTE, Batch
 from interp_pool._worker.struck_import import forget_halves, release_import_lock
 
@@ -235,7 +246,7 @@ class Control:
 
     def _serve(self) -> None:
         self._begun.release()
-        last = dict.fromkeys(_REQUESTS, 0)
+        last = [0] * len(_REQUESTS)
         while True:
             is_ending = self._is_ending  # before the look: what was wanted before the end is carried out
             if not self._carry_out(last):  # S1, S2
@@ -243,17 +254,18 @@ class Control:
                     return
                 wait_at(self._reader)  # S3
 
-    def _carry_out(self, last: dict[int, int]) -> bool:
+    def _carry_out(self, last: list[int]) -> bool:
         """Do all that is wanted; return whether there was anything.
 
         Args:
             last: what was in the cells of the requests, which this changes.
         """
         has_found = False
-        for cell, action in _REQUESTS.items():
-            wanted = self._board[cell]
-            if wanted != last[cell]:
-                last[cell] = wanted
+        now = [*self._board[INTERRUPT:], self._board[GIVE_BACK], self._board[OFFER]]
+        if now != last:
+            changed = [each for each in zip(_REQUESTS, now, last, strict=True) if each[1] != each[2]]
+            last[:] = now
+            for action, wanted, _ in changed:
                 has_found = self._do(action, self, wanted)
         while self._swallowed:
             has_found = self._do(self.interrupt, self._swallowed.pop())
@@ -366,11 +378,11 @@ class Control:
             pass  # who asked has not waited
 
 
-_REQUESTS: "dict[int, Callable[[Control, int], None]]" = {
-    INTERRUPT: Control.interrupt,
-    GIVE_BACK: Control._give_back,  # pyright: ignore[reportPrivateUsage]  # this module's
-    OFFER: Control._offer,  # pyright: ignore[reportPrivateUsage]  # likewise
-}
+_REQUESTS: "list[Callable[[Control, int], None]]" = [
+    *[Control.interrupt] * MOST_INTERRUPTS,
+    Control._give_back,  # pyright: ignore[reportPrivateUsage]  # this module's
+    Control._offer,  # pyright: ignore[reportPrivateUsage]  # likewise
+]
 """What is done for a number that stands in a cell, a work id most of the time, once for each."""
 
 

@@ -24,7 +24,7 @@ from interp_pool._wire.messages import (
 )
 from interp_pool._worker import telling
 from interp_pool._worker.running import run_flagged, run_task
-from interp_pool._worker.surroundings import flush_streams
+from interp_pool._worker.surroundings import end_task, flush_streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ def run(worker_id: int, work_id: int, payload: "Payload", flags: int) -> "list[R
         else:
             last = run_task(work_id, payload)
         flush_streams()
+        end_task(telling.ALL, work_id)
     messages.append(last)
     return [_plain_item(*message) for message in messages]
 

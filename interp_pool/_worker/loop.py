@@ -33,7 +33,7 @@ from interp_pool._worker.main_ahead import follow_program
 from interp_pool._worker.measured import trace_this_thread
 from interp_pool._worker.parent import forget_parent, know_parent
 from interp_pool._worker.running import name_thread, run_flagged, run_task, unpickled
-from interp_pool._worker.surroundings import adopt, flush_streams, set_standard_streams
+from interp_pool._worker.surroundings import adopt, end_task, endings, flush_streams, set_standard_streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -217,6 +217,8 @@ def _serve_calls(
                     return False
                 outcome = TASK_FAILED, work_id, encode_failure(without_outer_frame(exc)), 0.0
                 flush_streams()
+        if endings:
+            end_task(0, work_id)
         if control.nest is not None and control.nest.end_task(work_id, outcome):
             put(outcome)
             return False

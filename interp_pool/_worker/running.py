@@ -20,6 +20,7 @@ from interp_pool._wire.messages import (
     NESTED,
     NESTED_DONE,
     PROFILED,
+    REPORTS,
     RESULT,
     RESULT_UNSENDABLE,
     SINGLE,
@@ -143,14 +144,21 @@ def _run_batch(
                 break
         return payload
 
-    def encode_own_failure(exc: BaseException) -> "Failure":
-        return encode_failure(without_outer_frame(exc), "running", function)
+    called = function
 
+    def encode_own_failure(exc: BaseException) -> "Failure":
+        own = without_outer_frame(exc)
+        return encode_failure(own if called is function else without_outer_frame(own), "running", function)
+
+    if flags & REPORTS:
+        from interp_pool._worker.reporting import placed
+
+        called = placed(function)
     if len(batch) == 1:
-        return _run_one(work_id, function, batch if flags & SINGLE else batch[0], encode_part, encode_own_failure)
+        return _run_one(work_id, called, batch if flags & SINGLE else batch[0], encode_part, encode_own_failure)
     control.batch = running = Batch(work_id, batch, flags, put, encode_part)
     try:
-        last, seconds = running.run(function, encode_own_failure, flush_streams)
+        last, seconds = running.run(called, encode_own_failure, flush_streams)
     finally:
         running.end()
         control.batch = None  # last: an exception that strikes before leaves it to `_serve_calls`

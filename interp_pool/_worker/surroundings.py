@@ -1,8 +1,8 @@
 """What a new worker takes over from its parent, as a new process would inherit it; runs INSIDE the worker.
 
-Owns the environment, the warning filters and the standard streams. A warm interpreter has those of its last executor,
-and a new one the process's environment, which tasks may have changed. `sys.path` and `sys.argv` come otherwise: they
-are needed before.
+Owns the environment, the warning filters and the standard streams, and what is to be done with these, and else, when a
+task has ended. A warm interpreter has those of its last executor, and a new one the process's environment, which tasks
+may have changed. `sys.path` and `sys.argv` come otherwise: they are needed before.
 
 An interpreter makes `sys.stdout` out of whatever descriptor 1 is. In a program whose standard output is closed that is
 the next file it opens, or one of its sockets. A spawned child sees only descriptors that are inheritable, which those
@@ -17,7 +17,14 @@ from _io import BytesIO, TextIOWrapper  # `io` itself takes half a millisecond i
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
+
+endings: "dict[tuple[int, int], Callable[[], object]]" = {}
+"""What is to be called when a task has ended, before its outcome is put: by its thread, or 0 where all is one worker's,
+and its work id. Mostly empty, and whoever looks finds that out without a call."""
+in_place: "list[Any]" = []
+"""The tasks of tasks that run as a part of these, the innermost last; None for one that runs on top of such a part."""
 
 _STANDARD = (1, "stdout"), (2, "stderr")
 
@@ -127,3 +134,10 @@ def flush_streams() -> None:
             sys.stderr.flush()
     except Exception:
         pass  # it is closed, full or somebody's own: whoever writes there next is told
+
+
+def end_task(thread: int, work_id: int) -> None:
+    """Call what is to be called at the end of a task, if there is something."""
+    end = endings.pop((thread, work_id), None)
+    if end is not None:
+        end()

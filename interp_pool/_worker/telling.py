@@ -5,16 +5,15 @@ future of its task is done, in the order of each worker. A watch is a module tha
 worker, the initializer included, and ended after the last. This file is loaded only where something is told or watched.
 """
 
+import sys
 from _thread import get_ident
-from contextlib import contextmanager
-from importlib import import_module
 
 from interp_pool._wire.messages import BURIED, BURIED_COUNT, TASK, TOLD
 from interp_pool._worker.parent import way_to_pool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Iterable
     from types import ModuleType
     from typing import Any
 
@@ -22,7 +21,8 @@ if TYPE_CHECKING:
 
     type Teller = tuple[Callable[[object], None], Any, int]  # what takes messages, the board, the worker's id
 
-_ALL = 0  # in the place of a thread: this interpreter is one worker's alone
+ALL = 0
+"""In the place of a thread: this interpreter is one worker's alone."""
 
 _tellers: "dict[int, Teller]" = {}  # by thread
 _watching: "list[ModuleType]" = []
@@ -37,13 +37,29 @@ def tell(topic: str, body: object) -> bool:
 
     Never blocks. Thread safety: yes, also in threads that tasks have started.
     """
-    teller = _tellers.get(get_ident()) or _tellers.get(_ALL) or _own()
-    if teller is None:
+    found = teller_here()
+    if found is None:
         return False
+    _, teller = found
+    tell_as(teller, max(teller[1][TASK], 0), topic, body)
+    return True
+
+
+def tell_as(teller: "Teller", work_id: int, topic: str, body: object) -> None:
+    """Tell something as a task whose outcome has not been put, or as none, which is 0. See `tell`."""
     put, board, worker_id = teller
     below = tuple(board[BURIED : BURIED + board[BURIED_COUNT]])
-    put((TOLD, max(board[TASK], 0), (topic, worker_id, below, body), 0.0))
-    return True
+    put((TOLD, work_id, (topic, worker_id, below, body), 0.0))
+
+
+def teller_here() -> "tuple[int, Teller] | None":
+    """Return the way to the pool whose task runs in this thread, behind the thread or ALL; None if there is none."""
+    thread = get_ident()
+    teller = _tellers.get(thread)
+    if teller is not None:
+        return thread, teller
+    teller = _tellers.get(ALL) or _own()
+    return None if teller is None else (ALL, teller)
 
 
 def _own() -> "Teller | None":
@@ -51,27 +67,32 @@ def _own() -> "Teller | None":
     return None if way is None else (way[0].put, way[2], way[1])
 
 
-@contextmanager
-def told_by(put: "Callable[[object], None]", board: "Any", worker_id: int, thread: int = _ALL) -> "Generator[None]":
-    """Have `tell` find its way while tasks run outside of a worker interpreter.
+class told_by:  # noqa: N801  # it is called as a function is
+    """Have `tell` find its way while tasks run outside of a worker interpreter."""
 
-    Args:
-        put: takes messages.
-        board: shows the work id.
-        worker_id: of the worker.
-        thread: its id, if others in this interpreter are others' workers.
-    """
-    _tellers[thread] = put, board, worker_id
-    try:
-        yield
-    finally:
-        del _tellers[thread]
+    def __init__(self, put: "Callable[[object], None]", board: "Any", worker_id: int, thread: int = ALL) -> None:
+        """Prepare it.
+
+        Args:
+            put: takes messages.
+            board: shows the work id.
+            worker_id: of the worker.
+            thread: its id, if others in this interpreter are others' workers.
+        """
+        self._thread, self._teller = thread, (put, board, worker_id)
+
+    def __enter__(self) -> None:
+        _tellers[self._thread] = self._teller
+
+    def __exit__(self, *_: object) -> None:
+        del _tellers[self._thread]
 
 
 def begin(watches: "Iterable[Watch]") -> None:
     """Begin to watch the tasks of a worker."""
     for name, argument in watches:
-        module = import_module(name)
+        __import__(name)
+        module = sys.modules[name]
         _watching.append(module)
         module.begin(argument)
 

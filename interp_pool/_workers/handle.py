@@ -35,6 +35,7 @@ from interp_pool._wire.messages import (
     KEPT,
     LOGS_UNREAD,
     MAY_RECYCLE,
+    MOST_INTERRUPTS,
     OFFER,
     PLACE,
     PREPARED,
@@ -111,6 +112,7 @@ class Worker:
         self.told_at: float | None = None  # when its initializer was told to stop, on the monotonic clock
         self.left_at = 0.0  # when it was in state LEFT
         self.asked_for_rest_of = 0  # work id of a batch
+        self._interrupts = 0  # that were asked for
         self.is_asked_for_tasks = False  # of its task, and has not answered
         self._last_seen: int | None = None  # in its place for a task
         self._board = bytearray(8 * len(BOARD))
@@ -255,7 +257,9 @@ class Worker:
 
     def interrupt(self, work_id: int) -> None:
         """Have a task stopped, if it still runs. Never blocks."""
-        self._ask(INTERRUPT, work_id)
+        if work_id not in self._cells[INTERRUPT : INTERRUPT + MOST_INTERRUPTS].tolist():
+            self._interrupts += 1
+            self._ask(INTERRUPT + self._interrupts % MOST_INTERRUPTS, work_id)
 
     def give_back(self, work_id: int) -> None:
         """Have the batch of a map give back what it has not begun, if it still runs. Never blocks."""

@@ -10,7 +10,7 @@ from interp_pool._wire.failures import encode_failure
 from interp_pool._wire.messages import BEGAN, INITIALIZING, SPLIT, TASK
 from interp_pool._worker.hosted import NoControl
 from interp_pool._worker.running import run_flagged, run_task
-from interp_pool._worker.surroundings import flush_streams
+from interp_pool._worker.surroundings import end_task, flush_streams
 from interp_pool._worker.telling import told_by
 
 TYPE_CHECKING = False
@@ -54,7 +54,8 @@ class ThreadHost:
     def run(self, work_id: int, payload: "Payload", flags: int) -> "list[ResultItem]":
         """Run a task or a batch; return its last result item. Blocks until it is done."""
         cells = self._cells
-        with told_by(self._put, cells, self._number, get_ident()):
+        thread = get_ident()
+        with told_by(self._put, cells, self._number, thread):
             if not flags:
                 cells[BEGAN] = 0
                 cells[TASK] = work_id
@@ -62,6 +63,7 @@ class ThreadHost:
             else:  # who waits for parts gets them; what a batch gives back its thread would have to be asked for
                 last = run_flagged(work_id, payload, flags & ~SPLIT, cells, self._put, NoControl())
             flush_streams()
+            end_task(thread, work_id)
         cells[TASK] = -work_id
         return [last]
 

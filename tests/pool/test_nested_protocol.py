@@ -39,8 +39,8 @@ class Waiting:
         thread.join(60)
         return results[0]
 
-    def interrupt(self, work_id):
-        self.board[INTERRUPT] = work_id  # R1
+    def interrupt(self, *work_ids):
+        self.board[INTERRUPT : INTERRUPT + len(work_ids)] = work_ids  # R1
         ring(self.bell.address)  # R2
 
 
@@ -79,6 +79,22 @@ def test_interrupt_of_a_buried_task_is_kept_until_it_is_on_top(waiting):
         waiting.board[BURIED_COUNT], waiting.board[TASK] = 0, 5
         with pytest.raises(TaskInterrupted):
             control.deliver()
+        return True
+
+    assert waiting.run(task)
+
+
+@pytest.mark.parametrize("work_ids", [(5, 7, 6), (7, 6, 5)])
+def test_interrupts_of_a_whole_stack_that_come_at_once_are_all_carried_out(waiting, work_ids):
+    def task(control):
+        waiting.board[TASK] = 7
+        waiting.board[BURIED : BURIED + 2], waiting.board[BURIED_COUNT] = [5, 6], 2
+        control.pause(waiting.woken.set)
+        waiting.interrupt(*work_ids)
+        assert waiting.woken.wait(60)
+        while control.owed != {5, 6, 7}:
+            pass
+        control.pausing = None
         return True
 
     assert waiting.run(task)

@@ -55,12 +55,12 @@ def test_failure_comes_after_what_was_told(fallback):
     assert hearing.early == [True]
 
 
-def test_items_of_map_are_heard_in_order_and_before_their_result(fallback):
+def test_items_of_map_are_heard_before_their_result(fallback):
     with executor_on(fallback) as executor:
         hearing = Hearing(executor)
         for place, _ in enumerate(executor.map(tasks.tell_one, range(300))):
-            assert hearing.bodies[place] == place
-    assert hearing.bodies == [*range(300)]
+            assert place in hearing.bodies
+    assert sorted(hearing.bodies) == [*range(300)]  # a batch that was split runs after those that were sent
 
 
 def test_task_below_is_done_after_what_was_told_on_top_of_it():

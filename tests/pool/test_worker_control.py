@@ -18,7 +18,17 @@ from interp_pool._options.pool_options import PoolOptions
 from interp_pool._process import thread_state
 from interp_pool._wire.answer import get_answer
 from interp_pool._wire.decoding import decode_failure
-from interp_pool._wire.messages import BOARD, DATA, INTERRUPT, QUESTIONS, TASK, TASK_FAILED, VALUE, WORKER_LEAVING
+from interp_pool._wire.messages import (
+    BOARD,
+    DATA,
+    INTERRUPT,
+    MOST_INTERRUPTS,
+    QUESTIONS,
+    TASK,
+    TASK_FAILED,
+    VALUE,
+    WORKER_LEAVING,
+)
 from interp_pool._worker import control_thread, running
 from interp_pool._worker import loop as loop_module
 from interp_pool._workers import handle
@@ -256,7 +266,9 @@ def test_questions_that_nobody_waits_for_any_more_are_in_nobodys_way(held):
 def test_request_is_carried_out_once(loop, monkeypatch):
     """A second exception would strike what the task does about the first."""
     struck = SimpleQueue()
-    monkeypatch.setitem(control_thread._REQUESTS, INTERRUPT, lambda control, work_id: struck.put(work_id))
+    monkeypatch.setattr(
+        control_thread, "_REQUESTS", [lambda control, work_id: struck.put(work_id)] * (MOST_INTERRUPTS + 2)
+    )
     for work_id in (1, 2, 3):
         loop.interrupt(work_id)
         assert struck.get(60) == work_id
@@ -277,6 +289,19 @@ def test_end_comes_after_what_was_wanted_before(looked):
     go.set()
     assert get_answer(reply, 60) is None
     loop.thread.join()
+
+
+def test_interrupts_do_not_take_each_others_place():
+    """A whole stack of tasks may be told to stop before the control thread has looked once."""
+    worker = handle.Worker(0, PoolOptions(), PoolQueue(), PoolQueue())
+    for work_id in range(1, MOST_INTERRUPTS + 1):
+        worker.interrupt(work_id)
+        worker.interrupt(work_id)  # no new request
+    assert sorted(worker._cells[INTERRUPT : INTERRUPT + MOST_INTERRUPTS]) == [*range(1, MOST_INTERRUPTS + 1)]
+    worker.interrupt(1)
+    worker.interrupt(1000)
+    assert {*worker._cells[INTERRUPT : INTERRUPT + MOST_INTERRUPTS]} == {*range(2, MOST_INTERRUPTS + 1), 1000}
+    worker.thread = None  # it was not started, and keeps the worker
 
 
 @pytest.mark.parametrize("kind", ["eventfd", "pipe"])
