@@ -59,7 +59,10 @@ HOUSE = {
             "ending waits sizing starting renewal intake nesting manager forking leases single pool"
         ),
         "_awaiting": "bell on_asyncio on_trio library map_waiter awaited_reports",
-        "_executor": ("telling reporting running profiling debugging loop hosted importing joblib_calls"),
+        "_executor": (
+            "listed results measuring taking returning map_run chunks map_by_submit arguments refusals with_options "
+            "making awaited_run awaited_map view executor scipy_map tracked"
+        ),
         "_nested": "children futures listening exchange stack nest face",
         "_multiprocessing": "results lost sending pool",
         "_swap": "ledger process_face patching",
