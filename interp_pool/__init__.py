@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from interp_pool._multiprocessing.pool import Pool as Pool
     from interp_pool._nested.face import current_executor as current_executor
     from interp_pool._pool.pool import InterpreterPool as InterpreterPool
+    from interp_pool._process.profiles import write_profiles as write_profiles
     from interp_pool._swap.patching import patch as patch
     from interp_pool._wire.interrupted import TaskInterrupted as TaskInterrupted
     from interp_pool._worker.reporting import report as report
@@ -31,6 +32,7 @@ _MODULES = {
     "_executor.scipy_map": "scipy_map",
     "_multiprocessing.pool": "Pool",
     "_swap.patching": "patch",
+    "_process.profiles": "write_profiles",
     "_futures.task_future": "TaskFuture",
     "_wire.interrupted": "TaskInterrupted",
     "_nested.face": "current_executor",

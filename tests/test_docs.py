@@ -45,7 +45,9 @@ def test_example_runs_as_script_without_output_on_stderr(source: str, tmp_path: 
         pytest.importorskip(host, reason="the dependency group `hosts` is not installed")
     script = tmp_path / "example.py"
     script.write_text(source, "utf-8")
-    done = subprocess.run([sys.executable, *STRICT, script], capture_output=True, check=False, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, *STRICT, script], capture_output=True, check=False, text=True, timeout=60, cwd=tmp_path
+    )
     assert (done.returncode, done.stderr) == (0, "")
 
 

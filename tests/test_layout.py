@@ -36,12 +36,13 @@ HOUSE = {
         "_errors": "",
         "_wire": "interrupted texts messages answer places names known_packages refused failures decoding",
         "_process": (
-            "ctrl_c locks thread_state background memory exit_status stuck hooks aside timer open_tasks notebook"
+            "ctrl_c locks thread_state background memory exit_status stuck hooks aside timer open_tasks notebook "
+            "profiles"
         ),
         "_worker": (
             "unbundle batch struck_import control_thread measured baseline standard_library reset parent "
             "resource_tracker child_process fork_server plain_threads signals surroundings program_modules main_ahead "
-            "telling reporting running carried loop hosted importing joblib_calls"
+            "telling reporting running carried profiling debugging loop hosted importing joblib_calls"
         ),
         "_options": "checks variables declared pool_options task_options",
         "_futures": "progress ports stopping undecoded unread condition claims lazy task_future batch_future",
@@ -59,8 +60,8 @@ HOUSE = {
         ),
         "_awaiting": "bell on_asyncio on_trio library map_waiter awaited_reports",
         "_executor": (
-            "listed results taking returning map_run chunks map_by_submit arguments refusals with_options making "
-            "awaited_run awaited_map view executor scipy_map tracked"
+            "listed results wrapping taking returning map_run chunks map_by_submit arguments refusals with_options "
+            "making awaited_run awaited_map view executor scipy_map tracked"
         ),
         "_nested": "children futures listening exchange stack nest face",
         "_multiprocessing": "results lost sending pool",

@@ -157,6 +157,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         Raises:
             TypeError: there is no such option, or it has the wrong type.
             ValueError: a number is out of range.
+            OSError: the file of a profile cannot be written.
         """
         return ExecutorView(self, self.tasks.defaults.replace(options))
 

@@ -12,9 +12,10 @@ from interp_pool._core.task import Task, name_task
 from interp_pool._errors import TaskPicklingError
 from interp_pool._executor.map_by_submit import map_by_submit
 from interp_pool._executor.map_run import MapRun
-from interp_pool._executor.refusals import carried_now, encode_batch, failed_future, listener_of, pickling_error
+from interp_pool._executor.refusals import encode_batch, failed_future, listener_of, pickling_error
 from interp_pool._executor.results import chained
 from interp_pool._executor.with_options import WithOptions
+from interp_pool._executor.wrapping import sent_for
 from interp_pool._futures.stopping import Reason, TaskControl
 from interp_pool._futures.task_future import TaskFuture
 from interp_pool._options.checks import check_map
@@ -85,13 +86,11 @@ class TaskMaker:
         """
         if options is NO_OPTIONS:
             options = self.defaults
-        sent = fn
-        if options.context and not isinstance(fn, WithOptions):
-            try:
-                sent = carried_now(options).around(fn)
-            except TaskPicklingError as exc:
-                self.check_open()
-                return failed_future(self.pool, name_task(meant or fn, options, is_map=False), exc), None
+        try:
+            sent = fn if isinstance(fn, WithOptions) else sent_for(fn, options)
+        except TaskPicklingError as exc:
+            self.check_open()
+            return failed_future(self.pool, name_task(meant or fn, options, is_map=False), exc), None
         try:
             payload = interp_api.encode_call(sent, args, kwargs)
         except Exception as exc:
@@ -214,9 +213,8 @@ class TaskMaker:
         """
         if options is NO_OPTIONS:
             options = self.defaults
-        encode: EncodeBatch = encode_batch
-        if options.context:
-            encode = partial(encode_batch, sent=carried_now(options).around(fn))
+        sent = sent_for(fn, options, is_item=True)
+        encode: EncodeBatch = encode_batch if sent is fn else partial(encode_batch, sent=sent)
         return MapRun(
             self.pool, self.open_tasks, encode, fn, iterables, chunksize, buffersize, options, waiter, on_progress
         )

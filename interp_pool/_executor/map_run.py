@@ -38,7 +38,7 @@ from interp_pool._options.task_options import NO_OPTIONS
 from interp_pool._pool.outcomes import payload_size, task_error
 from interp_pool._process.locks import trying
 from interp_pool._process.timer import timer
-from interp_pool._wire.messages import BATCH, REPORTS, SINGLE, SPLIT, TIMED
+from interp_pool._wire.messages import BATCH, REPORTS, SINGLE, SPLIT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,12 +87,11 @@ class MapRun(Returning):
             on_progress: called by the manager when an item reports.
         """
         self._options = None if options is NO_OPTIONS else options
-        if options.timeout is not None:
-            size = size or 1
+        size = size if options.timeout is None else size or 1
         super().__init__(pool, fn, iterables, size, buffersize)
         self._waiter, self._is_ordered = waiter, waiter is None or waiter.is_ordered
         self.open_tasks, self._encode = open_tasks, encode
-        self._flags = BATCH | (SINGLE if self._is_single else 0) | (0 if options.timeout is None else TIMED)
+        self._flags = BATCH | (SINGLE if self._is_single else 0) | options.flags
         if on_progress is not None:
             self.listen(on_progress)
         self._is_asked = False  # somebody wanted to feed while another one did

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from interp_pool._futures.progress import Progress
-    from interp_pool._options.task_options import TaskOptions
     from interp_pool._pool.pool import InterpreterPool
-    from interp_pool._seeing.carrying import Carried
     from interp_pool._wire.messages import Payload
 
 
@@ -30,24 +28,6 @@ _TO_THREAD = (
     "interpreter, and this executor is the loop's default one: use `await executor.run({0}, ...)` or "
     "`loop.run_in_executor(executor, {0}, ...)`, and leave the loop the default executor of its own"
 )
-
-
-def carried_now(options: "TaskOptions") -> "Carried":
-    """Return what goes along of the caller's context with tasks that have these options, of which that is one.
-
-    Raises:
-        TaskPicklingError: the value of a variable cannot be pickled.
-    """
-    from interp_pool._seeing.carrying import Carried  # only where there is a context
-
-    declared: Any = options.context  # as it was checked
-    try:
-        return Carried(declared)
-    except TaskPicklingError as exc:
-        error = exc
-    if error.__cause__ is not None:
-        without_frames(error.__cause__)
-    raise error.with_traceback(None)  # its frames would keep the task
 
 
 def encode_batch(

@@ -11,7 +11,8 @@ import interp_api
 from interp_pool._core.task import Task, name_task
 from interp_pool._errors import TaskPicklingError
 from interp_pool._executor.map_by_submit import map_by_submit
-from interp_pool._executor.refusals import carried_now, fail_unsent, pickling_error, refuse_on_progress
+from interp_pool._executor.refusals import fail_unsent, pickling_error, refuse_on_progress
+from interp_pool._executor.wrapping import sent_for
 from interp_pool._futures.stopping import Reason, TaskControl
 from interp_pool._nested.futures import NestedFuture
 from interp_pool._nested.nest import Nest
@@ -76,9 +77,7 @@ class CurrentExecutor(Executor):
 
     def __init__(self, nest: Nest, children: "Children", options: TaskOptions) -> None:
         self._nest, self._children, self._options = nest, children, options
-        # The pool has no use for the context, which goes with the function.
-        told = options if options.context is None else options.replace({"context": None})
-        self._told = told if told is options or told.given() else NO_OPTIONS
+        self._told = options if options is NO_OPTIONS else _without_what_goes_with_the_function(options)
         self._is_shut_down = False
 
     def __repr__(self) -> str:
@@ -94,6 +93,7 @@ class CurrentExecutor(Executor):
         Raises:
             TypeError: there is no such option, or it has the wrong type.
             ValueError: a number is out of range.
+            OSError: the file of a profile cannot be written.
         """
         return CurrentExecutor(self._nest, self._children, self._options.replace(options))
 
@@ -112,12 +112,10 @@ class CurrentExecutor(Executor):
         if self._is_shut_down:
             raise RuntimeError("cannot schedule new futures after shutdown")
         future: NestedFuture[T] = NestedFuture(self._nest)
-        sent: Callable[P, T] = fn
-        if self._options.context:
-            try:
-                sent = carried_now(self._options).around(fn)
-            except TaskPicklingError as exc:
-                return fail_unsent(future, name_task(fn, self._options, is_map=False), exc)
+        try:
+            sent = sent_for(fn, self._options)
+        except TaskPicklingError as exc:
+            return fail_unsent(future, name_task(fn, self._options, is_map=False), exc)
         try:
             payload = _encode(sent, args, kwargs)
         except Exception as exc:
@@ -177,6 +175,12 @@ class CurrentExecutor(Executor):
         """
         self._is_shut_down = True
         self._nest.end_children(self._children, is_cancelled=cancel_futures, waits=wait)
+
+
+def _without_what_goes_with_the_function(options: TaskOptions) -> TaskOptions:
+    """Return options without those that are the function's: the pool has no use for them."""
+    given = {name: value for name, value in options.given().items() if name not in {"context", "profile"}}
+    return TaskOptions(**given) if given else NO_OPTIONS
 
 
 def _encode(fn: "Callable[..., Any]", args: tuple[object, ...], kwargs: dict[str, object]) -> "Payload":

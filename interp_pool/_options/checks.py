@@ -1,6 +1,8 @@
 """Checks of what users give: a clear error at once."""
 
+import os
 import threading
+from errno import EACCES, EISDIR, ENOENT
 from time import monotonic
 
 TYPE_CHECKING = False
@@ -17,6 +19,29 @@ def check_str(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a str, got {value!r}")
     return value
+
+
+def check_output_file(name: str, value: object) -> str:
+    """Check that a file can be written, without writing it, and return its absolute path.
+
+    Raises:
+        TypeError: it is no path.
+        OSError: it cannot be written.
+    """
+    given: object = value
+    if isinstance(value, os.PathLike):
+        given = os.fspath(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]  # or bytes
+    if not isinstance(given, str):
+        raise TypeError(f"{name} must be a path, got {value!r}")
+    path = os.path.abspath(given)
+    folder = os.path.dirname(path)
+    if os.path.isdir(path):
+        raise IsADirectoryError(EISDIR, f"{name} must be a file, and is a folder", path)
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(ENOENT, f"{name} is in a folder that does not exist", path)
+    if not os.access(path if os.path.exists(path) else folder, os.W_OK):
+        raise PermissionError(EACCES, f"{name} cannot be written", path)
+    return path
 
 
 def check_flag(name: str, value: object) -> bool:

@@ -2,8 +2,20 @@
 
 from time import monotonic
 
-from interp_pool._options.checks import check_flag, check_int, check_limit, check_seconds, check_str
+from interp_pool._options.checks import (
+    check_flag,
+    check_int,
+    check_limit,
+    check_output_file,
+    check_seconds,
+    check_str,
+)
 from interp_pool._options.declared import Declared, option, unless_none
+from interp_pool._wire.messages import PROFILED, TIMED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from os import PathLike
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,6 +72,18 @@ class TaskOptions(Declared):
             future that wraps it, and the cancelling of a coroutine in `run` or `amap`. None means that only the latter
             does.""",
     )
+    profile: "str | PathLike[str] | None" = option(
+        default=None,
+        check=unless_none(check_output_file),
+        doc="""a file for `pstats`: the task runs under cProfile, and what it has taken is in that file, with all other
+            tasks of the process that name it. It is written when an executor is shut down, at the exit, and by
+            `interp_pool.write_profiles()`; a file that was there is replaced. None means not to measure.""",
+    )
+
+    @property
+    def flags(self) -> int:
+        """Those of the messages of a map."""
+        return (0 if self.timeout is None else TIMED) | (0 if self.profile is None else PROFILED)
 
     def is_too_late(self) -> bool:
         """Return whether a task with this deadline need not be started."""

@@ -16,6 +16,7 @@ from interp_pool._options.pool_options import PoolOptions
 from interp_pool._pool.process_hooks import register
 from interp_pool._pool.routing import RoutedIntake, Routing
 from interp_pool._pool.single import SinglePool
+from interp_pool._process.profiles import profiles
 from interp_pool._process.stuck import expect_stuck
 from interp_pool._seeing.reports import hear
 from interp_pool._wire.messages import PROGRESS
@@ -29,8 +30,14 @@ if TYPE_CHECKING:
     from typing import Any
 
     from interp_pool._core.task import Task
+    from interp_pool._core.told import Told
     from interp_pool._futures.task_future import TaskFuture
     from interp_pool._process.open_tasks import OpenTasks
+
+
+def _note_profile(told: "Told") -> None:
+    profiles.note(told.task_name, *told.body)
+
 
 _WHERE = {"process": "in a process", "thread": "on a thread of the main interpreter"}
 
@@ -55,6 +62,7 @@ class InterpreterPool(SinglePool):
         """
         options.hearers[PROGRESS] = hear
         super().__init__(options)
+        options.hearers["profile"] = _note_profile
         self._fallback = None if options.fallback is None else self._make_fallback(options)
         register(self)
         if options.exit_timeout is not None:
@@ -194,12 +202,13 @@ class InterpreterPool(SinglePool):
         """Block until no task of an executor is open."""
         if self._fallback is None:
             super().wait_done(open_tasks)
-            return
-        self._fallback.begin_waiting()
-        try:
-            super().wait_done(open_tasks)
-        finally:
-            self._fallback.end_waiting()
+        else:
+            self._fallback.begin_waiting()
+            try:
+                super().wait_done(open_tasks)
+            finally:
+                self._fallback.end_waiting()
+        profiles.write_or_log()
 
     def stop_all(
         self,
@@ -244,6 +253,8 @@ class InterpreterPool(SinglePool):
         super().shutdown(wait, cancel_futures=cancel_futures)
         if self._fallback is not None and super().is_closed:
             self._fallback.shutdown(wait, cancel_futures=cancel_futures)
+        if wait:
+            profiles.write_or_log()
 
     def after_fork_in_child(self) -> None:
         """Be a new pool with the old options; the futures that are not done here end."""

@@ -8,6 +8,7 @@ Both sides import this file, and it is all they share. A payload is what `interp
                               BATCH; with SINGLE each item is the only argument of its call, and not the tuple of all;
                               with SPLIT it may give items back, and says when it has begun, like a timed task;
                               with REPORTS somebody hears what each item tells of its progress;
+                              with PROFILED it tells what its items have taken (`_worker.profiling`);
                               None, an end: one worker ends
     to one starting worker    Setup, a tuple, bound in its `__main__` until the worker begins
     to one control thread     questions, in a queue that is there only while somebody asks: (work id, id of a
@@ -115,7 +116,7 @@ if TYPE_CHECKING:
 
     from interp_api import Payload as Payload  # noqa: PLC0414  # for the other files
 
-TIMED, BATCH, SINGLE, SPLIT, NESTED, REPORTS = 1, 2, 4, 8, 16, 32  # flags of a call item
+TIMED, BATCH, SINGLE, SPLIT, NESTED, REPORTS, PROFILED = 1, 2, 4, 8, 16, 32, 64  # flags of a call item
 
 (
     TASK,

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from interp_pool._wire.messages import Place
 
 # A task begins below their innermost call.
-_OWN = tuple(f"/interp_pool/_worker/{name}.py" for name in ("loop", "running", "carried"))
+_OWN = tuple(f"/interp_pool/_worker/{name}.py" for name in ("loop", "running", "carried", "profiling"))
 
 
 def format_places(places: "Iterable[Place]") -> str:

@@ -36,6 +36,7 @@ _PREPARED_BY = {
     "multiprocessing.pool": "plain_threads",
     "multiprocessing.dummy": "plain_threads",
     "signal": "signals",
+    "pdb": "debugging",
 }
 
 _pool: "tuple[SimpleQueue, int, Any] | None" = None  # who answers: the results queue, the worker's id and its board

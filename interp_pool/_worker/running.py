@@ -19,6 +19,7 @@ from interp_pool._wire.messages import (
     ITEM_FAILED,
     NESTED,
     NESTED_DONE,
+    PROFILED,
     REPORTS,
     RESULT,
     RESULT_UNSENDABLE,
@@ -73,7 +74,11 @@ def run_flagged(
         clock[BEGAN] = 0  # before its work id can be seen: it has not begun, what it needs may have to be imported
     board[TASK] = work_id  # L1
     if flags & BATCH:
-        return _run_batch(work_id, payload, flags, put, clock, control)
+        try:
+            return _run_batch(work_id, payload, flags, put, clock, control)
+        finally:
+            if flags & PROFILED and "interp_pool._worker.profiling" in sys.modules:  # or it was not unpickled
+                sys.modules["interp_pool._worker.profiling"].tell_message()
     outcome = run_task(work_id, payload, clock)
     if flags & NESTED and outcome[0] <= TASK_FAILED:  # with the others the pool has to deal
         kind, _, body, seconds = outcome

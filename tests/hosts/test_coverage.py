@@ -156,13 +156,17 @@ def folder(tmp_path):
 def run(folder):
     """Run a module of Python in the folder; return what it prints."""
 
-    def run(*arguments):
+    def run(*arguments, options=(), says=""):
         environment = {**os.environ, "PYTHONPATH": str(folder)}
+        if options:  # without site-packages, unless they are named
+            environment["PYTHONPATH"] = os.pathsep.join([str(folder), *filter(None, sys.path)])
+            environment["COVERAGE_PROCESS_START"] = str(folder / ".coveragerc")
         done = subprocess.run(
-            [sys.executable, "-m", *arguments],
+            [sys.executable, *options, "-m", *arguments],
             capture_output=True, text=True, timeout=100, cwd=folder, env=environment, check=False,
         )  # fmt: skip
-        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+        assert done.returncode == 0, done.stderr
+        assert says in done.stderr if says else done.stderr == "", done.stdout
         return done.stdout
 
     return run
@@ -204,6 +208,20 @@ def test_processes_of_a_fallback_cover_the_same(run, folder):
     program = re.sub(r"(Executor\(\d)", r"\1, fallback='process', route=['work']", POOLED)
     (folder / "in_processes.py").write_text(program)
     assert run_program(run, folder, "in_processes") == run_program(run, folder, "serial")
+
+
+def test_initializer_covers_the_same_where_no_pth_file_is_read(run, folder):
+    (program,) = re.findall(r"^```py\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    (folder / "initialized.py").write_text(program)
+    (folder / "loops.py").write_text("import work\nprint(*map(work.loop, range(8)))\n")
+    (folder / ".coveragerc").write_text("[run]\nparallel = true\ndisable_warnings = no-ctracer, trace-changed\n")
+    found = []
+    for name, files in (("initialized", 3), ("loops", 1)):
+        out = run("coverage", "run", f"{name}.py", options=["-S"], says="coverage.tracer" if files > 1 else "")
+        assert len([*folder.glob(".coverage.*")]) == files
+        run("coverage", "combine", "-q")
+        found.append((out, measured(run, folder)))
+    assert found[0] == found[1]
 
 
 def test_pytest_cov_has_the_data_of_workers_when_it_reports(run, folder):

@@ -191,6 +191,7 @@ def test_closing_ends_another_coroutine_that_waits(executor, started):
     async def main():
         amap = executor.amap(tasks.spin, [started] * 3)
         waits = asyncio.ensure_future(anext(amap))
+        await asyncio.sleep(0)  # it waits: the tasks may have begun already
         await begun(started)
         with pytest.raises(RuntimeError, match="another coroutine waits"):
             await anext(amap)
