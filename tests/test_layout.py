@@ -41,7 +41,7 @@ HOUSE = {
         "_worker": (
             "unbundle batch struck_import control_thread measured baseline standard_library reset parent "
             "resource_tracker child_process fork_server plain_threads signals surroundings program_modules main_ahead "
-            "running telling loop hosted importing joblib_calls"
+            "running telling logs forwarding output loop hosted importing joblib_calls"
         ),
         "_options": "checks declared pool_options task_options",
         "_futures": "ports stopping undecoded unread condition claims lazy task_future batch_future",
@@ -49,6 +49,7 @@ HOUSE = {
             "states ports lease routes batch_sizes nesting backlog task told task_book nested_book worker_book core "
             "statistics"
         ),
+        "_seeing": "levels logs output",
         "_workers": (
             "bundle reserve environment interpreters warm_up answering handle thread_host process_host hosted_worker"
         ),

@@ -17,6 +17,8 @@ from interp_pool._pool.process_hooks import register
 from interp_pool._pool.routing import RoutedIntake, Routing
 from interp_pool._pool.single import SinglePool
 from interp_pool._process.stuck import expect_stuck
+from interp_pool._seeing.logs import forward_logs
+from interp_pool._seeing.output import forward_output
 from interp_pool._wire.names import names_of
 from interp_pool._workers.hosted_worker import host_maker
 from interp_pool._workers.reserve import reserve
@@ -53,6 +55,8 @@ class InterpreterPool(SinglePool):
         """
         super().__init__(options)
         self._fallback = None if options.fallback is None else self._make_fallback(options)
+        forward_logs(options, self._kernel)
+        forward_output(options)
         register(self)
         if options.exit_timeout is not None:
             expect_stuck()  # the exit will stop tasks, when it is too late to see its status

@@ -69,7 +69,7 @@ from time import monotonic_ns
 
 from interp_api import QueueError, QueueNotFoundError, SimpleQueue, ring, wait_at
 from interp_pool._wire.interrupted import TaskInterrupted
-from interp_pool._wire.messages import BURIED, BURIED_COUNT, GIVE_BACK, INTERRUPT, OFFER, QUESTIONS, STRUCK, TASK
+from interp_pool._wire.messages import BURIED, BURIED_COUNT, GIVE_BACK, INTERRUPT, LOG_LEVELS, OFFER, QUESTIONS, STRUCK, TASK
 from interp_pool._worker.batch import HASTE, Batch
 from interp_pool._worker.struck_import import forget_halves, release_import_lock
 
@@ -335,6 +335,12 @@ class Control:
         if self.nest is not None:
             self.nest.offer()
 
+    def _follow_levels(self, queue_id: int) -> None:
+        """Have the loggers follow the program's. Called by the control thread."""
+        from interp_pool._worker.logs import follow
+
+        follow(queue_id)
+
     def _note_unraisable(self, unraisable: "Any") -> None:
         """The worker's `sys.unraisablehook`: an interrupt that was raised where nothing can be must be raised again."""
         if unraisable.exc_type is not TaskInterrupted:
@@ -370,6 +376,7 @@ _REQUESTS: "dict[int, Callable[[Control, int], None]]" = {
     INTERRUPT: Control.interrupt,
     GIVE_BACK: Control._give_back,  # pyright: ignore[reportPrivateUsage]  # this module's
     OFFER: Control._offer,  # pyright: ignore[reportPrivateUsage]  # likewise
+    LOG_LEVELS: Control._follow_levels,  # pyright: ignore[reportPrivateUsage]  # likewise
 }
 """What is done for a number that stands in a cell, a work id most of the time, once for each."""
 

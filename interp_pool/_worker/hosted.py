@@ -44,6 +44,7 @@ class NoControl:
 
 
 _initializer: "list[Callable[[], object]]" = []
+_untold: "list[Any]" = []  # what the initializer has told: it comes with the first task's
 _loaded: "list[Any]" = []  # the call to be made next, or what unpickling it has raised
 
 
@@ -76,11 +77,13 @@ def _call(payload: "Payload") -> None:
     function(*args, **kwargs)
 
 
-def initialize() -> "Failure | None":
-    """Call the initializer; return what it raised."""
+def initialize(worker_id: int) -> "Failure | None":
+    """Call the initializer of a worker; return what it raised."""
     try:
-        for call in _initializer:
-            call()
+        with telling.ToldBy(_untold.append, [0] * len(BOARD), worker_id):
+            for call in _initializer:
+                call()
+            flush_streams()
     except BaseException as exc:
         return plain_failure(encode_failure(exc, "loading"))
     return None
@@ -111,10 +114,11 @@ class Loaded:
 
 def run(worker_id: int, work_id: int, payload: "Payload", flags: int) -> "list[ResultItem]":
     """Run a task or a batch in a worker's child process; return all its result items, which can be pickled."""
-    messages: list[Any] = []
+    messages: list[Any] = [*_untold]
+    _untold.clear()
     board = [0] * len(BOARD)
     board[TASK] = work_id
-    with telling.told_by(messages.append, board, worker_id):
+    with telling.ToldBy(messages.append, board, worker_id):
         if flags:
             last = run_flagged(work_id, payload, flags, board, messages.append, NoControl())
         else:

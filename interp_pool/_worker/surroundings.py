@@ -17,9 +17,13 @@ from _io import BytesIO, TextIOWrapper  # `io` itself takes half a millisecond i
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 _STANDARD = (1, "stdout"), (2, "stderr")
+
+passed_on_too: "list[Callable[[], object]]" = []
+"""What else passes on what the task has written, when it has ended."""
 
 
 def adopt(filters: "Any", environment: "dict[Any, Any]") -> None:
@@ -125,5 +129,8 @@ def flush_streams() -> None:
             sys.stdout.flush()
         if sys.stderr is not None:  # pyright: ignore[reportUnnecessaryComparison]  # as above
             sys.stderr.flush()
+        if passed_on_too:
+            for pass_on in passed_on_too:
+                pass_on()
     except Exception:
         pass  # it is closed, full or somebody's own: whoever writes there next is told

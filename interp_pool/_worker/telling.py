@@ -5,16 +5,15 @@ future of its task is done, in the order of each worker. A watch is a module tha
 worker, the initializer included, and ended after the last. This file is loaded only where something is told or watched.
 """
 
+import sys
 from _thread import get_ident
-from contextlib import contextmanager
-from importlib import import_module
 
 from interp_pool._wire.messages import BURIED, BURIED_COUNT, TASK, TOLD
 from interp_pool._worker.parent import way_to_pool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Iterable
     from types import ModuleType
     from typing import Any
 
@@ -51,28 +50,38 @@ def _own() -> "Teller | None":
     return None if way is None else (way[0].put, way[2], way[1])
 
 
-@contextmanager
-def told_by(put: "Callable[[object], None]", board: "Any", worker_id: int, thread: int = _ALL) -> "Generator[None]":
-    """Have `tell` find its way while tasks run outside of a worker interpreter.
+class ToldBy:
+    """Has `tell` find its way, in a `with` block, while tasks run outside of a worker interpreter."""
 
-    Args:
-        put: takes messages.
-        board: shows the work id.
-        worker_id: of the worker.
-        thread: its id, if others in this interpreter are others' workers.
-    """
-    _tellers[thread] = put, board, worker_id
-    try:
-        yield
-    finally:
-        del _tellers[thread]
+    __slots__ = ("_teller", "_thread")
+
+    def __init__(
+        self, put: "Callable[[object], None]", board: "Any", worker_id: int, thread: int = _ALL
+    ) -> None:
+        """Prepare.
+
+        Args:
+            put: takes messages.
+            board: shows the work id.
+            worker_id: of the worker.
+            thread: its id, if others in this interpreter are others' workers.
+        """
+        self._teller, self._thread = (put, board, worker_id), thread
+
+    def __enter__(self) -> None:
+        _tellers[self._thread] = self._teller
+
+    def __exit__(self, *_: object) -> None:
+        del _tellers[self._thread]
 
 
 def begin(watches: "Iterable[Watch]") -> None:
     """Begin to watch the tasks of a worker."""
     for name, argument in watches:
-        module = import_module(name)
-        _watching.append(module)
+        __import__(name)
+        module: Any = sys.modules[name]
+        if module not in _watching:
+            _watching.append(module)
         module.begin(argument)
 
 

@@ -33,6 +33,7 @@ from interp_pool._wire.messages import (
     INITIALIZING,
     INTERRUPT,
     KEPT,
+    LOG_LEVELS,
     LOGS_UNREAD,
     MAY_RECYCLE,
     OFFER,
@@ -94,8 +95,8 @@ class Questions(SimpleQueue):
 class Worker:
     """One worker of a pool.
 
-    `state`, `is_started`, `is_dirty`, `is_stale`, `has_failed`, `told_at`, `left_at` and `asked_for_rest_of` belong to
-    the pool; the rest is set once. What the board tells may be outdated when it is read.
+    `state`, `is_started`, `is_dirty`, `is_stale`, `has_failed`, `told_at`, `left_at`, `asked_for_rest_of` and `given_up`
+    belong to the pool; the rest is set once. What the board tells may be outdated when it is read.
 
     What the thread has to tell at its end is made before it starts, with a ballast that is dropped for it: it may end
     for want of memory.
@@ -112,6 +113,7 @@ class Worker:
         self.left_at = 0.0  # when it was in state LEFT
         self.asked_for_rest_of = 0  # work id of a batch
         self.is_asked_for_tasks = False  # of its task, and has not answered
+        self.given_up: str | None = None  # the name of its task, that nobody waits for any more
         self._last_seen: int | None = None  # in its place for a task
         self._board = bytearray(8 * len(BOARD))
         self._cells = memoryview(self._board).cast("q")
@@ -119,6 +121,7 @@ class Worker:
         self._cells[HAS_ROUTES] = options.fallback is not None
         self._bell: Doorbell | None = None  # of the control thread; see `_worker.control_thread`
         self._questions: ref[Questions] | None = None  # guarded by the pool's lock
+        self._levels: SimpleQueue | None = None  # likewise
         self._options = options
         self._calls, self._results = calls, results
         self._path = list(sys.path)
@@ -275,6 +278,13 @@ class Worker:
         questions.put((work_id, reply.id))
         self._ask(QUESTIONS, questions.id)
         return questions
+
+    def tell_levels(self, levels: object) -> None:
+        """Have its loggers follow the program's. Never blocks. Called with the pool's lock held."""
+        queue = SimpleQueue()
+        queue.put(levels)
+        self._levels = queue  # the one before goes, read or not
+        self._ask(LOG_LEVELS, queue.id)
 
     def where_now(self) -> "tuple[str, list[Place]] | None":
         """Return what is known of its task's place without asking: nothing."""

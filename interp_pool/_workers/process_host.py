@@ -101,7 +101,7 @@ class ProcessHost:
         self._begin(INITIALIZING)
         try:
             self._executor = make_executor(self._options)
-            return self._call(INITIALIZING, initialize)  # type: ignore[no-any-return]  # which starts the process
+            return self._call(INITIALIZING, initialize, self._number)  # type: ignore[no-any-return]  # which starts the process
         except (BrokenProcessPool, OSError, EOFError) as exc:
             raise RuntimeError(
                 "its process has ended before it was ready, and what it has printed says why: perhaps the main module "
