@@ -39,9 +39,9 @@ HOUSE = {
             "ctrl_c locks thread_state background memory exit_status stuck hooks aside timer open_tasks notebook"
         ),
         "_worker": (
-            "unbundle batch struck_import control_thread measured baseline standard_library reset parent "
+            "unbundle batch struck_import measured baseline standard_library reset parent "
             "resource_tracker child_process fork_server plain_threads signals surroundings program_modules main_ahead "
-            "running telling logs forwarding output loop hosted importing joblib_calls"
+            "running telling forwarding logs output control_thread loop hosted importing joblib_calls"
         ),
         "_options": "checks declared pool_options task_options",
         "_futures": "ports stopping undecoded unread condition claims lazy task_future batch_future",

@@ -11,7 +11,7 @@ from weakref import ref
 import interp_api
 from interp_pool._seeing.levels import encoded_levels, follow_levels, is_configured
 from interp_pool._wire.texts import brief
-from interp_pool._worker import logs
+from interp_pool._worker import forwarding, logs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def forward_logs(options: "PoolOptions", kernel: "HasManager") -> None:
         return
     forwarder = _Forwarder(options.log, kernel)
     options.watches.append(forwarder.watch)  # which keeps it
-    options.hearers[logs.TOPIC] = hear
+    options.hearers[forwarding.TOPIC] = hear
     follow_levels(forwarder)
 
 

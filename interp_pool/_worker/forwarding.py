@@ -11,7 +11,6 @@ import logging
 from marshal import dumps
 
 from interp_api import encode
-from interp_pool._worker.logs import TOPIC
 from interp_pool._worker.telling import tell
 
 TYPE_CHECKING = False
@@ -19,6 +18,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     type Told = dict[str, Any]
+
+TOPIC = "log"
+"""Of what is told."""
 
 _SCALARS = frozenset((type(None), bool, int, float, str, bytes))
 
@@ -92,9 +94,9 @@ def message_of(record: logging.LogRecord) -> bytes:
         Exception: its message could not be formatted.
     """
     told: Told = {**record.__dict__}
-    args = record.args
+    text, args = record.getMessage(), record.args  # whoever cannot format it is told where it was logged
     if type(record.msg) is not str or (args and not (type(args) is tuple and _SCALARS.issuperset(map(type, args)))):
-        told["msg"], told["args"] = record.getMessage(), None
+        told["msg"], told["args"] = text, None
     if record.exc_info:
         told["exc_text"] = record.exc_text or _formatter.formatException(record.exc_info)
     told["exc_info"] = None

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     """A number, higher in newer ones; what `logging.disable` was told; whether warnings are captured; and the name, the
     level and whether it is disabled, of loggers, the root's first."""
 
-TOPIC = "log"
-"""Of a record that a worker tells: see `_worker.forwarding`."""
-
 _levels: "Levels | None" = None
 _show: "Any" = None  # what `warnings.showwarning` was
 

@@ -72,9 +72,12 @@ class Lines(RawIOBase):
         """Tell what the task has left without an end; a thread that goes on writing may go on with its line."""
         if self._begun:
             with self._lock:
-                for ident in [*self._begun]:
-                    if ident == get_ident() or ident not in sys._current_frames():
-                        self._tell(self._begun.pop(ident))
+                self._tell_begun()
+
+    def _tell_begun(self) -> None:
+        running = sys._current_frames().keys() - {get_ident()}  # pyright: ignore[reportPrivateUsage]  # documented
+        for ident in self._begun.keys() - running:
+            self._tell(self._begun.pop(ident))
 
 
 def shown(line: bytes | bytearray) -> str:

@@ -8,12 +8,15 @@ An interpreter makes `sys.stdout` out of whatever descriptor 1 is. In a program 
 the next file it opens, or one of its sockets. A spawned child sees only descriptors that are inheritable, which those
 of a shell or of `os.dup2` are and those that Python opens are not; so does a worker, which looks each time it starts: a
 program may become a daemon after its first executor.
+
+All workers write to the same descriptors, each through a buffer of its own. No line of one is torn by another's as long
+as each write to the system has whole lines, and no more of them than the system writes as one: `_WholeLines`.
 """
 
 import _warnings
 import os
 import sys
-from _io import BytesIO, TextIOWrapper  # `io` itself takes half a millisecond in every worker
+from _io import BufferedWriter, BytesIO, FileIO, TextIOWrapper  # `io` itself takes half a millisecond in every worker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 _STANDARD = (1, "stdout"), (2, "stderr")
+_AT_ONCE = 4096  # bytes that a pipe takes as one (PIPE_BUF on Linux); files and terminals take more
+_LONGEST_LINE = 32 * 1024  # bytes; of longer ones parts are written as they come
 
 passed_on_too: "list[Callable[[], object]]" = []
 """What else passes on what the task has written, when it has ended."""
@@ -86,6 +91,7 @@ def set_standard_streams() -> None:
     if sys.platform != "win32":  # where no process inherits them by being inheritable
         for descriptor, name in _STANDARD:
             _set_stream(descriptor, name)
+            _have_whole_lines(descriptor, name)
 
 
 def _set_stream(descriptor: int, name: str) -> None:
@@ -99,6 +105,55 @@ def _set_stream(descriptor: int, name: str) -> None:
     if own is not None:
         # What is left in it is for a file that is gone. The descriptor itself stays open.
         getattr(own.buffer, "raw", own.buffer).close()
+
+
+def _have_whole_lines(descriptor: int, name: str) -> None:
+    own: Any = getattr(sys, f"__{name}__")
+    if own is None:
+        return
+    raw = FileIO(descriptor, "w", closefd=False)
+    raw.name = own.name
+    # Without a buffer, as with `python -u`, each argument of a print would be a write of its own.
+    line_buffering = own.line_buffering or own.write_through
+    stream = TextIOWrapper(
+        _WholeLines(raw, _LONGEST_LINE), own.encoding, own.errors, line_buffering=line_buffering
+    )
+    stream.mode = own.mode  # type: ignore[misc]  # as that of the runtime
+    if getattr(sys, name) is own:
+        setattr(sys, name, stream)
+    setattr(sys, f"__{name}__", stream)
+
+
+class _WholeLines(BufferedWriter):
+    """Writes whole lines, as long as there is room for them."""
+
+    _held = 0  # bytes in the buffer, at most: a flush is not counted
+    _is_at_line_end = True
+
+    def write(self, data: "Any", /) -> int:
+        """Take bytes; write lines if not all that is held can be written as one."""
+        data = bytes(data)  # the same, most of the time
+        size, start = len(data), 0
+        while self._held + size - start > _AT_ONCE:
+            room = _AT_ONCE - self._held
+            end = data.rfind(b"\n", start, start + room) + 1 if room > 0 else 0
+            if not end and not (self._is_at_line_end and self._held):
+                end = data.find(b"\n", start) + 1 or size  # a line that is longer
+            if end:
+                self._hold(data[start:end])
+                start = end
+            if not self._is_at_line_end:
+                return size
+            self.flush()
+            self._held = 0
+        self._hold(data[start:])
+        return size
+
+    def _hold(self, data: bytes) -> None:
+        if data:
+            super().write(data)
+            self._held += len(data)
+            self._is_at_line_end = data.endswith(b"\n")
 
 
 def _is_inherited(descriptor: int) -> bool:
