@@ -98,7 +98,7 @@ def test_records_arrive_in_the_order_of_each_worker(kept):
 
 def test_items_of_map_have_logged_before_their_results_are_there(kept, executor):
     for number in executor.map(logs_tasks.log_one, range(300)):
-        assert kept.texts[number] == str(number)
+        assert str(number) in kept.texts
 
 
 def test_handlers_run_without_a_lock_and_may_submit(kept, executor):
@@ -116,7 +116,7 @@ def test_handlers_run_without_a_lock_and_may_submit(kept, executor):
     assert kept.texts[-1] == "more"
 
 
-def test_handler_that_raises_harms_no_task(kept, executor):
+def test_handler_that_raises_harms_no_task(kept, executor, logged):
     def act(record):
         if record.getMessage() == "bad":
             raise ValueError("of the handler")
@@ -124,8 +124,8 @@ def test_handler_that_raises_harms_no_task(kept, executor):
     kept.act = act
     assert executor.submit(logs_tasks.log, "bad").result() is None
     executor.submit(logs_tasks.log, "good").result()
-    assert kept.texts[0] == "bad"
-    assert kept.texts[-1] == "good"
+    assert kept.texts == ["bad", "good"]
+    assert [type_ for _, _, type_ in logged] == [ValueError]
 
 
 def test_what_cannot_be_pickled_is_formatted_in_the_worker(kept, executor):
