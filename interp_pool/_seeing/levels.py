@@ -29,7 +29,9 @@ def encoded_levels() -> bytes:
     """Return what a worker is to know of the loggers, see `_worker.logs`. Takes no lock."""
     root, captures = logging.root, logging._warnings_showwarning is not None  # type: ignore[attr-defined]
     loggers = [("root", root.level, root.disabled)]
-    loggers += [(logger.name, logger.level, logger.disabled) for logger in _loggers() if logger.level or logger.disabled]
+    loggers += [
+        (logger.name, logger.level, logger.disabled) for logger in _loggers() if logger.level or logger.disabled
+    ]
     return dumps((_number(), root.manager.disable, captures, loggers))
 
 

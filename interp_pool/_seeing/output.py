@@ -55,7 +55,7 @@ class Lines:
             return lambda line: _print(f"{head}{line}\n", is_error=is_error)
         if callable(wanted):
             return wanted
-        return lambda line: wanted.write(f"{line}\n")  # type: ignore[union-attr]
+        return lambda line: wanted.write(f"{line}\n")
 
     def head(self, task: str | None, worker: str) -> str:
         """Return what stands before a line.

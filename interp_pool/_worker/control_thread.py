@@ -69,7 +69,17 @@ from time import monotonic_ns
 
 from interp_api import QueueError, QueueNotFoundError, SimpleQueue, ring, wait_at
 from interp_pool._wire.interrupted import TaskInterrupted
-from interp_pool._wire.messages import BURIED, BURIED_COUNT, GIVE_BACK, INTERRUPT, LOG_LEVELS, OFFER, QUESTIONS, STRUCK, TASK
+from interp_pool._wire.messages import (
+    BURIED,
+    BURIED_COUNT,
+    GIVE_BACK,
+    INTERRUPT,
+    LOG_LEVELS,
+    OFFER,
+    QUESTIONS,
+    STRUCK,
+    TASK,
+)
 from interp_pool._worker.batch import HASTE, Batch
 from interp_pool._worker.struck_import import forget_halves, release_import_lock
 

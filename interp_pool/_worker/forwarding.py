@@ -26,13 +26,13 @@ _SCALARS = frozenset((type(None), bool, int, float, str, bytes))
 
 _formatter = logging.Formatter()
 _known: set[str] = set()  # the loggers whose levels are the program's
-_beyond = logging.Logger("the program", logging.NOTSET)
+_beyond = logging.Logger("the program")  # noqa: LOG001  # one that nobody finds by its name
 
 
 class _Forwarding(logging.Handler):
     """Tells the pool of records."""
 
-    def createLock(self) -> None:
+    def createLock(self) -> None:  # noqa: N802  # as its base
         """It needs none."""
         self.lock = None
 
@@ -110,7 +110,7 @@ def _payload_or_text(told: "Told", name: str) -> bytes | None:
     try:
         payload = encode(value, share=False)
     except Exception:
-        payload = ()
+        payload = None
     if type(payload) is bytes:
         return payload
     told[name] = repr(value)

@@ -72,7 +72,8 @@ def _capture_warnings() -> None:
     if "logging" in sys.modules:
         _log_warnings()
     elif warnings.showwarning is not _log_warning:
-        _show, warnings.showwarning = warnings.showwarning, _log_warning
+        _show = warnings.showwarning
+        warnings.showwarning = _log_warning  # type: ignore[assignment]  # it passes its arguments on
 
 
 def _log_warnings() -> None:

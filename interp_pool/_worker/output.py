@@ -1,4 +1,4 @@
-"""What tasks write to `sys.stdout` and `sys.stderr`, told to the pool line by line. Runs INSIDE a worker, or in a child.
+"""What tasks write to `sys.stdout` and `sys.stderr`, told line by line. Runs INSIDE a worker, or in a child.
 
 Owns what a line is: what one thread writes up to a line feed, without what a carriage return has it begin anew. What
 is left without an end is told when the task has ended. It is a watch, see `_worker.telling`.
@@ -43,7 +43,7 @@ class Lines(RawIOBase):
 
     def fileno(self) -> int:
         """Return the original's descriptor: what is written there nobody sees here."""
-        return super().fileno() if self._original is None else self._original.fileno()  # type: ignore[no-any-return]
+        return super().fileno() if self._original is None else self._original.fileno()
 
     def write(self, data: "Any", /) -> int:
         """Take some bytes; tell the lines that end in them."""
@@ -99,7 +99,7 @@ def begin(_argument: object) -> None:
     for name in _STREAMS:
         lines = Lines(name, getattr(sys, name))
         _taken.append(lines)
-        setattr(sys, name, TextIOWrapper(lines, "utf-8", "backslashreplace", write_through=True))  # type: ignore[arg-type]
+        setattr(sys, name, TextIOWrapper(lines, "utf-8", "backslashreplace", write_through=True))
         passed_on_too.append(lines.end_lines)
 
 

@@ -115,9 +115,7 @@ def _have_whole_lines(descriptor: int, name: str) -> None:
     raw.name = own.name
     # Without a buffer, as with `python -u`, each argument of a print would be a write of its own.
     line_buffering = own.line_buffering or own.write_through
-    stream = TextIOWrapper(
-        _WholeLines(raw, _LONGEST_LINE), own.encoding, own.errors, line_buffering=line_buffering
-    )
+    stream = TextIOWrapper(_WholeLines(raw, _LONGEST_LINE), own.encoding, own.errors, line_buffering=line_buffering)
     stream.mode = own.mode  # type: ignore[misc]  # as that of the runtime
     if getattr(sys, name) is own:
         setattr(sys, name, stream)

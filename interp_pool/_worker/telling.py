@@ -55,9 +55,7 @@ class ToldBy:
 
     __slots__ = ("_teller", "_thread")
 
-    def __init__(
-        self, put: "Callable[[object], None]", board: "Any", worker_id: int, thread: int = _ALL
-    ) -> None:
+    def __init__(self, put: "Callable[[object], None]", board: "Any", worker_id: int, thread: int = _ALL) -> None:
         """Prepare.
 
         Args:

@@ -95,8 +95,8 @@ class Questions(SimpleQueue):
 class Worker:
     """One worker of a pool.
 
-    `state`, `is_started`, `is_dirty`, `is_stale`, `has_failed`, `told_at`, `left_at`, `asked_for_rest_of` and `given_up`
-    belong to the pool; the rest is set once. What the board tells may be outdated when it is read.
+    `state`, `is_started`, `is_dirty`, `is_stale`, `has_failed`, `told_at`, `left_at`, `asked_for_rest_of` and
+    `given_up` belong to the pool; the rest is set once. What the board tells may be outdated when it is read.
 
     What the thread has to tell at its end is made before it starts, with a ballast that is dropped for it: it may end
     for want of memory.

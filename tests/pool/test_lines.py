@@ -81,10 +81,13 @@ def test_capsys_sees_what_tasks_print(capsys):
 
 
 def test_prefix_names_task_and_worker_and_keeps_the_streams_apart():
-    with InterpreterPoolExecutor(1, output="prefix", initializer=print, initargs=("ready",)) as executor:
-        with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
-            executor.submit(lines_tasks.complain, "oh").result()
-            executor.options(name="import of 7").submit(lines_tasks.say, "named").result()
+    with (
+        InterpreterPoolExecutor(1, output="prefix", initializer=print, initargs=("ready",)) as executor,
+        redirect_stdout(io.StringIO()) as out,
+        redirect_stderr(io.StringIO()) as err,
+    ):
+        executor.submit(lines_tasks.complain, "oh").result()
+        executor.options(name="import of 7").submit(lines_tasks.say, "named").result()
     assert out.getvalue().splitlines() == [
         "[worker_0] ready",
         "[complain | worker_0] out before",
