@@ -6,8 +6,8 @@ without a lock. What a line is, and how it comes, is `_worker.output`'s.
 
 import sys
 
-from interp_pool._worker import output
 from interp_pool._wire.texts import describe
+from interp_pool._worker import output
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ Both sides import this file, and it is all they share. A payload is what `interp
                                    all that wait for call items
     RENEW             pool         1: end before looking for the next call item; then it rings all likewise.
                       worker       2: it takes none any more
-    LOG_LEVELS       pool         the id of a SimpleQueue that has what `_worker.logs` is to follow; then it rings
+    LOGS             pool         the id of a SimpleQueue that has what `_worker.logs` is to follow; then it rings
     OFFER            pool         another number than before: send tasks of the task that runs; then it rings
     WANTED           pool         how many tasks of tasks could be begun at once; 0 until somebody has told
     LOGS_UNREAD      pool         whether errors are logged that nobody has asked for
@@ -127,7 +127,7 @@ TIMED, BATCH, SINGLE, SPLIT, NESTED = 1, 2, 4, 8, 16  # flags of a call item
     QUESTIONS,
     RETIRE,
     RENEW,
-    LOG_LEVELS,
+    LOGS,
     OFFER,
     WANTED,
     LOGS_UNREAD,

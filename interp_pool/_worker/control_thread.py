@@ -69,17 +69,7 @@ from time import monotonic_ns
 
 from interp_api import QueueError, QueueNotFoundError, SimpleQueue, ring, wait_at
 from interp_pool._wire.interrupted import TaskInterrupted
-from interp_pool._wire.messages import (
-    BURIED,
-    BURIED_COUNT,
-    GIVE_BACK,
-    INTERRUPT,
-    LOG_LEVELS,
-    OFFER,
-    QUESTIONS,
-    STRUCK,
-    TASK,
-)
+from interp_pool._wire.messages import BURIED, BURIED_COUNT, GIVE_BACK, INTERRUPT, LOGS, OFFER, QUESTIONS, STRUCK, TASK
 from interp_pool._worker.batch import HASTE, Batch
 from interp_pool._worker.struck_import import forget_halves, release_import_lock
 
@@ -386,7 +376,7 @@ _REQUESTS: "dict[int, Callable[[Control, int], None]]" = {
     INTERRUPT: Control.interrupt,
     GIVE_BACK: Control._give_back,  # pyright: ignore[reportPrivateUsage]  # this module's
     OFFER: Control._offer,  # pyright: ignore[reportPrivateUsage]  # likewise
-    LOG_LEVELS: Control._follow_levels,  # pyright: ignore[reportPrivateUsage]  # likewise
+    LOGS: Control._follow_levels,  # pyright: ignore[reportPrivateUsage]  # likewise
 }
 """What is done for a number that stands in a cell, a work id most of the time, once for each."""
 

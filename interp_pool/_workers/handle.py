@@ -33,7 +33,7 @@ from interp_pool._wire.messages import (
     INITIALIZING,
     INTERRUPT,
     KEPT,
-    LOG_LEVELS,
+    LOGS,
     LOGS_UNREAD,
     MAY_RECYCLE,
     OFFER,
@@ -284,7 +284,7 @@ class Worker:
         queue = SimpleQueue()
         queue.put(levels)
         self._levels = queue  # the one before goes, read or not
-        self._ask(LOG_LEVELS, queue.id)
+        self._ask(LOGS, queue.id)
 
     def where_now(self) -> "tuple[str, list[Place]] | None":
         """Return what is known of its task's place without asking: nothing."""
