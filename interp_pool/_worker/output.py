@@ -69,14 +69,13 @@ class Lines(RawIOBase):
             self._original.flush()
 
     def end_lines(self) -> None:
-        """Tell what the task has left without an end; a thread that goes on writing may go on with its line."""
+        """Tell what the task, or a thread, has left without an end."""
         if self._begun:
             with self._lock:
                 self._tell_begun()
 
     def _tell_begun(self) -> None:
-        running = sys._current_frames().keys() - {get_ident()}  # pyright: ignore[reportPrivateUsage]  # documented
-        for ident in self._begun.keys() - running:
+        for ident in [*self._begun]:
             self._tell(self._begun.pop(ident))
 
 
