@@ -41,6 +41,12 @@ def log_many(name, count):
         log("%s %d", name, number)
 
 
+def log_to_the_root():
+    logging.info("functions of %s", "the module")  # noqa: LOG015  # which configure loggers by themselves
+    logging.basicConfig()
+    logging.warning("once more")  # noqa: LOG015  # as above
+
+
 def log_one(number):
     log("%d", number)
     return number
@@ -145,4 +151,4 @@ def effective(*names):
 
 
 def state():
-    return logging.root.parent, logging.root.handlers, logging.root.level
+    return logging.root.parent, logging.root.handlers, logging.root.level, logging.basicConfig.__module__

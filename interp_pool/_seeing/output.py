@@ -64,8 +64,10 @@ class Lines:
             task: its name, None if there is none.
             worker: the name of its worker.
         """
-        short = worker if self._is_named else f"worker_{worker.removeprefix(self._prefix).lstrip('_')}"
-        return f"[{short}] " if task is None else f"[{task} | {short}] "
+        short = worker if self._is_named else worker.removeprefix(f"{self._prefix}_")
+        if short.isdecimal():
+            short = f"worker_{short}"
+        return f"[{' | '.join(filter(None, (task, short)))}] "
 
     def _note_failure(self, told: "Told", exc: Exception) -> None:
         if self._has_failed:

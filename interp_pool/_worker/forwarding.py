@@ -1,13 +1,15 @@
 """What records of tasks become: messages for the program's loggers. Runs INSIDE a worker that has imported logging.
 
 Owns the place where records are taken: a logger beyond the root, where everything that propagates arrives after all
-handlers of this interpreter. The root has no handler of ours, so `logging.basicConfig` of a task works. A record that
-a handler of the interpreter's own has taken is that one's, and not told twice.
+handlers of this interpreter. The root has no handler of ours, so `logging.basicConfig` of a task works, unless it asks
+for nothing in particular: so do `logging.info` and its like, of a root without handlers. A record that a handler of the
+interpreter's own has taken is that one's, and not told twice.
 
 What is told is a marshalled pair: the attributes of the record, and payloads of those that are no scalars.
 """
 
 import logging
+import sys
 from marshal import dumps
 
 from interp_api import encode
@@ -22,11 +24,15 @@ if TYPE_CHECKING:
 TOPIC = "log"
 """Of what is told."""
 
+_MAINS = "__main__", "__mp_main__"
 _SCALARS = frozenset((type(None), bool, int, float, str, bytes))
 
 _formatter = logging.Formatter()
 _known: set[str] = set()  # the loggers whose levels are the program's
 _beyond = logging.Logger("the program")  # noqa: LOG001  # one that nobody finds by its name
+
+
+_configure = logging.basicConfig
 
 
 class _Forwarding(logging.Handler):
@@ -53,6 +59,7 @@ def begin(disabled: int, _captures: bool, loggers: "list[tuple[str, int, bool]]"
     if not _beyond.handlers:
         _beyond.addHandler(_Forwarding())
     logging.root.parent = _beyond
+    logging.basicConfig = _basic_config
     names = {name for name, *_ in loggers}
     for name in _known - names:
         logging.getLogger(name).setLevel(logging.NOTSET)
@@ -69,8 +76,21 @@ def begin(disabled: int, _captures: bool, loggers: "list[tuple[str, int, bool]]"
 def end() -> None:
     """Forward nothing any more; levels are set back with the rest of logging."""
     logging.root.parent = None
+    if logging.basicConfig is _basic_config:
+        logging.basicConfig = _configure
     _beyond.handlers.clear()
     _known.clear()
+
+
+def _basic_config(**kwargs: "Any") -> None:
+    """Do what `logging.basicConfig` does, but nothing where that is done: the program has configured what there is.
+
+    That is without arguments, and in the body of its main module, which runs here as well.
+    """
+    caller = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]  # as logging does
+    is_main = caller.f_code.co_name == "<module>" and caller.f_globals.get("__name__") in _MAINS
+    if kwargs and not is_main:
+        _configure(**kwargs)
 
 
 def _is_taken(record: logging.LogRecord) -> bool:

@@ -123,35 +123,38 @@ def _have_whole_lines(descriptor: int, name: str) -> None:
 
 
 class _WholeLines(BufferedWriter):
-    """Writes whole lines, as long as there is room for them."""
+    """Holds whole lines, no more than can be written as one, or a line that has not ended, as long as there is room."""
 
-    _held = 0  # bytes in the buffer, at most: a flush is not counted
-    _is_at_line_end = True
+    _held = 0  # bytes, at most: a flush from outside is not counted
+    _has_ended = True  # the last line of these
 
     def write(self, data: "Any", /) -> int:
-        """Take bytes; write lines if not all that is held can be written as one."""
+        """Take bytes; write what is held if the next line cannot be written with it."""
         data = bytes(data)  # the same, most of the time
-        size, start = len(data), 0
-        while self._held + size - start > _AT_ONCE:
-            room = _AT_ONCE - self._held
-            end = data.rfind(b"\n", start, start + room) + 1 if room > 0 else 0
-            if not end and not (self._is_at_line_end and self._held):
-                end = data.find(b"\n", start) + 1 or size  # a line that is longer
-            if end:
+        start, ended = 0, data.rfind(b"\n") + 1
+        while start < ended:
+            end = data.rfind(b"\n", start, max(start, start + _AT_ONCE - self._held)) + 1
+            if end or not self._write_held():
+                end = end or data.find(b"\n", start) + 1  # of a line that is longer
                 self._hold(data[start:end])
                 start = end
-            if not self._is_at_line_end:
-                return size
-            self.flush()
-            self._held = 0
-        self._hold(data[start:])
-        return size
+        if ended < len(data):
+            self._write_held()
+            self._hold(data[ended:])
+        return len(data)
+
+    def _write_held(self) -> bool:
+        """Write what is held, unless that is a line which has not ended; return whether there was something."""
+        if not self._held or not self._has_ended:
+            return False
+        self.flush()
+        self._held = 0
+        return True
 
     def _hold(self, data: bytes) -> None:
-        if data:
-            super().write(data)
-            self._held += len(data)
-            self._is_at_line_end = data.endswith(b"\n")
+        super().write(data)
+        self._held += len(data)
+        self._has_ended = data.endswith(b"\n")
 
 
 def _is_inherited(descriptor: int) -> bool:

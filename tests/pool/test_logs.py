@@ -81,6 +81,15 @@ def test_record_arrives_before_the_future_is_done(kept, executor):
     assert (record.process, record.funcName, record.module) == (os.getpid(), "log", "logs_tasks")
 
 
+def test_functions_of_the_module_log_to_the_programs_root(kept, executor, capfd):
+    executor.submit(logs_tasks.log_to_the_root).result()
+    assert [(record.name, record.getMessage()) for record in kept.records] == [
+        ("root", "functions of the module"),
+        ("root", "once more"),
+    ]
+    assert capfd.readouterr().err == ""
+
+
 def test_names_of_tasks_are_those_of_options(kept, executor):
     executor.options(name="import of 7").submit(logs_tasks.log, "named").result()
     list(executor.map(logs_tasks.log_one, range(3)))
@@ -234,7 +243,7 @@ def test_program_without_handlers_gets_nothing_by_default(kept):
 
 def test_workers_own_loggers_are_left_alone_if_that_is_asked_for(kept):
     with InterpreterPoolExecutor(1, log="worker") as executor:
-        assert executor.submit(logs_tasks.state).result() == (None, [], logging.WARNING)
+        assert executor.submit(logs_tasks.state).result() == (None, [], logging.WARNING, "logging")
         executor.submit(logs_tasks.log, "no", level=logging.INFO).result()
     assert kept.texts == []
 
@@ -358,7 +367,7 @@ def test_next_executor_of_a_warm_interpreter_forwards_nothing_of_the_one_before(
     with InterpreterPoolExecutor(1) as executor:
         executor.submit(logs_tasks.log, "first").result()
     with InterpreterPoolExecutor(1, log="worker") as executor:
-        assert executor.submit(logs_tasks.state).result() == (None, [], logging.WARNING)
+        assert executor.submit(logs_tasks.state).result() == (None, [], logging.WARNING, "logging")
         assert executor.submit(logs_tasks.effective, "loud").result() == [logging.WARNING]
     assert kept.texts == ["first"]
 
