@@ -44,7 +44,6 @@ class NoControl:
 
 
 _initializer: "list[Callable[[], object]]" = []
-_untold: "list[Any]" = []  # what the initializer has told: it comes with the first task's
 _loaded: "list[Any]" = []  # the call to be made next, or what unpickling it has raised
 
 
@@ -77,16 +76,18 @@ def _call(payload: "Payload") -> None:
     function(*args, **kwargs)
 
 
-def initialize(worker_id: int) -> "Failure | None":
-    """Call the initializer of a worker; return what it raised."""
-    try:
-        with telling.ToldBy(_untold.append, [0] * len(BOARD), worker_id):
+def initialize(worker_id: int) -> "tuple[Failure | None, list[ResultItem]]":
+    """Call the initializer of a worker; return what it raised, and what it has told."""
+    failure: Failure | None = None
+    told: list[Any] = []
+    with telling.ToldBy(told.append, [0] * len(BOARD), worker_id):
+        try:
             for call in _initializer:
                 call()
-            flush_streams()
-    except BaseException as exc:
-        return plain_failure(encode_failure(exc, "loading"))
-    return None
+        except BaseException as exc:
+            failure = plain_failure(encode_failure(exc, "loading"))
+        flush_streams()
+    return failure, told
 
 
 def load(payload: "Payload") -> None:
@@ -114,8 +115,7 @@ class Loaded:
 
 def run(worker_id: int, work_id: int, payload: "Payload", flags: int) -> "list[ResultItem]":
     """Run a task or a batch in a worker's child process; return all its result items, which can be pickled."""
-    messages: list[Any] = [*_untold]
-    _untold.clear()
+    messages: list[Any] = []
     board = [0] * len(BOARD)
     board[TASK] = work_id
     with telling.ToldBy(messages.append, board, worker_id):

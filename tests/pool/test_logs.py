@@ -12,7 +12,7 @@ import pytest
 import tasks
 
 from interp_api import create_queue
-from interp_pool import InterpreterPoolExecutor
+from interp_pool import BrokenInterpreterPool, InterpreterPoolExecutor
 
 
 class Kept(logging.Handler):
@@ -286,6 +286,16 @@ def test_record_of_an_initializer_arrives(kept):
     with InterpreterPoolExecutor(1, initializer=logs_tasks.log, initargs=("first",)) as executor:
         executor.submit(logs_tasks.log, "second").result()
     assert [(record.getMessage(), record.taskName) for record in kept.records] == [("first", None), ("second", "log")]
+
+
+@pytest.mark.parametrize("fallback", [{}, {"fallback": "process", "route": ["logs_tasks"]}])
+def test_record_of_an_initializer_that_fails_arrives(kept, logged, fallback):
+    with (
+        InterpreterPoolExecutor(1, initializer=logs_tasks.log_and_fail, **fallback) as executor,
+        pytest.raises(BrokenInterpreterPool),
+    ):
+        executor.submit(logs_tasks.log, "never").result()
+    assert kept.texts == ["before"]
 
 
 def test_record_of_a_thread_has_its_name(kept, executor):
