@@ -433,3 +433,10 @@ def source_of(module, function):
     import inspect
 
     return inspect.getsource(getattr(importlib.import_module(module), function))
+
+
+def sum_with_bar(count):
+    from tqdm import tqdm
+
+    tqdm.monitor_interval = 0  # it would leave a thread
+    return sum(tqdm(range(count), mininterval=0))
