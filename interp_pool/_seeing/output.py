@@ -88,4 +88,3 @@ def _print(text: str, *, is_error: bool) -> None:
     stream = sys.stderr if is_error else sys.stdout
     if stream is not None:  # pyright: ignore[reportUnnecessaryComparison]  # as with pythonw
         stream.write(text)
-        stream.flush()
