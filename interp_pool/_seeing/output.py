@@ -50,7 +50,7 @@ class Lines:
 
     def _taker(self, told: "Told", *, is_error: bool) -> "Callable[[str], object]":
         wanted = self._wanted
-        if wanted == "prefix":
+        if isinstance(wanted, str):
             head = self.head(told.plain_name, told.worker)
             return lambda line: _print(f"{head}{line}\n", is_error=is_error)
         if callable(wanted):
