@@ -119,7 +119,7 @@ def _settle(before: Census) -> Census:
 @pytest.fixture(scope="session")
 def _one_time_descriptors() -> None:
     """Let the runtime and the package open what they open with the first interpreter or pool, and never close."""
-    from interp_pool._worker.control_thread import shared_load_lock
+    from interp_pool._worker.load_lock import shared_load_lock
 
     shared_load_lock()
     interpreter = _interpreters.create()

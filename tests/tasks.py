@@ -443,3 +443,10 @@ def loaded_by_report():
 
     report(1)
     return {*sys.modules} - before
+
+
+def sum_with_bar(count):
+    from tqdm import tqdm
+
+    tqdm.monitor_interval = 0  # it would leave a thread
+    return sum(tqdm(range(count), mininterval=0))

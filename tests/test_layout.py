@@ -40,9 +40,10 @@ HOUSE = {
             "profiles"
         ),
         "_worker": (
-            "unbundle batch struck_import control_thread measured baseline standard_library reset parent "
+            "unbundle batch struck_import load_lock measured baseline standard_library reset parent "
             "resource_tracker child_process fork_server plain_threads signals surroundings program_modules main_ahead "
-            "telling reporting running carried profiling debugging loop hosted importing joblib_calls"
+            "telling reporting running carried forwarding logs output profiling debugging control_thread loop hosted "
+            "importing joblib_calls"
         ),
         "_options": "checks variables declared pool_options task_options",
         "_futures": "progress ports stopping undecoded unread condition claims lazy task_future batch_future",
@@ -50,7 +51,7 @@ HOUSE = {
             "states ports lease routes batch_sizes nesting backlog task told task_book nested_book worker_book core "
             "statistics"
         ),
-        "_seeing": "reports bars filters carrying",
+        "_seeing": "levels logs output reports bars filters carrying",
         "_workers": (
             "bundle reserve environment interpreters warm_up answering handle thread_host process_host hosted_worker"
         ),

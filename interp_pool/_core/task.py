@@ -39,8 +39,15 @@ def name_task(function: "Any", options: "TaskOptions | None", *, is_map: bool) -
     """Return what to call a task in messages."""
     if options is not None and options.name is not None:
         return f"task {options.name!r}"
-    name = getattr(function, "__qualname__", None) or type(function).__name__
+    name = plain_name(function, None)
     return f"map of {name}()" if is_map else f"task {name}()"
+
+
+def plain_name(function: "Any", options: "TaskOptions | None") -> str:
+    """Return the name of a task: its own, or that of its function."""
+    if options is not None and options.name is not None:
+        return options.name
+    return getattr(function, "__qualname__", None) or type(function).__name__
 
 
 class Task:
@@ -105,6 +112,11 @@ class Task:
         """What to call the task in messages."""
         options = None if self.control is None else self.control.options
         return name_task(self.function, options, is_map=self.count is not None)
+
+    @property
+    def plain_name(self) -> str:
+        """Its own name, or that of its function."""
+        return plain_name(self.function, None if self.control is None else self.control.options)
 
     @property
     def priority(self) -> int:

@@ -66,6 +66,17 @@ def check_word(name: str, value: object, *, words: tuple[str, str]) -> str:
     return value
 
 
+def check_output(name: str, value: object) -> object:
+    """Check where lines of output are to go, and return it.
+
+    Raises:
+        TypeError: it is neither "prefix", nor can it be called or be written to.
+    """
+    if value != "prefix" and not callable(value) and not callable(getattr(value, "write", None)):
+        raise TypeError(f"{name} must be 'prefix', a callable that takes a line, or a text file, got {value!r}")
+    return value
+
+
 def check_routes(name: str, value: "Iterable[object]") -> tuple[str, ...]:
     """Check the functions that are named as "module:function", "module" or "package.*", and return them.
 

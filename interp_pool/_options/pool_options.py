@@ -12,6 +12,7 @@ from interp_pool._options.checks import (
     check_count,
     check_int,
     check_limit,
+    check_output,
     check_routes,
     check_sizes,
     check_str,
@@ -24,7 +25,7 @@ from interp_pool._worker.importing import modules_being_imported
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Any, Literal, Self
+    from typing import Any, Literal, Protocol, Self
 
     from interp_pool._wire.messages import Payload, Watch
 
@@ -32,6 +33,16 @@ if TYPE_CHECKING:
     type WhenFull = Literal["block", "raise"]
     type HostKind = Literal["process", "thread"]
     type WhenUnread = Literal["log", "ignore"]
+    type WhoseHandlers = Literal["forward", "worker"]
+
+    class TextFile(Protocol):
+        """What lines can be written to."""
+
+        def write(self, text: str, /) -> object:
+            """Write a line, its end included."""
+            ...
+
+    type Output = Literal["prefix"] | Callable[[str], object] | TextFile
 
 DEFAULT_IDLE_TIMEOUT = 60.0  # seconds a warm interpreter of 2.5 MB and more is kept for the next executor
 
@@ -127,6 +138,22 @@ class PoolArguments(Declared):
         check=partial(check_word, words=("log", "ignore")),
         doc="""whether an error is logged whose future goes before anybody has asked for it, or whose map nobody has
             iterated over; once for each cause.""",
+    )
+    log: "WhoseHandlers | None" = option(
+        default=None,
+        check=unless_none(partial(check_word, words=("forward", "worker"))),
+        doc="""what becomes of the records that tasks log. "forward": they arrive at the loggers of the main
+            interpreter, whose levels and handlers they get; "worker": each worker's own loggers have them, which have
+            no handlers. None means the former if a logger of the main interpreter has a handler when the worker
+            starts, and otherwise the latter.""",
+    )
+    output: "Output | None" = option(
+        default=None,
+        check=unless_none(check_output),
+        doc="""where the lines go that tasks write to `sys.stdout` and `sys.stderr`. None: to the process's own standard
+            output and error. "prefix": to `sys.stdout` and `sys.stderr` of the main interpreter, each behind the names
+            of its task and worker. A callable, such as `print`, is called with each line, without its end; a text file
+            gets it by `write`, with its end. Either happens in the main interpreter, before the future is done.""",
     )
     fallback: "HostKind | None" = option(
         default=None,

@@ -313,6 +313,7 @@ class Control:
         """Do without a worker whose task does not stop, until it does."""
         assert item.work_id is not None
         self._kernel.staff.give_up(worker, item.work_id)
+        worker.given_up = item.plain_name
         is_by_exit = item.control is not None and item.control.reason is Reason.EXIT
         note_stuck(worker.thread, item.name, is_by_exit=is_by_exit)
         del self._kernel.tasks.in_flight[item.work_id]
@@ -329,4 +330,5 @@ class Control:
         worker, instructions = self._kernel.core.worker_returned(work_id)
         if worker is not None:
             forget_stuck(worker.thread)
+            worker.given_up = None
             self._kernel.perform(instructions)

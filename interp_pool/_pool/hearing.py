@@ -33,6 +33,7 @@ def note_told(kernel: "Kernel", work_id: int, topic: str, worker_id: int, below:
             item.has_told = True
     hear = kernel.options.hearers.get(topic)
     if hear is not None:
-        worker = kernel.staff.workers.get(worker_id)
-        name = "" if worker is None else worker.thread.name
-        kernel.todo.append(partial(hear, Told(body, name, kernel.tasks.in_flight.get(work_id))))
+        staff, task = kernel.staff, kernel.tasks.in_flight.get(work_id)
+        worker = staff.workers.get(worker_id) or staff.stuck.get(work_id)
+        name, given_up = ("", None) if worker is None else (worker.thread.name, worker.given_up)
+        kernel.todo.append(partial(hear, Told(body, name, task, given_up)))

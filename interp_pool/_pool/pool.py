@@ -18,6 +18,8 @@ from interp_pool._pool.routing import RoutedIntake, Routing
 from interp_pool._pool.single import SinglePool
 from interp_pool._process.profiles import profiles
 from interp_pool._process.stuck import expect_stuck
+from interp_pool._seeing.logs import forward_logs
+from interp_pool._seeing.output import forward_output
 from interp_pool._seeing.reports import hear
 from interp_pool._wire.messages import PROGRESS
 from interp_pool._wire.names import names_of
@@ -60,10 +62,11 @@ class InterpreterPool(SinglePool):
             TaskPicklingError: the initializer or its arguments cannot be pickled.
             RuntimeError: a worker is just loading the main module, which lacks its `__name__ == "__main__"` guard.
         """
-        options.hearers[PROGRESS] = hear
         super().__init__(options)
-        options.hearers["profile"] = _note_profile
+        options.hearers.update({PROGRESS: hear, "profile": _note_profile})
         self._fallback = None if options.fallback is None else self._make_fallback(options)
+        forward_logs(options, self._kernel)
+        forward_output(options)
         register(self)
         if options.exit_timeout is not None:
             expect_stuck()  # the exit will stop tasks, when it is too late to see its status

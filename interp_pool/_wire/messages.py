@@ -29,6 +29,7 @@ Both sides import this file, and it is all they share. A payload is what `interp
                                    all that wait for call items
     RENEW             pool         1: end before looking for the next call item; then it rings all likewise.
                       worker       2: it takes none any more
+    LOGS             pool         the id of a SimpleQueue that has what `_worker.logs` is to follow; then it rings
     OFFER            pool         another number than before: send tasks of the task that runs; then it rings
     WANTED           pool         how many tasks of tasks could be begun at once; 0 until somebody has told
     LOGS_UNREAD      pool         whether errors are logged that nobody has asked for
@@ -128,6 +129,7 @@ TIMED, BATCH, SINGLE, SPLIT, NESTED, REPORTS, PROFILED = 1, 2, 4, 8, 16, 32, 64 
     QUESTIONS,
     RETIRE,
     RENEW,
+    LOGS,
     OFFER,
     WANTED,
     LOGS_UNREAD,
@@ -140,7 +142,7 @@ TIMED, BATCH, SINGLE, SPLIT, NESTED, REPORTS, PROFILED = 1, 2, 4, 8, 16, 32, 64 
     PLACE,
     BURIED_COUNT,
     BURIED,
-) = range(21)
+) = range(22)
 MOST_BURIED = 100
 INTERRUPT, MOST_INTERRUPTS = BURIED + MOST_BURIED, MOST_BURIED + 1
 BOARD = range(INTERRUPT + MOST_INTERRUPTS)

@@ -75,6 +75,7 @@ from interp_pool._wire.messages import (
     BURIED_COUNT,
     GIVE_BACK,
     INTERRUPT,
+    LOGS,
     MOST_INTERRUPTS,
     OFFER,
     QUESTIONS,
@@ -82,6 +83,7 @@ from interp_pool._wire.messages import (
     TASK,
 )
 from interp_pool._worker.batch import HASTE, Batch
+from interp_pool._worker.load_lock import load_functions
 from interp_pool._worker.struck_import import forget_halves, release_import_lock
 
 TYPE_CHECKING = False
@@ -106,22 +108,6 @@ if TYPE_CHECKING:
 _STACK = 1 << 20  # bytes, not 8 MiB: where memory is short, a start that fails ends the process later (CPython 3.13.0)
 
 _count_threads = _thread._count  # pyright: ignore[reportPrivateUsage]  # no other way to count them all
-_shared: "dict[str, SimpleQueue]" = {}
-
-
-def open_load_lock(id: int) -> SimpleQueue:
-    """Inside a worker: open the queue that the control threads of the whole process share as a lock."""
-    load_lock = _shared["load_lock"] = SimpleQueue(id)
-    return load_lock
-
-
-def shared_load_lock() -> SimpleQueue:
-    """Return that queue, to hand it to a worker. It has one item, see `Control._load_functions`."""
-    if "load_lock" not in _shared:
-        made = SimpleQueue()
-        made.put(None)
-        _shared.setdefault("load_lock", made)  # another thread may have been faster
-    return _shared["load_lock"]
 
 
 class Control:
@@ -248,7 +234,7 @@ class Control:
 
     def _serve(self) -> None:
         self._begun.release()
-        last = [0] * len(_REQUESTS)
+        last = [0] * len(_ACTIONS)
         while True:
             is_ending = self._is_ending  # before the look: what was wanted before the end is carried out
             if not self._carry_out(last):  # S1, S2
@@ -263,10 +249,10 @@ class Control:
             last: what was in the cells of the requests, which this changes.
         """
         has_found = False
-        for place, wanted in enumerate((*self._board[INTERRUPT:], self._board[GIVE_BACK], self._board[OFFER])):
+        for place, wanted in enumerate((*self._board[INTERRUPT:], *map(self._board.__getitem__, _CELLS))):
             if wanted != last[place]:
                 last[place] = wanted
-                has_found = self._do(_REQUESTS[place], self, wanted)
+                has_found = self._do(_ACTIONS[place], self, wanted)
         while self._swallowed:
             has_found = self._do(self.interrupt, self._swallowed.pop())
         question = self._next_question()
@@ -297,20 +283,6 @@ class Control:
                 sys.setswitchinterval(interval)
         return True
 
-    def _load_functions(self) -> None:
-        """Import `_process.thread_state`, one worker of the process at a time.
-
-        Each interpreter that imports `_ctypes` writes a table of the whole process anew, on CPython 3.14 and 3.15, and
-        an entry has no type meanwhile: another one then finds that it cannot define a class, or a null pointer.
-        """
-        if "interp_pool._process.thread_state" in sys.modules:
-            return
-        self._load_lock.get()
-        try:
-            import interp_pool._process.thread_state  # noqa: F401  # pyright: ignore[reportUnusedImport]  # for the callers
-        finally:
-            self._load_lock.put(None)
-
     def interrupt(self, work_id: int) -> None:
         """Strike the task, if it still runs (C1, C2). Called by the control thread."""
         if self._board[TASK] != work_id:
@@ -319,7 +291,7 @@ class Control:
                 self.owed.add(work_id)
                 self._board[STRUCK] = monotonic_ns()
             return
-        self._load_functions()
+        load_functions(self._load_lock)
         from interp_pool._process.thread_state import raise_in_thread
 
         if self._hook is None:
@@ -347,6 +319,12 @@ class Control:
         if self.nest is not None:
             self.nest.offer()
 
+    def _follow_levels(self, queue_id: int) -> None:
+        """Have the loggers follow the program's. Called by the control thread."""
+        from interp_pool._worker.logs import follow
+
+        follow(queue_id)
+
     def _note_unraisable(self, unraisable: "Any") -> None:
         """The worker's `sys.unraisablehook`: an interrupt that was raised where nothing can be must be raised again."""
         if unraisable.exc_type is not TaskInterrupted:
@@ -362,7 +340,7 @@ class Control:
                 pass  # it was raised here, and nobody else would hear of it
 
     def _tell_where(self, work_id: int, reply_id: int) -> None:
-        self._load_functions()
+        load_functions(self._load_lock)
         from interp_pool._process.thread_state import frame_of, oldest_thread
         from interp_pool._wire.answer import put_answer
 
@@ -378,10 +356,12 @@ class Control:
             pass  # who asked has not waited
 
 
-_REQUESTS: "list[Callable[[Control, int], None]]" = [
+_CELLS = GIVE_BACK, OFFER, LOGS
+_ACTIONS: "list[Callable[[Control, int], None]]" = [
     *[Control.interrupt] * MOST_INTERRUPTS,
     Control._give_back,  # pyright: ignore[reportPrivateUsage]  # this module's
     Control._offer,  # pyright: ignore[reportPrivateUsage]  # likewise
+    Control._follow_levels,  # pyright: ignore[reportPrivateUsage]  # likewise
 ]
 """What is done for a number that stands in a cell, a work id most of the time, once for each."""
 

@@ -76,14 +76,18 @@ def _call(payload: "Payload") -> None:
     function(*args, **kwargs)
 
 
-def initialize() -> "Failure | None":
-    """Call the initializer; return what it raised."""
-    try:
-        for call in _initializer:
-            call()
-    except BaseException as exc:
-        return plain_failure(encode_failure(exc, "loading"))
-    return None
+def initialize(worker_id: int) -> "tuple[Failure | None, list[ResultItem]]":
+    """Call the initializer of a worker; return what it raised, and what it has told."""
+    failure: Failure | None = None
+    told: list[Any] = []
+    with telling.ToldBy(told.append, [0] * len(BOARD), worker_id):
+        try:
+            for call in _initializer:
+                call()
+        except BaseException as exc:
+            failure = plain_failure(encode_failure(exc, "loading"))
+        flush_streams()
+    return failure, told
 
 
 def load(payload: "Payload") -> None:
@@ -114,7 +118,7 @@ def run(worker_id: int, work_id: int, payload: "Payload", flags: int) -> "list[R
     messages: list[Any] = []
     board = [0] * len(BOARD)
     board[TASK] = work_id
-    with telling.told_by(messages.append, board, worker_id):
+    with telling.ToldBy(messages.append, board, worker_id):
         if flags:
             last = run_flagged(work_id, payload, flags, board, messages.append, NoControl())
         else:

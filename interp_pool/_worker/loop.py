@@ -28,7 +28,8 @@ from interp_pool._wire.messages import (
     WORKER_READY,
 )
 from interp_pool._worker.baseline import Baseline, refused
-from interp_pool._worker.control_thread import Control, open_load_lock
+from interp_pool._worker.control_thread import Control
+from interp_pool._worker.load_lock import open_load_lock
 from interp_pool._worker.main_ahead import follow_program
 from interp_pool._worker.measured import trace_this_thread
 from interp_pool._worker.parent import forget_parent, know_parent

@@ -58,6 +58,19 @@ def forget_parent() -> None:
     _pool = None
 
 
+def have_prepared(name: str, preparer: str) -> None:
+    """Have a module prepared by one of this room, now if it is imported, otherwise when it is."""
+    _PREPARED_BY[name] = preparer
+    if name in sys.modules:
+        __import__(name)  # which waits, if another thread has only begun to
+        _prepare(sys.modules[name])
+
+
+def leave_unprepared(name: str) -> None:
+    """Have a module prepared no more."""
+    _PREPARED_BY.pop(name, None)
+
+
 def worker_number() -> int | None:
     """Return which worker of its pool this is, from 1, or None if nobody answers."""
     return None if _pool is None else _pool[1] + 1

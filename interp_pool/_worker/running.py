@@ -5,6 +5,7 @@ process or on a thread. It must not know how tasks come, nor who may strike them
 """
 
 import sys
+from _thread import get_ident
 from copyreg import _extension_registry  # type: ignore[attr-defined]  # private, but in the pickle module's own use
 from time import monotonic_ns, perf_counter
 
@@ -53,7 +54,7 @@ _TEXTS = frozenset((str, bytes))
 _LONGEST_TEXT = 16 * 1024  # characters; longer ones gain nothing
 _MAX_INT = (1 << 31) - 1
 
-_name = ""  # for this thread, as soon as something has imported threading
+_name, _thread = "", 0  # for that thread, as soon as something has imported threading
 
 
 def run_flagged(
@@ -215,20 +216,21 @@ def unpickled(payload: "Payload") -> "tuple[Callable[..., Any], tuple[Any, ...],
             raise
         call = decode(payload)
     if _name:
-        _name_thread()
+        name_this_thread()
     return call  # type: ignore[no-any-return]  # what encode_call made
 
 
 def name_thread(name: str) -> None:
     """Name this thread where that can be seen; importing threading for it would cost a quarter of a MiB."""
-    global _name
-    _name = name
-    _name_thread()
+    global _name, _thread
+    _name, _thread = name, get_ident()
+    name_this_thread()
 
 
-def _name_thread() -> None:
+def name_this_thread() -> None:
+    """Name it, if something has imported threading since `name_thread` was called in this thread."""
     global _name
-    if _name and "threading" in sys.modules:
+    if _name and "threading" in sys.modules and get_ident() == _thread:
         import threading  # which waits, if another thread has only begun to
 
         threading.current_thread().name, _name = _name, ""

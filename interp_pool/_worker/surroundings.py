@@ -8,12 +8,15 @@ An interpreter makes `sys.stdout` out of whatever descriptor 1 is. In a program 
 the next file it opens, or one of its sockets. A spawned child sees only descriptors that are inheritable, which those
 of a shell or of `os.dup2` are and those that Python opens are not; so does a worker, which looks each time it starts: a
 program may become a daemon after its first executor.
+
+All workers write to the same descriptors, each through a buffer of its own. No line of one is torn by another's as long
+as each write to the system has whole lines, and no more of them than the system writes as one: `_WholeLines`.
 """
 
 import _warnings
 import os
 import sys
-from _io import BytesIO, TextIOWrapper  # `io` itself takes half a millisecond in every worker
+from _io import BufferedWriter, BytesIO, FileIO, TextIOWrapper  # `io` itself takes half a millisecond in every worker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +30,11 @@ in_place: "list[Any]" = []
 """The tasks of tasks that run as a part of these, the innermost last; None for one that runs on top of such a part."""
 
 _STANDARD = (1, "stdout"), (2, "stderr")
+_AT_ONCE = 4096  # bytes that a pipe takes as one (PIPE_BUF on Linux); files and terminals take more
+_LONGEST_LINE = 32 * 1024  # bytes; of longer ones parts are written as they come
+
+passed_on_too: "list[Callable[[], object]]" = []
+"""What else passes on what the task has written, when it has ended."""
 
 
 adopted: "Any" = None
@@ -102,6 +110,7 @@ def set_standard_streams() -> None:
     if sys.platform != "win32":  # where no process inherits them by being inheritable
         for descriptor, name in _STANDARD:
             _set_stream(descriptor, name)
+            _have_whole_lines(descriptor, name)
 
 
 def _set_stream(descriptor: int, name: str) -> None:
@@ -115,6 +124,56 @@ def _set_stream(descriptor: int, name: str) -> None:
     if own is not None:
         # What is left in it is for a file that is gone. The descriptor itself stays open.
         getattr(own.buffer, "raw", own.buffer).close()
+
+
+def _have_whole_lines(descriptor: int, name: str) -> None:
+    own: Any = getattr(sys, f"__{name}__")
+    if own is None:
+        return
+    raw = FileIO(descriptor, "w", closefd=False)
+    raw.name = own.name
+    # Without a buffer, as with `python -u`, each argument of a print would be a write of its own.
+    line_buffering = own.line_buffering or own.write_through
+    stream = TextIOWrapper(_WholeLines(raw, _LONGEST_LINE), own.encoding, own.errors, line_buffering=line_buffering)
+    stream.mode = own.mode  # type: ignore[misc]  # as that of the runtime
+    if getattr(sys, name) is own:
+        setattr(sys, name, stream)
+    setattr(sys, f"__{name}__", stream)
+
+
+class _WholeLines(BufferedWriter):
+    """Holds whole lines, no more than can be written as one, or a line that has not ended, as long as there is room."""
+
+    _held = 0  # bytes, at most: a flush from outside is not counted
+    _has_ended = True  # the last line of these
+
+    def write(self, data: "Any", /) -> int:
+        """Take bytes; write what is held if the next line cannot be written with it."""
+        data = bytes(data)  # the same, most of the time
+        start, ended = 0, data.rfind(b"\n") + 1
+        while start < ended:
+            end = data.rfind(b"\n", start, max(start, start + _AT_ONCE - self._held)) + 1
+            if end or not self._write_held():
+                end = end or data.find(b"\n", start) + 1  # of a line that is longer
+                self._hold(data[start:end])
+                start = end
+        if ended < len(data):
+            self._write_held()
+            self._hold(data[ended:])
+        return len(data)
+
+    def _write_held(self) -> bool:
+        """Write what is held, unless that is a line which has not ended; return whether there was something."""
+        if not self._held or not self._has_ended:
+            return False
+        self.flush()
+        self._held = 0
+        return True
+
+    def _hold(self, data: bytes) -> None:
+        super().write(data)
+        self._held += len(data)
+        self._has_ended = data.endswith(b"\n")
 
 
 def _is_inherited(descriptor: int) -> bool:
@@ -145,6 +204,9 @@ def flush_streams() -> None:
             sys.stdout.flush()
         if sys.stderr is not None:  # pyright: ignore[reportUnnecessaryComparison]  # as above
             sys.stderr.flush()
+        if passed_on_too:
+            for pass_on in passed_on_too:
+                pass_on()
     except Exception:
         pass  # it is closed, full or somebody's own: whoever writes there next is told
 

@@ -67,11 +67,13 @@ def _own() -> "Teller | None":
     return None if way is None else (way[0].put, way[2], way[1])
 
 
-class told_by:  # noqa: N801  # it is called as a function is
-    """Have `tell` find its way while tasks run outside of a worker interpreter."""
+class ToldBy:
+    """Has `tell` find its way, in a `with` block, while tasks run outside of a worker interpreter."""
+
+    __slots__ = ("_teller", "_thread")
 
     def __init__(self, put: "Callable[[object], None]", board: "Any", worker_id: int, thread: int = ALL) -> None:
-        """Prepare it.
+        """Prepare.
 
         Args:
             put: takes messages.
@@ -79,7 +81,7 @@ class told_by:  # noqa: N801  # it is called as a function is
             worker_id: of the worker.
             thread: its id, if others in this interpreter are others' workers.
         """
-        self._thread, self._teller = thread, (put, board, worker_id)
+        self._teller, self._thread = (put, board, worker_id), thread
 
     def __enter__(self) -> None:
         _tellers[self._thread] = self._teller
@@ -92,8 +94,9 @@ def begin(watches: "Iterable[Watch]") -> None:
     """Begin to watch the tasks of a worker."""
     for name, argument in watches:
         __import__(name)
-        module = sys.modules[name]
-        _watching.append(module)
+        module: Any = sys.modules[name]
+        if module not in _watching:
+            _watching.append(module)
         module.begin(argument)
 
 

@@ -33,6 +33,7 @@ from interp_pool._wire.messages import (
     INITIALIZING,
     INTERRUPT,
     KEPT,
+    LOGS,
     LOGS_UNREAD,
     MAY_RECYCLE,
     MOST_INTERRUPTS,
@@ -49,7 +50,7 @@ from interp_pool._wire.messages import (
     WORKER_LEFT,
     WORKER_LOST,
 )
-from interp_pool._worker.control_thread import shared_load_lock
+from interp_pool._worker.load_lock import shared_load_lock
 from interp_pool._workers.interpreters import (
     create_claimed,
     current_surroundings,
@@ -95,8 +96,8 @@ class Questions(SimpleQueue):
 class Worker:
     """One worker of a pool.
 
-    `state`, `is_started`, `is_dirty`, `is_stale`, `has_failed`, `told_at`, `left_at` and `asked_for_rest_of` belong to
-    the pool; the rest is set once. What the board tells may be outdated when it is read.
+    `state`, `is_started`, `is_dirty`, `is_stale`, `has_failed`, `told_at`, `left_at`, `asked_for_rest_of` and
+    `given_up` belong to the pool; the rest is set once. What the board tells may be outdated when it is read.
 
     What the thread has to tell at its end is made before it starts, with a ballast that is dropped for it: it may end
     for want of memory.
@@ -114,6 +115,7 @@ class Worker:
         self.asked_for_rest_of = 0  # work id of a batch
         self._interrupts = 0  # that were asked for
         self.is_asked_for_tasks = False  # of its task, and has not answered
+        self.given_up: str | None = None  # the name of its task, that nobody waits for any more
         self._last_seen: int | None = None  # in its place for a task
         self._board = bytearray(8 * len(BOARD))
         self._cells = memoryview(self._board).cast("q")
@@ -121,6 +123,7 @@ class Worker:
         self._cells[HAS_ROUTES] = options.fallback is not None
         self._bell: Doorbell | None = None  # of the control thread; see `_worker.control_thread`
         self._questions: ref[Questions] | None = None  # guarded by the pool's lock
+        self._levels: SimpleQueue | None = None  # likewise
         self._options = options
         self._calls, self._results = calls, results
         self._path = list(sys.path)
@@ -279,6 +282,13 @@ class Worker:
         questions.put((work_id, reply.id))
         self._ask(QUESTIONS, questions.id)
         return questions
+
+    def tell_levels(self, levels: object) -> None:
+        """Have its loggers follow the program's. Never blocks. Called with the pool's lock held."""
+        queue = SimpleQueue()
+        queue.put(levels)
+        self._levels = queue  # the one before goes, read or not
+        self._ask(LOGS, queue.id)
 
     def where_now(self) -> "tuple[str, list[Place]] | None":
         """Return what is known of its task's place without asking: nothing."""

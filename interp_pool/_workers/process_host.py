@@ -68,7 +68,7 @@ class ProcessHost:
         options: "PoolOptions",
         number: int,
         cells: "Any",
-        put: "Callable[[object], None]",  # noqa: ARG002
+        put: "Callable[[object], None]",
     ) -> None:
         """Prepare to run tasks; the process starts later.
 
@@ -76,9 +76,9 @@ class ProcessHost:
             options: of the pool.
             number: of the worker.
             cells: of the worker's board.
-            put: takes result items; not used, for those of a process come at once.
+            put: takes result items; those of a task are returned, for they come at once.
         """
-        self._options, self._number, self._cells = options, number, cells
+        self._options, self._number, self._cells, self._put = options, number, cells, put
         self._lock = threading.Lock()  # of what follows
         self._executor: Any = None
         self._current = 0  # work id
@@ -101,7 +101,7 @@ class ProcessHost:
         self._begin(INITIALIZING)
         try:
             self._executor = make_executor(self._options)
-            return self._call(INITIALIZING, initialize)  # type: ignore[no-any-return]  # which starts the process
+            failure, told = self._call(INITIALIZING, initialize, self._number)  # which starts the process
         except (BrokenProcessPool, OSError, EOFError) as exc:
             raise RuntimeError(
                 "its process has ended before it was ready, and what it has printed says why: perhaps the main module "
@@ -111,6 +111,9 @@ class ProcessHost:
             self._end_task(INITIALIZING)
             if is_nameless:
                 vars(_main).pop("__file__", None)
+        for message in told:
+            self._put(message)
+        return failure  # type: ignore[no-any-return]  # what `initialize` returns
 
     def run(self, work_id: int, payload: "Payload", flags: int) -> "list[ResultItem]":
         """Run a task or a batch; return its result items, in order. Blocks until it is done.

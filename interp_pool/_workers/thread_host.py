@@ -11,7 +11,7 @@ from interp_pool._wire.messages import BEGAN, INITIALIZING, SPLIT, TASK
 from interp_pool._worker.hosted import NoControl
 from interp_pool._worker.running import run_flagged, run_task
 from interp_pool._worker.surroundings import end_task, flush_streams
-from interp_pool._worker.telling import told_by
+from interp_pool._worker.telling import ToldBy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class ThreadHost:
         """Run a task or a batch; return its last result item. Blocks until it is done."""
         cells = self._cells
         thread = get_ident()
-        with told_by(self._put, cells, self._number, thread):
+        with ToldBy(self._put, cells, self._number, thread):
             if not flags:
                 cells[BEGAN] = 0
                 cells[TASK] = work_id

@@ -12,7 +12,7 @@ from interp_pool import Progress, report
 from interp_pool._wire.messages import BOARD, INITIALIZING, PROGRESS, TASK, TOLD
 from interp_pool._worker import reporting
 from interp_pool._worker.surroundings import end_task, endings, in_place
-from interp_pool._worker.telling import ALL, told_by
+from interp_pool._worker.telling import ALL, ToldBy
 
 
 class Clock:
@@ -28,7 +28,7 @@ class Task:
     def __init__(self, work_id=5, thread=None):
         self.board, self.messages, self.work_id = [0] * len(BOARD), [], work_id
         self.thread = get_ident() if thread is None else thread
-        self.way = told_by(self.messages.append, self.board, 3, self.thread)
+        self.way = ToldBy(self.messages.append, self.board, 3, self.thread)
 
     def __enter__(self):
         self.way.__enter__()
@@ -125,7 +125,7 @@ def test_report_that_comes_between_telling_and_taking_out_is_kept(clock):
             if len(task.messages) == 1:
                 report(2)  # which tells that itself, and leaves nothing
 
-        with told_by(tell, task.board, 3, task.thread):
+        with ToldBy(tell, task.board, 3, task.thread):
             report(1)
         task.way.__enter__()  # which the other has taken away
         assert task.told == [(1, None, None, None), (2, None, None, None)]

@@ -190,3 +190,23 @@ def test_restart_with_an_open_executor_ends_well(fresh):
     assert fresh.restart() == 0
     assert fresh.run("ex").error.startswith("NameError")
     assert fresh.run(EXECUTOR + "print(ex.submit(lambda: 3).result())") == ("ok", "", "3\n")
+
+
+PRINTING = """
+import logging, sys
+from interp_pool import InterpreterPoolExecutor
+logging.basicConfig(level="INFO", format="%(taskName)s: %(message)s", stream=sys.stdout, force=True)
+ex = InterpreterPoolExecutor(1, output={output})
+def say(number):
+    print("line", number)
+    logging.info("number %d", number)
+"""
+
+
+@pytest.mark.parametrize(("output", "prefix"), [("print", ""), ('"prefix"', "[say | worker_0] ")])
+def test_what_tasks_print_and_log_is_in_the_cell_that_waits_for_them(fresh, output, prefix):
+    assert fresh.run(PRINTING.format(output=output)) == ("ok", "", "")
+    for number in range(3):
+        cell = fresh.run(f"ex.submit(say, {number}).result()")
+        assert sorted(cell.out.splitlines()) == sorted([f"{prefix}line {number}", f"say: number {number}"])
+    assert fresh.run("ex.shutdown(); logging.root.handlers.clear()").status == "ok"

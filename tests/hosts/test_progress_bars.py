@@ -117,3 +117,13 @@ def test_bars_of_rich_that_callbacks_advance_reach_their_ends():
                     executor.submit(tasks.identity, n).add_done_callback(lambda _, bar=bar: bars.advance(bar))
         assert [task.completed for task in bars.tasks] == [COUNT, COUNT]
         assert bars.finished
+
+
+def test_bar_of_tqdm_in_a_task_is_one_line():
+    pytest.importorskip("tqdm", reason="the dependency group `hosts` is not installed")
+    lines = []
+    with InterpreterPoolExecutor(1, output=lines.append) as executor:
+        assert executor.submit(tasks.sum_with_bar, COUNT).result() == sum(range(COUNT))
+    (line,) = lines
+    assert line.startswith("100%|")
+    assert f"{COUNT}/{COUNT}" in line

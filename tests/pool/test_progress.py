@@ -143,7 +143,7 @@ def test_task_of_a_task_reports_to_its_own_future_from_another_worker():
 
 
 def test_worker_loads_next_to_nothing_for_it():
-    with InterpreterPoolExecutor(1, reuse=False) as executor:
+    with InterpreterPoolExecutor(1, reuse=False, log="worker") as executor:
         loaded = executor.submit(loaded_by_report).result()
     assert loaded == {"interp_pool._worker.reporting", "interp_pool._worker.telling"}
 

@@ -267,7 +267,7 @@ def test_request_is_carried_out_once(loop, monkeypatch):
     """A second exception would strike what the task does about the first."""
     struck = SimpleQueue()
     monkeypatch.setattr(
-        control_thread, "_REQUESTS", [lambda control, work_id: struck.put(work_id)] * (MOST_INTERRUPTS + 2)
+        control_thread, "_ACTIONS", [lambda control, work_id: struck.put(work_id)] * (MOST_INTERRUPTS + 2)
     )
     for work_id in (1, 2, 3):
         loop.interrupt(work_id)

@@ -18,7 +18,8 @@ OURS = {
 
 
 def test_started_worker_has_imported_nothing_costly():
-    with InterpreterPoolExecutor(1, initializer=tasks.initialize, initargs=("a", 1), reuse=False) as executor:
+    initializer = {"initializer": tasks.initialize, "initargs": ("a", 1)}
+    with InterpreterPoolExecutor(1, **initializer, reuse=False, log="worker") as executor:
         loaded = set(executor.submit(tasks.modules).result(60))
         assert not loaded & COSTLY
         ours = {name for name in loaded if name.startswith("interp_pool")}
@@ -28,6 +29,14 @@ def test_started_worker_has_imported_nothing_costly():
             *rooms,
             *(f"interp_pool.{room}.{name}" for room, names in OURS.items() for name in names.split()),
         }
+
+
+def test_worker_that_forwards_records_loads_what_tells_the_pool_and_no_logging():
+    with InterpreterPoolExecutor(1, reuse=False, log="worker") as executor:
+        usual = set(executor.submit(tasks.modules).result(60))
+    with InterpreterPoolExecutor(1, reuse=False, log="forward") as executor:
+        loaded = set(executor.submit(tasks.modules).result(60))
+    assert loaded - usual == {"interp_pool._worker.logs", "interp_pool._worker.telling"}
 
 
 def test_worker_that_imports_the_executor_as_the_programs_main_does_loads_no_pool():

@@ -1,0 +1,66 @@
+"""The levels of the main interpreter's loggers: what workers are told of them, and who hears that they change.
+
+`logging` tells nobody of a change, but forgets what it has cached of every logger. So one logger, which is ours, has a
+cache that tells.
+"""
+
+import logging
+from itertools import count
+from marshal import dumps
+from weakref import WeakSet
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Protocol
+
+    class Follower(Protocol):
+        """Whoever wants to know."""
+
+        def note_change(self) -> None:
+            """Something has changed, or is about to. Must not block, nor take a lock: logging's is held."""
+            ...
+
+
+_number = count(1).__next__
+_followers: "WeakSet[Follower]" = WeakSet()
+
+
+def encoded_levels() -> bytes:
+    """Return what a worker is to know of the loggers, see `_worker.logs`. Takes no lock."""
+    root, captures = logging.root, logging._warnings_showwarning is not None  # type: ignore[attr-defined]
+    loggers = [("root", root.level, root.disabled)]
+    loggers += [
+        (logger.name, logger.level, logger.disabled) for logger in _loggers() if logger.level or logger.disabled
+    ]
+    return dumps((_number(), root.manager.disable, captures, loggers))
+
+
+def is_configured() -> bool:
+    """Return whether a logger has a handler: libraries give theirs one that does nothing, which is none."""
+    return any(
+        not isinstance(handler, logging.NullHandler)
+        for logger in (logging.root, *_loggers())
+        for handler in logger.handlers
+    )
+
+
+def _loggers() -> list[logging.Logger]:
+    loggers = [*logging.root.manager.loggerDict.values()]
+    return [logger for logger in loggers if isinstance(logger, logging.Logger)]
+
+
+class _Cache(dict[int, bool]):
+    """What our logger has cached."""
+
+    def clear(self) -> None:
+        super().clear()
+        for follower in [*_followers]:
+            follower.note_change()
+
+
+def follow_levels(follower: "Follower") -> None:
+    """Have somebody told whenever the level of a logger is set, from now on and as long as it lives."""
+    _followers.add(follower)
+    ours: Any = logging.getLogger("interp_pool")
+    if not isinstance(ours._cache, _Cache):
+        ours._cache = _Cache()

@@ -1,0 +1,114 @@
+"""Records that tasks have logged, as the main interpreter's loggers get them.
+
+Owns whether and with what a worker begins to forward them, and what becomes of a record here: its logger's level, its
+filters and its handlers, in the pool's manager thread. What a worker sends is `_worker.forwarding`'s.
+"""
+
+import logging
+from marshal import loads
+from weakref import ref
+
+import interp_api
+from interp_pool._seeing.levels import encoded_levels, follow_levels, is_configured
+from interp_pool._wire.texts import brief
+from interp_pool._worker import forwarding, logs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Callable, Mapping
+    from threading import RLock
+    from typing import Protocol
+
+    from interp_pool._core.told import Told
+    from interp_pool._options.pool_options import PoolOptions, WhoseHandlers
+    from interp_pool._wire.messages import Watch
+
+    class Follows(Protocol):
+        """A worker whose loggers follow the program's."""
+
+        def tell_levels(self, levels: object) -> None:
+            """Have them follow. Never blocks. Called with the pool's lock held."""
+
+    class HasWorkers(Protocol):
+        """Those of a pool."""
+
+        @property
+        def workers(self) -> Mapping[int, Follows]:
+            """Those that have started, or are about to. Called with the lock held."""
+            ...
+
+    class HasManager(Protocol):
+        """What a pool's kernel is here."""
+
+        wishes: deque[Callable[[], object]]
+        lock: RLock
+
+        @property
+        def staff(self) -> HasWorkers:
+            """Its workers."""
+            ...
+
+        def call_manager(self) -> None:
+            """Have the manager do what is wished for. Never blocks, needs no lock."""
+
+
+def forward_logs(options: "PoolOptions", kernel: "HasManager") -> None:
+    """Have the records of a pool's tasks arrive here, as far as the options say."""
+    if options.log == "worker":
+        return
+    forwarder = _Forwarder(options.log, kernel)
+    options.watches.append(forwarder.watch)  # which keeps it
+    options.hearers[forwarding.TOPIC] = hear
+    follow_levels(forwarder)
+
+
+class _Forwarder:
+    """Tells the workers of one pool whether to forward, and what they are to know of the loggers."""
+
+    def __init__(self, mode: "WhoseHandlers | None", kernel: "HasManager") -> None:
+        self._mode, self._kernel = mode, ref(kernel)
+        self._is_due = False
+
+    def watch(self) -> "Watch | None":
+        """Return what watches the tasks of a worker that starts now."""
+        if self._mode == "forward" or is_configured():
+            return logs.__name__, encoded_levels()
+        return None
+
+    def note_change(self) -> None:
+        """Something has changed, or is about to: see to it once that is over."""
+        kernel = self._kernel()
+        if kernel is not None and not self._is_due:
+            self._is_due = True
+            kernel.wishes.append(self._tell_workers)
+            kernel.call_manager()
+
+    def _tell_workers(self) -> None:
+        self._is_due = False  # before the look
+        with logging._lock:  # type: ignore[attr-defined]  # whoever configures loggers has it until all is done
+            watch = self.watch()
+        kernel = self._kernel()
+        if kernel is None or watch is None:
+            return
+        with kernel.lock:
+            for worker in kernel.staff.workers.values():
+                worker.tell_levels(watch[1])
+
+
+def hear(told: "Told") -> None:
+    """Give a record to its logger."""
+    attributes, payloads = loads(told.body)
+    logger = logging.getLogger(attributes["name"])
+    if not logger.isEnabledFor(attributes["levelno"]):
+        return
+    for name, payload in payloads.items():
+        try:
+            attributes[name] = interp_api.decode(payload)
+        except Exception as exc:
+            attributes[name] = f"<cannot be unpickled: {brief(exc)}>"
+    if attributes["threadName"] in (None, "MainThread"):  # of a child process
+        attributes["threadName"] = told.worker
+    if attributes.get("taskName") is None:
+        attributes["taskName"] = told.plain_name
+    logger.handle(logging.makeLogRecord(attributes))

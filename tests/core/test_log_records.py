@@ -1,0 +1,173 @@
+"""What is told of a record, who has it already, and what workers are told of loggers: without interpreters."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from marshal import loads
+
+import pytest
+
+from interp_api import decode
+from interp_pool._core.task import Task
+from interp_pool._core.told import Told
+from interp_pool._seeing.levels import encoded_levels, follow_levels, is_configured
+from interp_pool._seeing.logs import hear
+from interp_pool._worker.forwarding import _is_taken, message_of
+
+
+@pytest.fixture
+def bare():
+    """A tree without handlers, pytest's among them; loggers that the test makes are forgotten."""
+    root = logging.root
+    before = root.handlers, root.level, {*root.manager.loggerDict}
+    root.handlers = []
+    yield root
+    root.handlers = before[0]
+    root.setLevel(before[1])
+    for name in root.manager.loggerDict.keys() - before[2]:
+        del root.manager.loggerDict[name]
+    logging.disable(logging.NOTSET)
+
+
+def record_of(msg, *args, **attributes):
+    record = logging.LogRecord("core.work", logging.INFO, __file__, 7, msg, args, None, "work")
+    record.__dict__.update(attributes)
+    return record
+
+
+class Text:
+    def __str__(self):
+        return "text"
+
+
+@pytest.mark.parametrize(
+    ("msg", "args", "told"),
+    [
+        ("plain", (), ("plain", ())),
+        ("%s %d %s", ("a", 2**70, None), ("%s %d %s", ("a", 2**70, None))),
+        ("%s", ([1],), ("[1]", None)),
+        ("%(a)s", ({"a": 1},), ("1", None)),
+        (Text(), (), ("text", None)),
+    ],
+)
+def test_message_is_formatted_unless_all_of_it_are_scalars(msg, args, told):
+    attributes, payloads = loads(message_of(record_of(msg, *args)))
+    assert (attributes["msg"], attributes["args"]) == told
+    assert payloads == {}
+
+
+def test_record_itself_stays_as_it_is():
+    record = record_of("%s", [1], extra=Text())
+    before = {**record.__dict__}
+    message_of(record)
+    assert record.__dict__ == before
+
+
+def test_attributes_that_are_no_scalars_are_pickled_or_become_text():
+    lines = (line for line in ())  # cannot be pickled
+    attributes, payloads = loads(message_of(record_of("text", items=[1], lines=lines, number=1.5)))
+    assert {name: decode(payload) for name, payload in payloads.items()} == {"items": [1]}
+    assert attributes["lines"] == repr(lines)
+    assert attributes["number"] == 1.5
+
+
+def test_exception_goes_as_text_once():
+    try:
+        raise ValueError("bad")
+    except ValueError:
+        record = record_of("text", exc_info=sys.exc_info())
+    attributes, _ = loads(message_of(record))
+    assert attributes["exc_info"] is None
+    assert attributes["exc_text"].endswith("ValueError: bad")
+    record.exc_text = "formatted before"
+    assert loads(message_of(record))[0]["exc_text"] == "formatted before"
+
+
+@pytest.mark.parametrize(
+    ("name", "handler", "level", "is_taken"),
+    [
+        ("root", logging.StreamHandler(), logging.NOTSET, True),
+        ("core", logging.StreamHandler(), logging.INFO, True),
+        ("core.work", logging.StreamHandler(), logging.ERROR, False),
+        ("core", logging.NullHandler(), logging.NOTSET, False),
+        ("elsewhere", logging.StreamHandler(), logging.NOTSET, False),
+    ],
+)
+def test_record_is_taken_by_a_handler_on_the_way_to_the_root(bare, name, handler, level, is_taken):
+    bare.handlers = []  # pytest has added some since
+    logging.getLogger("core.work")
+    handler.setLevel(level)
+    logger = logging.getLogger(name)
+    logger.addHandler(handler)
+    assert _is_taken(record_of("text")) is is_taken
+    logger.removeHandler(handler)
+
+
+def test_program_is_configured_by_any_handler_that_does_something(bare):
+    bare.handlers = []  # as above
+    assert not is_configured()
+    logging.getLogger("core.library").addHandler(logging.NullHandler())
+    assert not is_configured()
+    logging.getLogger("core.app").addHandler(logging.StreamHandler())
+    assert is_configured()
+
+
+def test_workers_are_told_the_levels_that_are_set(bare):
+    bare.setLevel("ERROR")
+    logging.getLogger("core.loud").setLevel("DEBUG")
+    logging.getLogger("core.off").disabled = True
+    logging.getLogger("core.usual")
+    logging.disable(logging.INFO)
+    number, disabled, captures, loggers = loads(encoded_levels())
+    assert (disabled, captures, loggers[0]) == (logging.INFO, False, ("root", logging.ERROR, False))
+    assert [each for each in loggers if each[0].startswith("core.")] == [
+        ("core.loud", logging.DEBUG, False),
+        ("core.off", logging.NOTSET, True),
+    ]
+    assert loads(encoded_levels())[0] > number
+
+
+def test_follower_is_told_of_each_change_as_long_as_it_lives(bare):
+    class Follower:
+        def note_change(self):
+            met.append(None)
+
+    met, follower = [], Follower()
+    follow_levels(follower)
+    logging.getLogger("core.loud").setLevel("DEBUG")
+    logging.disable(logging.INFO)
+    assert len(met) == 2
+    del follower
+    bare.setLevel("ERROR")
+    assert len(met) == 2
+
+
+class Kept(logging.Handler):
+    def __init__(self):
+        super().__init__()
+        self.records = []
+
+    def emit(self, record):
+        self.records.append(record)
+
+
+def test_record_gets_the_names_it_lacks(bare):
+    bare.addHandler(kept := Kept())
+    bare.setLevel("INFO")
+    task = Task(None, record_of, b"")
+    for attributes in ({"threadName": "MainThread"}, {"threadName": "mine", "taskName": "Task-1"}):
+        hear(Told(message_of(record_of("text", **attributes)), "worker_0", task))
+    hear(Told(message_of(record_of("text", threadName=None)), "worker_1", None, "given up"))
+    assert [(record.threadName, record.taskName) for record in kept.records] == [
+        ("worker_0", "record_of"),
+        ("mine", "Task-1"),
+        ("worker_1", "given up"),
+    ]
+
+
+def test_record_below_the_level_on_arrival_is_dropped(bare):
+    bare.addHandler(kept := Kept())
+    bare.setLevel("WARNING")
+    hear(Told(message_of(record_of("text")), "worker_0", None))
+    assert kept.records == []
