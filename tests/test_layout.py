@@ -46,14 +46,14 @@ HOUSE = {
         "_options": "checks declared pool_options task_options",
         "_futures": "ports stopping undecoded unread condition claims lazy task_future batch_future",
         "_core": (
-            "states ports lease routes batch_sizes nesting backlog task task_book nested_book worker_book core "
+            "states ports lease routes batch_sizes nesting relief backlog task task_book nested_book worker_book core "
             "statistics"
         ),
         "_workers": (
             "bundle reserve environment interpreters warm_up answering handle thread_host process_host hosted_worker"
         ),
         "_pool": (
-            "result_stream outcomes process_hooks calls routing kernel pump lodging recall overdue control ending "
+            "result_stream outcomes process_hooks calls routing kernel pump lodging recall overdue control ending relieving "
             "waits sizing starting renewal intake nesting manager forking leases single pool"
         ),
         "_awaiting": "bell on_asyncio on_trio library map_waiter",

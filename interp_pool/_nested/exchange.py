@@ -24,6 +24,7 @@ from interp_pool._wire.messages import (
     NESTED_DONE,
     NESTED_TASKS,
     PLACE,
+    RETURNED,
     STOP,
     TASK_FAILED,
     WANTED,
@@ -135,6 +136,8 @@ class Exchange:
                     self.handed[number] = body
                 else:
                     children.note_reply(number, kind, body)
+                    if kind == RETURNED:
+                        self._board[KEPT] = len(children.unsent)
                 return
 
     def ask(self, what: int, about: "Any", seconds: float = 0.0) -> None:

@@ -153,6 +153,8 @@ class Stack:
                     board[AWAITED] = before
         finally:
             board[AWAITED] = before
+            if children.asked:  # the time is up: what is returned now is kept for whoever wants it
+                self._exchange.listener.start()
 
     def _take_handed(self, children: Children) -> "Any":
         for number in [*self._exchange.handed]:

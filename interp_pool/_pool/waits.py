@@ -23,7 +23,8 @@ def _describe_waits(kernel: "Kernel", worker: "Worker") -> list[str]:
     ]
     number, parent = worker.awaited, in_flight.get(worker.task)
     if parent is None or not number:
-        return lines
+        is_relieved = parent is not None and worker.task in kernel.nested.relief.tasks
+        return [*lines, f"{parent.name} in {where} rests; a worker more takes its place"] if is_relieved else lines
     child = kernel.nested.children.get((worker.number, number))
     if child is None:
         what = "tasks of its own"
