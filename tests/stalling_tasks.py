@@ -104,6 +104,27 @@ WAYS = [
 ]
 
 
+def hold_with_a_task(started, gate):
+    """Have a task wait to be begun while this one waits for something else; return its result, and what came."""
+    future = current_executor().submit(tasks.put_and_return, started, "child")
+    started.put("parent")
+    return future.result() if gate.get(timeout=60) is None else None
+
+
+def hold_with_a_task_in_c(started, told, wait):
+    future = current_executor().submit(tasks.put_and_return, started, "child")
+    told()
+    wait()
+    return future.result()
+
+
+def wait_a_little_then(way, function, *args):
+    """Have the pool asked for a task that it then gives back when nobody looks, and wait for the next one."""
+    futures = [current_executor().submit(function, *args) for _ in range(3)]
+    wait(futures, timeout=0.0)
+    return way(function, *args), [future.result() for future in futures]
+
+
 def gather(count):
     """Wait for many tasks in an event loop."""
 

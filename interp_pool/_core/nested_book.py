@@ -71,8 +71,8 @@ if TYPE_CHECKING:
         def forget_wanted(self) -> None:
             """Have it send the next child, whatever it was told."""
 
-        def ask_for_tasks(self) -> None:
-            """Have it send some that it keeps."""
+        def ask_for_tasks(self, *, is_sure: bool = False) -> None:
+            """Have it send some that it keeps, if it shows that it does, or that is sure."""
 
 _UNBEGUN = (TaskState.WAITING, TaskState.SENT, TaskState.STOPPING)  # unless a worker has it
 
@@ -80,7 +80,7 @@ _UNBEGUN = (TaskState.WAITING, TaskState.SENT, TaskState.STOPPING)  # unless a w
 class NestedBook[W: "NestingWorker"]:
     """The children of a pool's tasks. Not thread-safe: guarded by the pool's lock."""
 
-    __slots__ = ("_deepest", "_in_place", "children", "relief", "submitted", "workers")
+    __slots__ = ("_deepest", "_in_place", "children", "relief", "returned", "submitted", "workers")
 
     def __init__(self) -> None:
         self.children: dict[tuple[int, int], Task] = {}
@@ -89,6 +89,8 @@ class NestedBook[W: "NestingWorker"]:
         """Those that have sent some, by their numbers."""
         self.relief = Relief()
         """Of those whose tasks stall."""
+        self.returned: set[int] = set()
+        """The numbers of workers to which children were given back: nobody may have looked at the reply."""
         self.submitted = 0
         """How many tasks have been submitted by tasks, so far."""
         self._in_place, self._deepest = 0, 0  # of workers that have ended
@@ -96,10 +98,12 @@ class NestedBook[W: "NestingWorker"]:
     def note_worker(self, worker: W) -> None:
         """Note that a worker has sent children, or has said that it has none to give."""
         self.workers[worker.number] = worker
+        self.returned.discard(worker.number)
         worker.is_asked_for_tasks = False
 
     def note_end(self, worker: W) -> None:
         """Forget a worker that has ended. Doing so again does no harm."""
+        self.returned.discard(worker.number)
         if self.workers.pop(worker.number, None) is not None:
             self._in_place += worker.in_place
             self._deepest = max(self._deepest, worker.deepest)
@@ -144,7 +148,9 @@ class NestedBook[W: "NestingWorker"]:
         for worker in self.workers.values():
             begun.update(worker.buried)
         unbegun: dict[int, list[Task]] = {
-            worker.task: [] for worker in self.workers.values() if worker.keeps_tasks and worker.task in resting
+            worker.task: []
+            for worker in self.workers.values()
+            if (worker.keeps_tasks or worker.number in self.returned) and worker.task in resting
         }
         parents = {*unbegun}
         for child in self.children_of(resting):

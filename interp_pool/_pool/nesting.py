@@ -241,7 +241,6 @@ class Nesting:
             if kernel.tasks.backlog and kernel.core.is_alive:
                 kernel.top_up()
             self._tell_wanted(worker)
-            self._relieving.watch()
 
     def _pass_on(self, future: "Any") -> None:
         """The callback of a child's future (N3)."""
@@ -257,8 +256,11 @@ class Nesting:
         replies = self._replies.get(worker)
         if replies is None:
             return
-        handle = self._kernel.staff.workers.get(worker)
-        self._tell_wanted(worker)
+        with self._kernel.lock:
+            handle = self._kernel.staff.workers.get(worker)
+            self._tell_wanted(worker)
+            if kind == RETURNED:
+                self._kernel.nested.returned.add(worker)
         try:
             replies.put((number, kind, body))
         except QueueError:
@@ -268,8 +270,10 @@ class Nesting:
             self._kernel.calls.queue.ring_at(place - 1)
 
     def _tell_wanted(self, worker: int) -> None:
-        """Needs no lock: it is a hint."""
-        self._kernel.nested.tell_wanted(worker, self._kernel.staff.room - self._kernel.tasks.count)
+        """Tell a worker how many children to send, and look whether those that it keeps are begun."""
+        if not self._kernel.tasks.is_empty:
+            self._kernel.nested.tell_wanted(worker, self._kernel.staff.room - self._kernel.tasks.count)
+            self._relieving.watch()
 
 
 def _named(module: str | None, name: str) -> "Any":

@@ -4,15 +4,18 @@ a callback, an event or a queue, in an event loop.
 Owns when the workers are looked at, and what is done for tasks that stall. Which these are, and how many workers that
 is, is `_core.relief`'s.
 
-Nobody tells that a task has begun to wait. So the timer looks, from the first children that a worker sends until the
-pool has no task, and has what it saw last. In a pool without such tasks nothing looks.
+Nobody tells that a task has begun to wait, nor of the children that a worker keeps. So the timer looks, as long as a
+worker has been told how many children to send, for it may keep all others: from the first that it sends until the pool
+has no task. In a pool without such tasks nothing looks.
 
-    S1  children come: look in LOOK seconds
-    S2  a worker is free, or about to be: it takes what waits; go to S4
-    S3  otherwise, if a task stalls, each that waits so gets a worker more, up to MOST of these; its children go before
-        other tasks of their priority, which might come to stall as well; its worker is asked for those that it keeps
+    S1  a worker is told how many to send, with the lock held: look in LOOK seconds
+    S2  a task stalls: its worker is asked for the children that it keeps. It sends the next one itself where a worker
+        sleeps, but one that was about to, and of which the pool had heard before, was missed
+    S3  no worker is free, or about to be: each task that waits so gets a worker more, up to MOST of these; its children
+        go before other tasks of their priority, which might come to stall as well
     S4  tasks that do not rest any more, or have ended, get none: the workers that are too many end after their tasks
-    S5  there are tasks: go to S1. There are none: the workers send the next child they get, whatever they were told
+    S5  there are tasks: go on in LOOK seconds. There are none: the workers send the next child they get, whatever they
+        were told, and nobody looks until S1
 
 Where no further worker is allowed, or can be started, and no task of the pool goes on, a warning names those that
 stall, once.
@@ -62,7 +65,7 @@ class Relieving:
         self._has_warned = False  # guarded by the lock
 
     def watch(self) -> None:
-        """Have the timer look, if it does not: a worker has sent children (S1)."""
+        """Have the timer look, if it does not: a worker is told how many children to send (S1)."""
         if self._call is None:
             try:
                 self._call = timer.call_at(monotonic() + LOOK, self._look_again)
@@ -99,11 +102,12 @@ class Relieving:
         is_free = kernel.calls.queue.has_sleeper or not all(worker.task for worker in active)  # S2
         is_needed = bool(stalled) and not is_free
         self._change(nested.relief.choose(resting, parents, is_needed=is_needed))
+        for task in stalled:
+            nested.tell_wanted(resting[task].number, kernel.staff.room - kernel.tasks.count)
+            resting[task].ask_for_tasks(is_sure=True)  # S2
         if not is_needed:
             return
         self._hurry({child for children in stalled.values() for child in children})
-        for task in stalled:
-            resting[task].ask_for_tasks()
         kernel.want_workers()
         kernel.top_up()
         goes_on = any(worker.task not in resting and not worker.awaited for worker in active)

@@ -24,13 +24,18 @@ class Worker:
 
     def __init__(self, number, task=0, *, awaited=0, keeps=False, buried=()):
         self.number, self.task, self.awaited, self.keeps_tasks = number, task, awaited, keeps
-        self.buried, self.state, self.is_started, self.is_dirty = [*buried], WorkerState.READY, True, False
+        self.buried, self.buried_count = [*buried], len(buried)
+        self.state, self.is_started, self.is_dirty = WorkerState.READY, True, False
         self.cpu_seconds = 0.0
         self.may_leave = False
-        self.done = []
+        self.wanted, self.done = 0, []
 
-    def ask_for_tasks(self):
+    def ask_for_tasks(self, *, is_sure=False):
+        assert is_sure
         self.done.append("asked")
+
+    def tell_wanted(self, count):
+        self.wanted = count
 
     def forget_wanted(self):
         self.done.append("forgot")
@@ -221,7 +226,7 @@ def test_worker_more_is_made_for_a_task_that_stalls_and_ends_when_it_goes_on(clo
     clock(made)
     assert (kernel.staff.extra, len(kernel.staff.workers)) == (1, 2)
     assert kernel.calls.first == {9}
-    assert worker.done == ["asked"]
+    assert (worker.done, worker.wanted) == (["asked"], 1)
     clock(made)  # the new one starts
     assert (kernel.staff.extra, kernel.stopped) == (1, 0)
     worker.cpu_seconds += 1.0
@@ -240,6 +245,7 @@ def test_no_worker_is_made_for_a_task_that_computes_or_while_one_is_free(clock):
     kernel.staff.workers[1] = kernel.nested.workers[1] = idle
     clock(made)
     assert kernel.staff.extra == 0
+    assert busy.done == ["asked"]  # perhaps it missed that one
     idle.task, kernel.calls.queue.has_sleeper = 2, True  # it waits, and helps
     clock(made)
     assert kernel.staff.extra == 0
@@ -289,7 +295,7 @@ def test_nobody_looks_when_there_are_no_tasks_and_the_next_child_is_told(clock):
     kernel.tasks.in_flight.clear()
     clock(made)
     assert made._call is None
-    assert worker.done == ["asked", "forgot"]
+    assert worker.done == ["asked", "asked", "forgot"]
     assert (kernel.staff.extra, kernel.nested.relief.tasks) == (0, ())
     made.watch()
     made.watch()
