@@ -53,8 +53,8 @@ HOUSE = {
             "bundle reserve environment interpreters warm_up answering handle thread_host process_host hosted_worker"
         ),
         "_pool": (
-            "result_stream outcomes process_hooks calls routing kernel pump lodging recall overdue control ending relieving "
-            "waits sizing starting renewal intake nesting manager forking leases single pool"
+            "result_stream outcomes process_hooks calls routing kernel pump lodging recall overdue control ending "
+            "relieving waits sizing starting renewal intake nesting manager forking leases single pool"
         ),
         "_awaiting": "bell on_asyncio on_trio library map_waiter",
         "_executor": (

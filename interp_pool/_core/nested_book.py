@@ -74,6 +74,7 @@ if TYPE_CHECKING:
         def ask_for_tasks(self, *, is_sure: bool = False) -> None:
             """Have it send some that it keeps, if it shows that it does, or that is sure."""
 
+
 _UNBEGUN = (TaskState.WAITING, TaskState.SENT, TaskState.STOPPING)  # unless a worker has it
 
 

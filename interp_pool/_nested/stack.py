@@ -152,7 +152,9 @@ class Stack:
 
                     def has_more(kept: int = kept) -> bool:
                         # Another thread of the task may have taken the reply.
-                        is_back = len(children.unsent) > kept or not self._exchange.handed.keys().isdisjoint(children.sent)
+                        is_back = len(children.unsent) > kept or not self._exchange.handed.keys().isdisjoint(
+                            children.sent
+                        )
                         return is_back or has_arrived() or children.can_ask_for(number)
 
                     if not self._sleep(has_more, until, takes=takes):

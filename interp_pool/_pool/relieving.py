@@ -1,5 +1,4 @@
-"""Workers in place of those whose tasks wait for their children in a way that runs none: in a thread of their own, for
-a callback, an event or a queue, in an event loop.
+"""Workers in place of those whose tasks wait for their children in a way that runs none of them.
 
 Owns when the workers are looked at, and what is done for tasks that stall. Which these are, and how many workers that
 is, is `_core.relief`'s.
@@ -143,7 +142,7 @@ class Relieving:
 
     def _tell(self, tasks: "list[Task]") -> None:
         """Log which tasks stall, and where. Called by the manager, without the lock."""
-        names = []
+        names: list[str] = []
         for task in tasks:
             future: Any = task.future
             phrase, places = self._control.where(future, _PATIENCE)

@@ -240,21 +240,6 @@ def test_resize_ends_those_that_are_too_many():
     assert core.resize(8, 0) == []
 
 
-def test_workers_more_come_for_tasks_that_stall_and_end_with_these():
-    core = make_core(most=1)
-    started(core)
-    take(core)
-    assert core.workers.active == 1
-    assert core.relieve(1) == []
-    assert core.add_wanted_workers(0.0)
-    assert core.workers.active == 2
-    core.check()
-    assert core.relieve(0) == [(Instruction.STOP_WORKERS, 1)]
-    core.workers.stop_sentinels += 1
-    assert core.relieve(0) == []
-    core.check()
-
-
 def test_pool_that_is_shut_down_ends_when_its_last_task_has():
     core = make_core(most=1)
     (worker,) = started(core)

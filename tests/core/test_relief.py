@@ -13,7 +13,7 @@ from interp_pool._core.backlog import PriorityBacklog, bring_forward
 from interp_pool._core.core import PoolCore
 from interp_pool._core.nested_book import NestedBook
 from interp_pool._core.relief import RESTING, Relief
-from interp_pool._core.states import WorkerState
+from interp_pool._core.states import Instruction, WorkerState
 from interp_pool._core.task import Task
 from interp_pool._pool import relieving
 from interp_pool._process.timer import Call
@@ -108,6 +108,21 @@ def test_no_more_are_relieved_than_may_be(monkeypatch):
     assert not relief.is_out_of_help({3}, goes_on=True, is_short=False)
     assert not relief.is_out_of_help({2}, goes_on=False, is_short=False)
     assert relief.is_out_of_help({2}, goes_on=False, is_short=True)
+
+
+def test_workers_more_come_for_tasks_that_stall_and_end_with_these():
+    core = PoolCore(Worker, 1, 0)
+    core.tasks.in_flight.update({1: None, 2: None})
+    assert core.add_wanted_workers(0.0)
+    assert core.workers.active == 1
+    assert core.relieve(1) == []
+    assert core.add_wanted_workers(0.0)
+    assert core.workers.active == 2
+    core.workers.check()
+    assert core.relieve(0) == [(Instruction.STOP_WORKERS, 1)]
+    core.workers.stop_sentinels += 1
+    assert core.relieve(0) == []
+    core.workers.check()
 
 
 class Future:

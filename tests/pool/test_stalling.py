@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 
+import nested_tasks
 import pytest
 import stalling_tasks
 import tasks
@@ -117,3 +118,17 @@ def test_task_that_nobody_can_help_is_told_with_its_line_and_what_to_do(single, 
     assert "in by_looking; to wait in the task's own thread, by result()" in text
     assert future.interrupt()
     assert isinstance(future.exception(60), TaskInterrupted)
+
+
+@pytest.mark.stress
+def test_looks_that_find_every_task_at_rest_do_no_harm(monkeypatch, stress):
+    """A task that is told apart wrongly, on a machine that is busy, gets a worker more, and nothing else."""
+    monkeypatch.setattr(relieving, "LOOK", 0.001)
+    monkeypatch.setattr(relief, "RESTING", float("inf"))
+    with InterpreterPoolExecutor(2) as executor:
+        for _ in range(stress):
+            futures = [executor.submit(nested_tasks.fib, number) for number in range(12)]
+            futures += [executor.submit(stalling_tasks.gather, number) for number in range(10)]
+            expected = [0, 1, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, *(sum(range(number)) for number in range(10))]
+            assert [future.result(60) for future in futures] == expected
+            executor._pool.check_invariants()
