@@ -48,8 +48,8 @@ HOUSE = {
         "_options": "checks variables declared pool_options task_options",
         "_futures": "progress ports stopping undecoded unread condition claims lazy task_future batch_future",
         "_core": (
-            "states ports lease routes batch_sizes nesting backlog task told task_book nested_book worker_book core "
-            "statistics"
+            "states ports lease routes batch_sizes nesting relief backlog task told task_book nested_book worker_book "
+            "core statistics"
         ),
         "_seeing": "levels logs output reports bars filters carrying",
         "_workers": (
@@ -57,7 +57,7 @@ HOUSE = {
         ),
         "_pool": (
             "result_stream outcomes process_hooks calls routing kernel hearing pump lodging recall overdue control "
-            "ending waits sizing starting renewal intake nesting manager forking leases single pool"
+            "ending relieving waits sizing starting renewal intake nesting manager forking leases single pool"
         ),
         "_awaiting": "bell on_asyncio on_trio library map_waiter awaited_reports",
         "_executor": (

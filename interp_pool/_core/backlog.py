@@ -39,6 +39,16 @@ def take_out[Item: "HasPriority"](
         (taken if is_meant(item) else items).append(item)
 
 
+def bring_forward[Item: "HasPriority"](
+    items: "deque[Item] | PriorityBacklog[Item]", is_meant: "Callable[[Item], bool]"
+) -> None:
+    """Have items be the next ones of their priority, in the order they have. Takes as long as `take_out`."""
+    taken: list[Item] = []
+    take_out(items, is_meant, taken)
+    for item in reversed(taken):
+        items.appendleft(item)
+
+
 class PriorityBacklog[Item: "HasPriority"]:
     """Waiting items by priority. The one at [0] stays there until `popleft`, unless it is removed."""
 
@@ -54,12 +64,21 @@ class PriorityBacklog[Item: "HasPriority"]:
 
     def append(self, item: Item) -> None:
         """Add an item."""
-        level = self._levels.get(item.priority)
-        if level is None:
-            level = self._levels[item.priority] = deque()
-            insort(self._order, item.priority)
-        level.append(item)
+        self._level(item.priority).append(item)
         self._count += 1
+
+    def appendleft(self, item: Item) -> None:
+        """Add an item that is the next one of its priority."""
+        self._level(item.priority).appendleft(item)
+        self._count += 1
+        self._next = None
+
+    def _level(self, priority: int) -> "deque[Item]":
+        level = self._levels.get(priority)
+        if level is None:
+            level = self._levels[priority] = deque()
+            insort(self._order, priority)
+        return level
 
     def __len__(self) -> int:
         return self._count

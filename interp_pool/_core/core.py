@@ -128,6 +128,15 @@ class PoolCore[W: "WorkerHandle", M: "OpenMap"]:
     def resize(self, max_workers: int, min_workers: int) -> "Instructions":
         """Change how many workers there may be, and how many stay."""
         self.workers.max_workers, self.workers.min_workers = max_workers, min_workers
+        return self._stop_surplus()
+
+    def relieve(self, extra: int) -> "Instructions":
+        """Change how many workers there may be beyond the most, in place of those whose tasks stall."""
+        workers = self.workers
+        workers.extra, workers.most_extra = extra, max(extra, workers.most_extra)
+        return self._stop_surplus()
+
+    def _stop_surplus(self) -> "Instructions":
         surplus = self.workers.surplus
         return [(Instruction.STOP_WORKERS, surplus)] if surplus else []
 

@@ -4,6 +4,9 @@ Owns the books of children and of the workers whose tasks have some. It must not
 clocks. What a worker tells of its stack may be outdated when it is read.
 """
 
+from interp_pool._core.relief import Relief
+from interp_pool._core.task import TaskState
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -20,6 +23,26 @@ if TYPE_CHECKING:
         @property
         def number(self) -> int:
             """Which one it is."""
+            ...
+
+        @property
+        def task(self) -> int:
+            """The number of the task that runs, 0 if there is none."""
+            ...
+
+        @property
+        def awaited(self) -> int:
+            """The child that its task waits for while it runs others, 0 if it does not."""
+            ...
+
+        @property
+        def cpu_seconds(self) -> float:
+            """How much of a processor's time its thread has had; infinite where nobody can tell."""
+            ...
+
+        @property
+        def keeps_tasks(self) -> bool:
+            """Whether it has children that it has not sent."""
             ...
 
         @property
@@ -45,20 +68,30 @@ if TYPE_CHECKING:
         def tell_wanted(self, count: int) -> None:
             """Say how many children the pool is to have."""
 
-        def ask_for_tasks(self) -> None:
-            """Have it send some that it keeps."""
+        def forget_wanted(self) -> None:
+            """Have it send the next child, whatever it was told."""
+
+        def ask_for_tasks(self, *, is_sure: bool = False) -> None:
+            """Have it send some that it keeps, if it shows that it does, or that is sure."""
+
+
+_UNBEGUN = (TaskState.WAITING, TaskState.SENT, TaskState.STOPPING)  # unless a worker has it
 
 
 class NestedBook[W: "NestingWorker"]:
     """The children of a pool's tasks. Not thread-safe: guarded by the pool's lock."""
 
-    __slots__ = ("_deepest", "_in_place", "children", "submitted", "workers")
+    __slots__ = ("_deepest", "_in_place", "children", "relief", "returned", "submitted", "workers")
 
     def __init__(self) -> None:
         self.children: dict[tuple[int, int], Task] = {}
         """That have not ended, by the worker whose task submitted it, and that worker's number for it."""
         self.workers: dict[int, W] = {}
         """Those that have sent some, by their numbers."""
+        self.relief = Relief()
+        """Of those whose tasks stall."""
+        self.returned: set[int] = set()
+        """The numbers of workers to which children were given back: nobody may have looked at the reply."""
         self.submitted = 0
         """How many tasks have been submitted by tasks, so far."""
         self._in_place, self._deepest = 0, 0  # of workers that have ended
@@ -66,10 +99,12 @@ class NestedBook[W: "NestingWorker"]:
     def note_worker(self, worker: W) -> None:
         """Note that a worker has sent children, or has said that it has none to give."""
         self.workers[worker.number] = worker
+        self.returned.discard(worker.number)
         worker.is_asked_for_tasks = False
 
     def note_end(self, worker: W) -> None:
         """Forget a worker that has ended. Doing so again does no harm."""
+        self.returned.discard(worker.number)
         if self.workers.pop(worker.number, None) is not None:
             self._in_place += worker.in_place
             self._deepest = max(self._deepest, worker.deepest)
@@ -97,6 +132,34 @@ class NestedBook[W: "NestingWorker"]:
             if work_id in worker.buried:
                 return worker
         return None
+
+    def find_unbegun(
+        self, resting: "Collection[int]", running: "Collection[int]"
+    ) -> "tuple[set[int], dict[int, list[Task]]]":
+        """Return which tasks have children, and the children that no worker has begun, by their parents.
+
+        Args:
+            resting: the numbers of the tasks that are meant.
+            running: those of the tasks that workers run, of all workers.
+
+        Returns:
+            Parents, and of those with children that were not begun these, as far as their workers have sent them.
+        """
+        begun = {*running}
+        for worker in self.workers.values():
+            begun.update(worker.buried)
+        unbegun: dict[int, list[Task]] = {
+            worker.task: []
+            for worker in self.workers.values()
+            if (worker.keeps_tasks or worker.number in self.returned) and worker.task in resting
+        }
+        parents = {*unbegun}
+        for child in self.children_of(resting):
+            future: Any = child.future
+            parents.add(future.parent)
+            if child.state in _UNBEGUN and child.work_id not in begun and not future.is_handed:
+                unbegun.setdefault(future.parent, []).append(child)
+        return parents, unbegun
 
     def children_of(self, parents: "Collection[int | None]") -> "list[Task]":
         """Return the children of some tasks."""

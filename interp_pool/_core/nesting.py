@@ -8,8 +8,8 @@ other: any of them may take long, and all below it wait.
 Why nobody waits for ever: whoever waits, waits for a child of its own, which began after it did, or has not begun and
 then can be run here. A child that was begun and does not go on is below another task, in the stack of a worker, and
 began before that. So a ring of those who wait for each other would run through later and later beginnings. A stack that
-is too deep for that is an error that says so. A thread that cannot run tasks, and waits for one, may wait for ever
-where all workers are taken.
+is too deep for that is an error that says so. A thread that cannot run tasks, and waits for one, would wait for ever
+where all workers are taken: what is done about that is `relief`'s.
 """
 
 from enum import Enum, auto

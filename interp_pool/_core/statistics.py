@@ -56,8 +56,12 @@ class Statistics:
     """Tasks of tasks that a worker has run itself, as parts of these: the other counts know nothing of them."""
     deepest_nesting: int = 0
     """Most tasks that have waited on top of each other in one worker."""
+    workers_extra: int = 0
+    """Workers that there may be beyond `max_workers` just now, in place of those whose tasks wait for tasks of theirs
+    in a way that runs none."""
     waits: tuple[str, ...] = ()
-    """Which tasks wait for tasks of theirs just now, and where these are: a line for each."""
+    """Which tasks wait for tasks of theirs just now, and where these are, or that another worker takes their place: a
+    line for each."""
     fallback_reasons: tuple[str, ...] = ()
     """Why tasks were given to the fallback: a line for each module that no worker can load."""
 
@@ -70,6 +74,7 @@ class Statistics:
                 ("starting", self.workers_starting),
                 ("leaving", self.workers_leaving),
                 ("abandoned", self.workers_abandoned),
+                ("extra", self.workers_extra),
                 ("queued", self.tasks_waiting + self.tasks_sent),
                 ("ended", self.tasks_ended),
                 ("interrupts", self.interrupts),

@@ -27,12 +27,14 @@ class WorkerBook[W: "WorkerHandle"]:
         "abandonings",
         "active",
         "ended_before",
+        "extra",
         "failed_starts",
         "is_short",
         "leases",
         "make",
         "max_workers",
         "min_workers",
+        "most_extra",
         "next_number",
         "restarts",
         "resume_starts_at",
@@ -45,6 +47,7 @@ class WorkerBook[W: "WorkerHandle"]:
     def __init__(self, make: "Callable[[int], W]", max_workers: int, min_workers: int) -> None:
         self.make = make
         self.max_workers, self.min_workers = max_workers, min_workers
+        self.extra = self.most_extra = 0  # workers more, in place of those whose tasks stall; most of them so far
         self.workers: dict[int, W] = {}
         # By the task that does not stop, or a negative number if it is something else.
         self.stuck: dict[int, W] = {}
@@ -63,7 +66,7 @@ class WorkerBook[W: "WorkerHandle"]:
     @property
     def room(self) -> int:
         """How many workers there may be beside the leases."""
-        return max(0, self.max_workers - len(self.leases))
+        return max(0, self.max_workers + self.extra - len(self.leases))
 
     @property
     def unsentenced(self) -> int:
@@ -232,6 +235,6 @@ class WorkerBook[W: "WorkerHandle"]:
         assert self.active == sum(map(states.count, ACTIVE))
         # One that comes back after it was given up may be one too many, and one that has left does not count.
         clean = sum(not each.is_dirty and each.state is not WorkerState.LEFT for each in self.workers.values())
-        assert clean + sum(self.leases.values()) <= self.max_workers
+        assert clean + sum(self.leases.values()) <= self.max_workers + self.most_extra
         assert self.stop_sentinels >= 0
         assert WorkerState.DEAD not in states

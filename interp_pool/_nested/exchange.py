@@ -24,6 +24,7 @@ from interp_pool._wire.messages import (
     NESTED_DONE,
     NESTED_TASKS,
     PLACE,
+    RETURNED,
     STOP,
     TASK_FAILED,
     WANTED,
@@ -78,9 +79,10 @@ class Exchange:
 
     def offer(self) -> None:
         """Send children of the lowest task in the stack that has some: they are likely to be large (H3)."""
+        if self.has_replies:
+            self.listener.start()  # nobody may look, and some may have been returned
         for children in [*self.frames.values()]:
-            if children.unsent:
-                self.send_some(children)
+            if children.unsent and self.send_some(children):
                 return
         self._results.put((NESTED_TASKS, self._worker_id, (self.replies.id, 0, ()), 0.0))  # it may ask again
 
@@ -135,30 +137,35 @@ class Exchange:
                     self.handed[number] = body
                 else:
                     children.note_reply(number, kind, body)
+                    if kind == RETURNED:
+                        self._board[KEPT] = len(children.unsent)
                 return
 
     def ask(self, what: int, about: "Any", seconds: float = 0.0) -> None:
         """Ask the pool for something about children."""
         self._results.put((NESTED_ASKED, self._worker_id, (what, about, seconds), 0.0))
 
-    def send_some(self, children: Children) -> None:
-        """Send as many children as the pool could have more begun (H2)."""
+    def send_some(self, children: Children) -> bool:
+        """Send as many children as the pool could have more begun (H2); return whether there were any."""
         count = count_offers(
             kept=len(children.unsent),
             sent=len(children.sent),
             wanted=self.wanted(),
             is_hungry=self.wants_some,
         )
-        if count:
-            self.send(children, children.take_oldest(count))
+        return bool(count) and self.send(children, children.take_oldest(count))
 
     def send_all(self, children: Children) -> None:
         """Send what was not sent."""
         while children.unsent:
             self.send(children, children.take_oldest(_A_MESSAGE))
 
-    def send(self, children: Children, some: "Iterable[Task]", *, are_left: bool = False) -> None:
-        """Send children that were taken out of the book; nobody waits for those that are left."""
+    def send(self, children: Children, some: "Iterable[Task]", *, are_left: bool = False) -> bool:
+        """Send children that were taken out of the book, and that nobody waits for if they are left.
+
+        Returns:
+            Whether there were any.
+        """
         sent: list[Any] = []
         for child in some:
             number: Any = child.work_id
@@ -176,6 +183,7 @@ class Exchange:
                 if get_ident() != self._control.thread_id:
                     self.wake()  # it may wait for one of these, and can ask for it now
         self._board[KEPT] = len(children.unsent)
+        return bool(sent)
 
     def drop(self, children: Children, number: int) -> None:
         """Have the pool cancel a child, and wait for the answer."""

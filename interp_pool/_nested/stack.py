@@ -159,7 +159,16 @@ class Stack:
                         until = min(monotonic() + patience, deadline or float("inf"))
                         patience = 0.0
                     takes = step is Step.TAKE and not children.asked
-                    if not self._sleep(lambda: has_arrived() or children.can_ask_for(number), until, takes=takes):
+                    kept = len(children.unsent)
+
+                    def has_more(kept: int = kept) -> bool:
+                        # Another thread of the task may have taken the reply.
+                        is_back = len(children.unsent) > kept or not self._exchange.handed.keys().isdisjoint(
+                            children.sent
+                        )
+                        return is_back or has_arrived() or children.can_ask_for(number)
+
+                    if not self._sleep(has_more, until, takes=takes):
                         may_take = False
                     board[AWAITED] = before
         finally:

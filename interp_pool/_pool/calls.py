@@ -72,6 +72,15 @@ class Calls:
                 self.put_back(call)
         return recalled
 
+    def bring_forward(self, work_ids: set[int]) -> None:
+        """Have workers take some tasks before others, as far as none has taken them."""
+        taken: deque[tuple[Any, Any]] = deque()
+        if work_ids:
+            self.queue.drain(taken, MOST_IN_FLIGHT + self._staff.stop_sentinels)
+        calls: list[tuple[Any, ...]] = [entry[0] or () for entry in taken]
+        for call in sorted(calls, key=lambda call: not call or abs(call[0]) not in work_ids):
+            self.put_back(call)
+
     def take_ends_back(self, count: int) -> None:
         """Take so many stop sentinels out, as far as no worker has taken them, and count those that are left."""
         taken: deque[tuple[Any, Any]] = deque()

@@ -12,7 +12,8 @@ that does meanwhile is `_nested.nest`'s, whose steps these follow.
         nothing strikes; the answer comes before the outcome
     N5  a worker is without work, and another one has children that it has not sent: it is asked for some (OFFER), once
         until it has answered
-    N6  the parent was lost, or its worker abandoned: its children are interrupted, as the worker itself would have
+    N6  what else may be needed so that somebody begins them, `_pool.relieving` does
+    N7  the parent was lost, or its worker abandoned: its children are interrupted, as the worker itself would have
         them (STOP) where a parent was interrupted
 
 A reply may come when nobody waits, or when the worker has ended: then it is dropped.
@@ -28,6 +29,7 @@ from interp_pool._futures.task_future import TaskFuture
 from interp_pool._futures.unread import note_unread
 from interp_pool._options.task_options import TaskOptions
 from interp_pool._pool.outcomes import call_off, fail, result_size, settle
+from interp_pool._pool.relieving import Relieving
 from interp_pool._wire.failures import encode_failure
 from interp_pool._wire.messages import (
     BEGUN,
@@ -93,17 +95,23 @@ class ChildFuture(TaskFuture[None]):
 class Nesting:
     """The children that one pool has. For the manager's thread, with the lock held, but for what says otherwise."""
 
-    __slots__ = ("_control", "_kernel", "_pump", "_replies", "submit")
+    __slots__ = ("_control", "_kernel", "_pump", "_relieving", "_replies", "submit")
 
     def __init__(self, kernel: "Kernel", control: "Control", pump: "Pump", submit: "Callable[..., bool]") -> None:
         self._kernel, self._control, self._pump = kernel, control, pump
         self.submit = submit
         """Takes a task; the way through the routes, if there are any."""
+        self._relieving = Relieving(kernel, control)
         self._replies: dict[int, PoolQueue] = {}  # by worker
 
     def reset(self) -> None:
         """Begin anew; also in a forked child."""
         self._replies.clear()
+        self._relieving.reset()
+
+    def call_off_timers(self) -> None:
+        """Have the timer let go of the pool, which ends."""
+        self._relieving.call_off_timers()
 
     def note_tasks(self, worker: int, queue: int, parent: int, children: "Iterable[Child]") -> None:
         """Take children, as soon as the lock is free (N1); until then the pool, and their executor, do not end."""
@@ -257,8 +265,11 @@ class Nesting:
         replies = self._replies.get(worker)
         if replies is None:
             return
-        handle = self._kernel.staff.workers.get(worker)
-        self._tell_wanted(worker)
+        with self._kernel.lock:
+            handle = self._kernel.staff.workers.get(worker)
+            self._tell_wanted(worker)
+            if kind == RETURNED:
+                self._kernel.nested.returned.add(worker)
         try:
             replies.put((number, kind, body))
         except QueueError:
@@ -268,8 +279,10 @@ class Nesting:
             self._kernel.calls.queue.ring_at(place - 1)
 
     def _tell_wanted(self, worker: int) -> None:
-        """Needs no lock: it is a hint."""
-        self._kernel.nested.tell_wanted(worker, self._kernel.staff.room - self._kernel.tasks.count)
+        """Tell a worker how many children to send, and look whether those that it keeps are begun."""
+        if not self._kernel.tasks.is_empty:
+            self._kernel.nested.tell_wanted(worker, self._kernel.staff.room - self._kernel.tasks.count)
+            self._relieving.watch()
 
 
 def _named(module: str | None, name: str) -> "Any":

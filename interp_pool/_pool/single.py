@@ -79,7 +79,8 @@ class SinglePool:
         self._intake, self._leases = Intake(kernel, self.pump, self._sizing), Leases(kernel)
         self._nesting = Nesting(kernel, self._control, self.pump, self._intake.submit)
         movers = self.pump, self._control, self._sizing, self._starting, self._nesting
-        self._manager = Manager(kernel, *movers, (self._overdue, self._ending, self._sizing, self._starting))
+        timed = self._overdue, self._ending, self._sizing, self._starting, self._nesting
+        self._manager = Manager(kernel, *movers, timed)
         self._forking = Forking(kernel, self._manager)
         self.submit: Callable[..., bool] = self._intake.submit
         """Take a task. An attribute, and no method that calls the other: it is on the way of every task."""

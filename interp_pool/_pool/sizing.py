@@ -222,6 +222,7 @@ class Sizing:
             tasks_nested=self._kernel.nested.submitted,
             tasks_in_place=in_place,
             deepest_nesting=deepest,
+            workers_extra=self._kernel.staff.extra,
             waits=waits,
         )
 

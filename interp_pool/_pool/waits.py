@@ -22,8 +22,11 @@ def _describe_waits(kernel: "Kernel", worker: "Worker") -> list[str]:
         f"{in_flight[each].name} in {where} waits below another task" for each in worker.buried if each in in_flight
     ]
     number, parent = worker.awaited, in_flight.get(worker.task)
-    if parent is None or not number:
+    if parent is None:
         return lines
+    if not number:
+        is_relieved = worker.task in kernel.nested.relief.tasks
+        return [*lines, f"{parent.name} in {where} rests; a worker more takes its place"] if is_relieved else lines
     child = kernel.nested.children.get((worker.number, number))
     if child is None:
         what = "tasks of its own"

@@ -46,6 +46,7 @@ class Baseline:
         "finders",
         "gc_callbacks",
         "gc_state",
+        "has_garbage",
         "is_measured",
         "limits",
         "lists",
@@ -65,6 +66,7 @@ class Baseline:
         self.limits = sys.getrecursionlimit(), sys.getswitchinterval(), sys.get_int_max_str_digits()
         self.gc_state = gc.isenabled(), gc.get_threshold()
         self.gc_callbacks = [*gc.callbacks]
+        self.has_garbage = False  # modules were removed, and are to be freed
         self.is_measured = is_measured()
         self.reducers = {**copyreg.dispatch_table}
         self.error_handlers = {name: _codecs.lookup_error(name) for name in _ERROR_HANDLERS}

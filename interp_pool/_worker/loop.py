@@ -244,8 +244,8 @@ def _may_leave(board: "Any", control: Control) -> bool:
     return bool(board[MAY_RECYCLE]) or not control.leftover_threads
 
 
-def tidy(keep_modules: bool) -> bool:
-    """Clean up behind the tasks; return whether the interpreter can serve others.
+def tidy(keep_modules: bool) -> tuple[bool, bool]:
+    """Clean up behind the tasks; return whether the interpreter can serve others, and whether to call `collect` then.
 
     What a task has done to it can make any step of this fail; then it cannot.
 
@@ -254,14 +254,25 @@ def tidy(keep_modules: bool) -> bool:
     """
     baseline = _baseline
     if baseline is None:
-        return False  # this is a second copy of the module: a task has removed the first
+        return False, False  # this is a second copy of the module: a task has removed the first
     baseline.mend_builtins()
     if not _is_fit or _count_threads():
-        return False
+        return False, False
     sys.path = [*baseline.path]  # what is not loaded yet can be found
     from interp_pool._worker.reset import is_spoilt, reset
 
     is_fit = not is_spoilt(baseline) and reset(baseline, keep_modules=keep_modules)
     flush_streams()
     forget_main()
-    return is_fit and not _count_threads()
+    return is_fit and not _count_threads(), baseline.has_garbage
+
+
+def collect() -> None:
+    """Free the modules that `tidy` has removed.
+
+    A module and its functions are a cycle, and an idle interpreter collects nothing. Not in `tidy` itself: it is called
+    with the names of the main module, which keep what that has imported.
+    """
+    import gc
+
+    gc.collect()

@@ -16,7 +16,7 @@ import os
 import sys
 from types import FunctionType, ModuleType
 
-from interp_pool._worker.standard_library import forget_loggers, is_of_stdlib, loaded, reset_stdlib
+from interp_pool._worker.standard_library import forget_loggers, forget_types, is_of_stdlib, loaded, reset_stdlib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def reset(baseline: "Baseline", *, keep_modules: bool) -> bool:
         baseline: of this interpreter.
         keep_modules: whether modules outside the standard library stay.
     """
+    baseline.has_garbage = False
     _run_exit_functions()
     if not keep_modules and not _forget_modules(baseline):
         return False
@@ -132,8 +133,9 @@ def _forget_modules(baseline: "Baseline") -> bool:
     _forget_reducers(baseline)
     if (logging := loaded("logging")) is not None:
         forget_loggers(logging)
-    if foreign:
-        gc.collect()  # a module and its functions are a cycle; and an idle interpreter collects nothing
+    if (typing := loaded("typing")) is not None:
+        forget_types(typing)
+    baseline.has_garbage = bool(foreign)
     return True
 
 

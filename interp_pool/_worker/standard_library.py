@@ -62,6 +62,12 @@ def reset_stdlib(baseline: "Baseline") -> None:
             step(module)
 
 
+def forget_types(typing: "Any") -> None:
+    """Empty the caches of `typing`: they keep the types, and so the modules, of whoever has written an annotation."""
+    for clear in typing._cleanups:
+        clear()
+
+
 def forget_loggers(logging: "Any") -> None:
     """Forget the loggers of modules that are not the standard library's."""
     for name in [name for name in logging.root.manager.loggerDict if not is_of_stdlib(name)]:

@@ -236,9 +236,18 @@ class Worker:
         """Say how many children of its tasks the pool is to have. Never blocks."""
         self._cells[WANTED] = count + 1
 
-    def ask_for_tasks(self) -> None:
-        """Have it send children that it has kept, if it has some. Never blocks. Called with the pool's lock held."""
-        if self._cells[KEPT] and not self.is_asked_for_tasks:
+    def forget_wanted(self) -> None:
+        """Have it send the next child, whatever it was told. Never blocks."""
+        self._cells[WANTED] = 0
+
+    @property
+    def keeps_tasks(self) -> bool:
+        """Whether it has children that it has not sent."""
+        return bool(self._cells[KEPT])
+
+    def ask_for_tasks(self, *, is_sure: bool = False) -> None:
+        """Have it send children that it keeps, if it shows that, or it is sure. Called with the pool's lock held."""
+        if (is_sure or self._cells[KEPT]) and not self.is_asked_for_tasks:
             self.is_asked_for_tasks = True
             self._ask(OFFER, self._cells[OFFER] + 1)
 

@@ -19,7 +19,7 @@ from interp_pool._errors import broken
 from interp_pool._seeing.filters import current_filters
 from interp_pool._wire.decoding import decode_failure
 from interp_pool._wire.messages import INITIALIZER_FAILED, SETUP
-from interp_pool._worker.loop import tidy
+from interp_pool._worker.loop import collect, tidy
 from interp_pool._workers.bundle import load_into, note_new
 from interp_pool._workers.environment import worker_environment
 from interp_pool._workers.reserve import reserve
@@ -99,7 +99,9 @@ def release(interpreter: Interpreter, options: "PoolOptions", *, is_dirty: bool 
     """
     try:
         is_reusable = options.reuse and not options.max_tasks_per_child and not is_dirty
-        is_fit = is_reusable and interpreter.call(tidy, options.keeps_modules)
+        is_fit, has_garbage = interpreter.call(tidy, options.keeps_modules) if is_reusable else (False, False)
+        if is_fit and has_garbage:
+            interpreter.call(collect)
     except (ExecutionFailed, NotShareableError):
         is_fit = False  # so spoilt that it cannot even be asked
     if is_fit:

@@ -425,6 +425,11 @@ class Core(RuleBasedStateMachine):
             self.follow(self.core.resize(most, 0))
             self.go_on()
 
+    @rule(extra=st.integers(0, 2))
+    def relieve(self, extra):
+        self.follow(self.core.relieve(extra))
+        self.go_on()
+
     @rule()
     def shut_down(self):
         self.follow(self.core.ask_shutdown())

@@ -103,7 +103,7 @@ class Worker:
     def tell_wanted(self, count):
         self.wanted = count
 
-    def ask_for_tasks(self):
+    def ask_for_tasks(self, *, is_sure=False):
         if self.kept and not self.is_asked_for_tasks:
             self.is_asked_for_tasks = True
             self.asked += 1

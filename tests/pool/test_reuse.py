@@ -449,3 +449,9 @@ def test_interpreter_goes_on_to_log_and_finalize_after_its_exit_functions_have_r
     second, (number, is_over) = both(reuse_tasks.look, count)
     assert (second, is_over) == (first, False)
     assert both(reuse_tasks.look, count) == (first, (number, False))
+
+
+def test_modules_that_were_forgotten_are_freed():
+    interpreters, counts = zip(*[both(reuse_tasks.count_loaded) for _ in range(4)], strict=True)
+    assert len(set(interpreters)) == 1
+    assert counts == (1, 1, 1, 1)

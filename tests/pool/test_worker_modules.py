@@ -13,7 +13,9 @@ from interp_pool import InterpreterPoolExecutor
 COSTLY = {"concurrent.futures", "logging", "dataclasses", "traceback", "typing", "pickle", "asyncio", "re"}
 OURS = {
     "_wire": "failures interrupted messages",
-    "_worker": "baseline batch control_thread loop main_ahead measured parent running struck_import surroundings",
+    "_worker": (
+        "baseline batch control_thread load_lock loop main_ahead measured parent running struck_import surroundings"
+    ),
 }
 
 
