@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from interp_pool._multiprocessing.pool import Pool as Pool
     from interp_pool._nested.face import current_executor as current_executor
     from interp_pool._pool.pool import InterpreterPool as InterpreterPool
+    from interp_pool._pool.tracing import trace as trace
     from interp_pool._swap.patching import patch as patch
     from interp_pool._wire.interrupted import TaskInterrupted as TaskInterrupted
     from interp_pool._workers.reserve import close_idle as close_idle
@@ -32,6 +33,7 @@ _MODULES = {
     "_wire.interrupted": "TaskInterrupted",
     "_nested.face": "current_executor",
     "_pool.pool": "InterpreterPool",
+    "_pool.tracing": "trace",
     "_core.statistics": "Statistics",
     "_workers.reserve": "close_idle",
     "_workers.warm_up": "warm_up",

@@ -39,7 +39,7 @@ HOUSE = {
             "ctrl_c locks thread_state background memory exit_status stuck hooks aside timer open_tasks notebook"
         ),
         "_worker": (
-            "unbundle batch struck_import control_thread measured baseline standard_library reset parent "
+            "unbundle batch traced struck_import control_thread measured baseline standard_library reset parent "
             "resource_tracker child_process fork_server plain_threads signals surroundings program_modules main_ahead "
             "running telling loop hosted importing joblib_calls"
         ),
@@ -49,12 +49,13 @@ HOUSE = {
             "states ports lease routes batch_sizes nesting backlog task told task_book nested_book worker_book core "
             "statistics"
         ),
+        "_seeing": "trace_events trace_file trace",
         "_workers": (
             "bundle reserve environment interpreters warm_up answering handle thread_host process_host hosted_worker"
         ),
         "_pool": (
-            "result_stream outcomes process_hooks calls routing kernel hearing pump lodging recall overdue control "
-            "ending waits sizing starting renewal intake nesting manager forking leases single pool"
+            "result_stream outcomes process_hooks calls pool_trace routing kernel hearing traced pump lodging recall overdue control "
+            "ending waits sizing starting renewal intake nesting manager forking leases single tracing pool"
         ),
         "_awaiting": "bell on_asyncio on_trio library map_waiter",
         "_executor": (

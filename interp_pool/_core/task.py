@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from interp_pool._core.ports import TracedTask
+
     # What is behind these is nothing to the core: it only passes them on.
     from interp_pool._futures.stopping import TaskControl
     from interp_pool._futures.task_future import TaskFuture
@@ -39,8 +41,12 @@ def name_task(function: "Any", options: "TaskOptions | None", *, is_map: bool) -
     """Return what to call a task in messages."""
     if options is not None and options.name is not None:
         return f"task {options.name!r}"
-    name = getattr(function, "__qualname__", None) or type(function).__name__
+    name = _name_of(function)
     return f"map of {name}()" if is_map else f"task {name}()"
+
+
+def _name_of(function: "Any") -> str:
+    return getattr(function, "__qualname__", None) or type(function).__name__
 
 
 class Task:
@@ -60,6 +66,7 @@ class Task:
         "payload",
         "placed",
         "successor",
+        "traced",
         "work_id",
     )
 
@@ -87,6 +94,7 @@ class Task:
         self.is_tried = False  # its future is being settled, or was when an exception struck
         self.is_ended = False  # its future is settled, or it has a successor
         self.successor: Task | None = None  # in the pool that it was given to
+        self.traced: TracedTask | None = None  # until a trace knows how it has ended
 
     @property
     def state(self) -> TaskState:
@@ -107,6 +115,12 @@ class Task:
         return name_task(self.function, options, is_map=self.count is not None)
 
     @property
+    def label(self) -> str:
+        """The same in one word, if it has a name of one."""
+        options = None if self.control is None else self.control.options
+        return options.name if options is not None and options.name is not None else _name_of(self.function)
+
+    @property
     def priority(self) -> int:
         """Higher goes first."""
         return 0 if self.control is None else self.control.options.priority
@@ -125,3 +139,5 @@ class Task:
             self.control.end()
         if self.open_tasks is not None:
             self.open_tasks.end(self)
+        if self.traced is not None:
+            self.traced.note_end(self)

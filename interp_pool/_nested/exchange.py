@@ -26,6 +26,7 @@ from interp_pool._wire.messages import (
     PLACE,
     STOP,
     TASK_FAILED,
+    TASK_TRACED,
     WANTED,
 )
 
@@ -211,6 +212,8 @@ def is_interrupted(outcome: "Any") -> bool:
     if outcome is None:
         return False
     kind, _, body, _ = outcome
+    if kind == TASK_TRACED:
+        kind, body, _ = body
     if kind == NESTED_DONE:
         kind, body = body
     return kind == TASK_FAILED and (body[2], body[4]) == _AS_INTERRUPTED

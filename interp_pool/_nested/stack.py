@@ -211,6 +211,10 @@ class Stack:
             control.pausing = self._wake
             board[LEVELS] -= 1
         kind, _, body, _ = outcome
+        if control.traced is not None:
+            from interp_pool._worker.traced import note_inner
+
+            note_inner(control.traced, child.label, started, kind)
         if is_interrupted(outcome):
             if children.is_unwinding or (control.struck == board[TASK] and not children.was_struck):
                 control.owed.add(board[TASK])  # it was meant for the parent, which has called this

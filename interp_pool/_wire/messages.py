@@ -7,6 +7,7 @@ Both sides import this file, and it is all they share. A payload is what `interp
                               (-work_id, payload of (function, (items,), {}), flags), a batch of map, if they have
                               BATCH; with SINGLE each item is the only argument of its call, and not the tuple of all;
                               with SPLIT it may give items back, and says when it has begun, like a timed task;
+                              with TRACED its outcome is TASK_TRACED;
                               None, an end: one worker ends
     to one starting worker    Setup, a tuple, bound in its `__main__` until the worker begins
     to one control thread     questions, in a queue that is there only while somebody asks: (work id, id of a
@@ -75,6 +76,7 @@ Both sides import this file, and it is all they share. A payload is what `interp
     TOLD                 work id     (topic, worker id, work ids of what waits       0
                                      below it, body): what a task tells while it
                                      runs, see `_worker.telling`; 0 if none runs
+    TASK_TRACED          work id     (kind, body, measured) of its outcome           as the outcome's
 
 DATA is a pickle that names no class and no function: unpickling it runs nobody's code, so it may happen in any thread
 and under any lock.
@@ -113,7 +115,7 @@ if TYPE_CHECKING:
 
     from interp_api import Payload as Payload  # noqa: PLC0414  # for the other files
 
-TIMED, BATCH, SINGLE, SPLIT, NESTED = 1, 2, 4, 8, 16  # flags of a call item
+TIMED, BATCH, SINGLE, SPLIT, NESTED, TRACED = 1, 2, 4, 8, 16, 32  # flags of a call item
 
 (
     TASK,
@@ -174,7 +176,8 @@ SETUP = "__interp_pool_setup__"
     NESTED_TASKS,
     NESTED_ASKED,
     TOLD,
-) = range(24)
+    TASK_TRACED,
+) = range(25)
 
 RECALL, DROP, STOP, LEAVE = range(4)
 """What a worker asks of the children of its tasks."""
@@ -196,6 +199,11 @@ type Replacement = tuple[Refusal, str, str, tuple[str, ...]]
 type Failure = tuple[Payload | None, tuple[str, ...], str, str, str, str, str, str | tuple[Place, ...], Refusal | None]
 type Child = tuple[int, Payload, str | None, str, Payload | None, bool]
 type ResultItem = tuple[int, int, Any, float]
+type Inner = tuple[str, int, int, bool]
+"""Of a task that was run in place: its name, when it began and ended, in ns, whether it has failed."""
+type Measured = tuple[int, int, int, int, int, int, tuple[Inner, ...]]
+"""The worker's id; when it took the task, when the function was called, 0 if it was not, and when the result was encoded,
+in ns; how many modules were imported meanwhile; how many tasks waited below; what was run in place."""
 type Program = tuple[tuple[str, ...], tuple[bytes, bytes | None] | None, tuple[str, ...]]
 """Its `sys.argv`; how to load its main module and the source of that, None if it cannot be loaded; the modules that
 were being imported when the pool was made."""
