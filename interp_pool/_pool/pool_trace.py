@@ -64,7 +64,7 @@ class TracedTask:
 class PoolTrace:
     """What one pool notes."""
 
-    __slots__ = ("_file", "_number", "_sample_at", "_started", "_strays")
+    __slots__ = ("_file", "_has_waiting", "_number", "_sample_at", "_started", "_strays")
 
     def __init__(self, file: "TraceFile", number: int, name: str, max_workers: int) -> None:
         """Begin to note.
@@ -77,6 +77,7 @@ class PoolTrace:
         """
         self._file, self._number = file, number
         self._sample_at = 0  # when the counts are looked at next
+        self._has_waiting = False  # at the last look
         self._started: dict[int, int] = {}  # when workers were started that are not ready yet
         self._strays: dict[int, tuple[str, TracedTask]] = {}  # by work id: tasks of abandoned workers
         file.put((Formatter.pool, number, name, max_workers))
@@ -152,8 +153,9 @@ class PoolTrace:
         items = None if count is None else ((task.count if task is not None else None) or count, count)
         of_task = work_id, name, traced.taken, traced.size, items
         self._file.put((Formatter.task, self._number, *of_task, measured, seconds, word, outcome[1], now))
-        if now >= self._sample_at:
-            self._sample(tasks, staff, now)
+        is_last = tasks.count <= 1 and self._has_waiting  # nobody may come for long who would look
+        if now >= self._sample_at or is_last:
+            self._sample(tasks, staff, now, -1 if task is not None else 0)
 
     def note_interrupt(self, worker: "Worker", task: "Task") -> None:
         """A worker is told to stop a task."""
@@ -198,11 +200,14 @@ class PoolTrace:
     def _tell(self, worker: "Worker", what: str) -> None:
         self._file.put((Formatter.instant, self._number, worker.number, what, monotonic_ns()))
 
-    def _sample(self, tasks: "TaskBook", staff: "WorkerBook[Worker]", now: int) -> None:
+    def _sample(self, tasks: "TaskBook", staff: "WorkerBook[Worker]", now: int, more: int = 0) -> None:
         self._sample_at = now + _SAMPLE
         running = sum(worker.task != 0 for worker in staff.workers.values())
-        counts = max(0, tasks.count - running), running, tasks.bytes_sent, tasks.bytes_received
-        self._file.put((Formatter.counts, self._number, now, *counts))
+        waiting = max(0, tasks.count + more - running)
+        self._has_waiting = waiting > 0
+        self._file.put(
+            (Formatter.counts, self._number, now, waiting, running, tasks.bytes_sent, tasks.bytes_received)
+        )
 
 
 def _how_ended(task: "Task") -> str:

@@ -18,13 +18,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from interp_pool._wire.messages import Measured
+    from interp_pool._wire.messages import Inner, Measured
 
 BACKLOG, RESULTS, FIRST_WORKER = 1, 2, 10  # thread ids
 FOLLOWING_PROCESS = 1 << 22  # what is added to a process's id for each further pool: Linux has none so high
 SHORT = 10_000  # ns; unpickling and encoding that took less have no slice of their own
 QUIET = 20_000  # ns; likewise where nothing ran
 MARK = 0.5  # us; how long the slices are that mark a moment
+_FLOW = '"name":"task","cat":"flow"'
 _MANY_NAMES = 1000
 
 
@@ -40,7 +41,8 @@ class Formatter:
         self.lines: list[str] = []
         """What there is to write."""
         self._process_id = process_id
-        self._names: dict[str, str] = {}
+        self._names: dict[str, str] = {}  # as they are written
+        self._places: dict[tuple[int, int], str] = {}
         self._busy_until: dict[tuple[int, int], int] = {}  # by pool and thread
         self._flows = 0
 
@@ -50,7 +52,8 @@ class Formatter:
 
     def pool(self, pool: int, name: str, max_workers: int) -> None:
         """Tell of a pool, which is number `pool` of the trace, from 0."""
-        self._metadata(pool, 0, "process_name", name=f"{name}, at most {max_workers} workers")
+        about = {"name": f"{name}, at most {max_workers} workers", "pool": name, "max_workers": max_workers}
+        self._metadata(pool, 0, "process_name", **about)
         self._metadata(pool, 0, "process_sort_index", sort_index=pool)
         self._thread(pool, BACKLOG, "backlog: tasks taken")
         self._thread(pool, RESULTS, "results")
@@ -97,41 +100,49 @@ class Formatter:
         thread = FIRST_WORKER + number
         until = min(ran + int(seconds * 1e9), encoded) if ran else encoded
         ran = ran or encoded
-        about: dict[str, Any] = {
-            "task": work_id,
-            "waited_us": _us(max(0, begun - taken)),
-            "unpickling_us": _us(ran - begun),
-            "encoding_us": _us(encoded - until),
-            "bytes_in": size,
-            "bytes_out": result_size,
-        }
-        if items is not None:
-            about["items"] = items[0]
-            if items[1] != items[0]:
-                about["given_back"] = items[1] - items[0]
-        if modules:
-            about["modules_imported"] = modules
-        if outcome:
-            about["outcome"] = outcome
+        lines, quoted = self.lines, self._names.get(name) or self._quoted(name)
         if not depth:
-            idle = self._busy_until.get((pool, number))
-            if idle is not None and begun - idle >= QUIET:
+            idle = self._busy_until.get((pool, number), begun)
+            if begun - idle >= QUIET:
                 self._slice(pool, thread, "idle", "idle", idle, begun, colour="grey")
             self._busy_until[pool, number] = encoded
         if ran - begun >= SHORT:
             what = "unpickling and imports" if modules else "unpickling"
             self._slice(pool, thread, what, "unpickling", begun, ran)
-        self._slice(pool, thread, name, "task" if items is None else "map", ran, until, about)
-        for own, since, end, failed in inner:
-            self._slice(pool, thread, own, "nested", since, end, {"outcome": "failed"} if failed else None)
+        if inner:
+            self._inner(pool, thread, inner)
         if encoded - until >= SHORT:
             self._slice(pool, thread, "encoding", "encoding", until, encoded)
-        flow = self._flow()
-        self._mark(pool, BACKLOG, name, taken)
-        self._arrow(pool, BACKLOG, "s", flow, taken)
-        self._arrow(pool, thread, "t", flow, ran)
-        self._mark(pool, RESULTS, name, now)
-        self._arrow(pool, RESULTS, "f", flow, now)
+        category, more = "task", ""
+        if items is not None:
+            category, more = "map", f',"items":{items[0]},"given_back":{items[1] - items[0]}'
+        if modules:
+            more += f',"modules_imported":{modules}'
+        if outcome:
+            more += f',"outcome":{self._quoted(outcome)}'
+        self._flows += 1
+        own, at = self._on(pool, thread), _us(ran)
+        # One text for all that a task has at least: this is what a trace costs.
+        lines.append(
+            f'{{"ph":"X","name":{quoted},"cat":"{category}",{own},"ts":{at},"dur":{_us(until - ran)},"args":{{'
+            f'"task":{work_id},"waited_ns":{max(0, begun - taken)},"unpickling_ns":{ran - begun},'
+            f'"ran_ns":{until - ran},"encoding_ns":{encoded - until},"bytes_in":{size},"bytes_out":{result_size}{more}}}}},\n'
+            f'{{"ph":"t","id":{self._flows},{_FLOW},{own},"ts":{at},"bp":"e"}},\n'
+        )
+        own, at = self._on(pool, BACKLOG), _us(taken)
+        lines.append(
+            f'{{"ph":"X","name":{quoted},"cat":"submit",{own},"ts":{at},"dur":{MARK}}},\n'
+            f'{{"ph":"s","id":{self._flows},{_FLOW},{own},"ts":{at}}},\n'
+        )
+        own, at = self._on(pool, RESULTS), _us(now)
+        lines.append(
+            f'{{"ph":"X","name":{quoted},"cat":"result",{own},"ts":{at},"dur":{MARK}}},\n'
+            f'{{"ph":"f","id":{self._flows},{_FLOW},{own},"ts":{at},"bp":"e"}},\n'
+        )
+
+    def _inner(self, pool: int, thread: int, inner: "tuple[Inner, ...]") -> None:
+        for name, since, end, has_failed in inner:
+            self._slice(pool, thread, name, "nested", since, end, {"outcome": "failed"} if has_failed else None)
 
     def unmeasured(
         self, pool: int, work_id: int, name: str, taken: int, outcome: str, ran: tuple[int, int] | None, now: int
@@ -147,17 +158,21 @@ class Formatter:
             ran: its worker, and since when, if that is known.
             now: the time.
         """
-        self._mark(pool, BACKLOG, name, taken)
         about = {"task": work_id, "outcome": outcome}
+        own, at = self._on(pool, BACKLOG), _us(taken)
+        self.lines.append(
+            f'{{"ph":"X","name":{self._quoted(name)},"cat":"submit",{own},"ts":{at},"dur":{MARK}}},\n'
+        )
         if ran is None:
             self.instant(pool, None, f"{outcome}: {name}", now, about)
             return
         number, since = ran
         self._slice(pool, FIRST_WORKER + number, name, "task", since, now, about)
         self._busy_until[pool, number] = now
-        flow = self._flow()
-        self._arrow(pool, BACKLOG, "s", flow, taken)
-        self._arrow(pool, FIRST_WORKER + number, "f", flow, since)
+        self._flows += 1
+        self.lines.append(f'{{"ph":"s","id":{self._flows},{_FLOW},{own},"ts":{at}}},\n')
+        own, at = self._on(pool, FIRST_WORKER + number), _us(since)
+        self.lines.append(f'{{"ph":"f","id":{self._flows},{_FLOW},{own},"ts":{at},"bp":"e"}},\n')
 
     def instant(self, pool: int, number: int | None, name: str, now: int, about: "dict[str, Any] | None" = None) -> None:
         """Tell of a moment of a worker, or if there is none of the backlog."""
@@ -183,7 +198,11 @@ class Formatter:
         self.lines.append(f'{{"ph":"M","name":"interp_pool_end","pid":{pid},"tid":0,"args":{{"lost":{lost}}}}}\n]\n')
 
     def _on(self, pool: int, thread: int) -> str:
-        return f'"pid":{self._process_id + pool * FOLLOWING_PROCESS},"tid":{thread}'
+        key = pool, thread
+        found = self._places.get(key)
+        if found is None:
+            found = self._places[key] = f'"pid":{self._process_id + pool * FOLLOWING_PROCESS},"tid":{thread}'
+        return found
 
     def _quoted(self, name: str) -> str:
         quoted = self._names.get(name)
@@ -193,7 +212,7 @@ class Formatter:
             quoted = self._names[name] = dumps(name)
         return quoted
 
-    def _metadata(self, pool: int, thread: int, what: str, **args: object) -> None:
+    def _metadata(self, pool: int, thread: int, what: str, /, **args: object) -> None:
         self.lines.append(f'{{"ph":"M","name":"{what}",{self._on(pool, thread)},"args":{dumps(args)}}},\n')
 
     def _thread(self, pool: int, thread: int, name: str) -> None:
@@ -218,24 +237,7 @@ class Formatter:
             f'"ts":{_us(since)},"dur":{_us(max(0, end - since))}{cname}{args}}},\n'
         )
 
-    def _mark(self, pool: int, thread: int, name: str, at: int) -> None:
-        category = "submit" if thread == BACKLOG else "result"
-        self.lines.append(
-            f'{{"ph":"X","name":{self._quoted(name)},"cat":"{category}",{self._on(pool, thread)},'
-            f'"ts":{_us(at)},"dur":{MARK}}},\n'
-        )
 
-    def _flow(self) -> int:
-        self._flows += 1
-        return self._flows
-
-    def _arrow(self, pool: int, thread: int, phase: str, flow: int, at: int) -> None:
-        binding = "" if phase == "s" else ',"bp":"e"'
-        self.lines.append(
-            f'{{"ph":"{phase}","id":{flow},"name":"task","cat":"flow",{self._on(pool, thread)},"ts":{_us(at)}{binding}}},\n'
-        )
-
-
-def _us(ns: int) -> float:
+def _us(ns: int) -> str:
     """Return microseconds, the unit of the format."""
-    return ns / 1000
+    return f"{ns // 1000}.{ns % 1000:03}"

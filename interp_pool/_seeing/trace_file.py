@@ -123,7 +123,7 @@ class TraceFile:
     def _try_to_write(self) -> bool:
         try:
             self._write()
-        except OSError as exc:
+        except Exception as exc:  # mostly an OSError: the disk is full
             self._fail(exc)
             return False
         return True
@@ -139,13 +139,13 @@ class TraceFile:
             while data:
                 data = data[self._file.write(data) or 0 :]
 
-    def _fail(self, exc: OSError) -> None:
+    def _fail(self, exc: Exception) -> None:
         from logging import getLogger
 
         self.is_over = True
         self._notes.clear()
         self._file.close()
         getLogger("concurrent.futures").error(
-            "the trace %s ends here, as it cannot be written: %s; the tasks go on", self.path, exc.strerror or exc
+            "the trace %s ends here, as it cannot be written: %s; the tasks go on", self.path, exc
         )
         self._on_failure()
