@@ -110,14 +110,13 @@ def _follow_environment() -> None:
 
 def _join_all(trace: "Trace", pools: "Iterable[Any]") -> None:
     for pool in pools:
-        for kernel in pool.kernels:
+        for kernel in getattr(pool, "kernels", ()):  # a fallback that has outlived its pool has none
             kernel.step(partial(_join, trace, kernel))
 
 
 def _leave_all(trace: "Trace") -> None:
-    for pool in all_pools():
-        for kernel in pool.kernels:
-            kernel.step(partial(_leave, kernel))
+    for kernel in list(trace.joined):
+        kernel.step(partial(_leave, kernel))
 
 
 def _join(trace: "Trace", kernel: "Kernel") -> None:
@@ -127,6 +126,7 @@ def _join(trace: "Trace", kernel: "Kernel") -> None:
         name, most = kernel.options.thread_name_prefix, kernel.staff.max_workers
         tracer = PoolTrace(trace.file, trace.next_pool(), name, most)
         tracer.begin(kernel.tasks, kernel.staff.workers.values())
+        trace.joined.add(kernel)
         kernel.tracer = tracer
 
 
@@ -138,7 +138,7 @@ def _leave(kernel: "Kernel") -> None:
 
 def _full_path(path: "str | os.PathLike[str]") -> str:
     """Return the path that is meant; what is no path raises a TypeError."""
-    text = os.fspath(path)
+    text: object = os.fspath(path) if isinstance(path, str | os.PathLike) else None
     if not isinstance(text, str):
-        raise TypeError(f"path must be a str or a path of one, got {path!r}")
+        raise TypeError(f"path must be a str or an os.PathLike of one, got {path!r}")
     return os.path.abspath(text.replace("%p", str(os.getpid())))

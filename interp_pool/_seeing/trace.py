@@ -7,6 +7,7 @@ to it, and those that are made later ask for it.
 import os
 import sys
 from time import time
+from weakref import WeakSet
 
 from interp_api import IS_MAIN_INTERPRETER
 from interp_pool._process.hooks import Part, register
@@ -41,6 +42,8 @@ class Trace:
         self.is_of_all = is_of_all
         self._detach = detach
         self._pools = 0
+        self.joined: WeakSet[Any] = WeakSet()
+        """The pools that note something for it: their kernels."""
         if not IS_MAIN_INTERPRETER:
             raise RuntimeError("a trace can be written by the main interpreter alone, and this is a worker")
         first = _current.setdefault(None, self)
@@ -60,9 +63,11 @@ class Trace:
     def end(self) -> None:
         """Note what is unfinished, and close the file. Doing so again does no harm. Blocks until that is done."""
         if _current.get(None) is self:
-            self._detach(self)
-            self.file.end()
-            _current.pop(None, None)
+            try:
+                self._detach(self)
+            finally:
+                self.file.end()
+                _current.pop(None, None)
 
     def _give_up(self) -> None:
         """The file has failed."""

@@ -44,6 +44,7 @@ class Formatter:
         self._names: dict[str, str] = {}  # as they are written
         self._places: dict[tuple[int, int], str] = {}
         self._busy_until: dict[tuple[int, int], int] = {}  # by pool and thread
+        self._starts: dict[tuple[int, int], tuple[int, int]] = {}  # likewise: since when, and until when at the latest
         self._flows = 0
 
     def program(self, about: "dict[str, Any]") -> None:
@@ -64,8 +65,14 @@ class Formatter:
 
     def started(self, pool: int, number: int, since: int, now: int) -> None:
         """A worker is ready; `since` then it was being made."""
-        self._slice(pool, FIRST_WORKER + number, "start of the worker", "worker", since, now)
-        self._busy_until[pool, number] = now
+        self._starts[pool, number] = since, now  # the pool hears of it later: perhaps it has a task by then
+
+    def _end_start(self, pool: int, number: int, begun: int) -> None:
+        """Tell of a start that had ended at a time at the latest."""
+        if (start := self._starts.pop((pool, number), None)) is not None:
+            since, ready = start
+            self._busy_until[pool, number] = until = min(ready, begun)
+            self._slice(pool, FIRST_WORKER + number, "start of the worker", "worker", since, until)
 
     def task(
         self,
@@ -101,6 +108,8 @@ class Formatter:
         until = min(ran + int(seconds * 1e9), encoded) if ran else encoded
         ran = ran or encoded
         lines, quoted = self.lines, self._names.get(name) or self._quoted(name)
+        if self._starts:
+            self._end_start(pool, number, begun)
         if not depth:
             idle = self._busy_until.get((pool, number), begun)
             if begun - idle >= QUIET:
@@ -167,6 +176,7 @@ class Formatter:
             self.instant(pool, None, f"{outcome}: {name}", now, about)
             return
         number, since = ran
+        self._end_start(pool, number, since)
         self._slice(pool, FIRST_WORKER + number, name, "task", since, now, about)
         self._busy_until[pool, number] = now
         self._flows += 1
@@ -194,6 +204,8 @@ class Formatter:
 
     def end(self, lost: int) -> None:
         """End the trace; `lost` of what was noted came faster than it could be written."""
+        for (pool, number), (_, ready) in [*self._starts.items()]:
+            self._end_start(pool, number, ready)
         pid = self._process_id
         self.lines.append(f'{{"ph":"M","name":"interp_pool_end","pid":{pid},"tid":0,"args":{{"lost":{lost}}}}}\n]\n')
 
