@@ -54,8 +54,9 @@ HOUSE = {
             "bundle reserve environment interpreters warm_up answering handle thread_host process_host hosted_worker"
         ),
         "_pool": (
-            "result_stream outcomes process_hooks calls pool_trace routing kernel hearing traced pump lodging recall overdue control "
-            "ending waits sizing starting renewal intake nesting manager forking leases single tracing pool"
+            "result_stream outcomes process_hooks calls pool_trace routing kernel hearing traced pump lodging recall "
+            "overdue control ending waits sizing starting renewal intake nesting manager forking leases single tracing "
+            "pool"
         ),
         "_awaiting": "bell on_asyncio on_trio library map_waiter",
         "_executor": (

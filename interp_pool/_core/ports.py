@@ -7,7 +7,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from interp_pool._core.states import WorkerState
-    from interp_pool._core.task import Task
     from interp_pool._futures.batch_future import BatchFuture
     from interp_pool._process.open_tasks import OpenTasks
 
@@ -33,8 +32,8 @@ class TracedTask(Protocol):
     def see(self, worker: "Any") -> None:
         """Note which worker has it."""
 
-    def note_end(self, task: "Task") -> None:
-        """It has, and its worker has measured nothing. Never blocks."""
+    def note_end(self, task: "Any") -> None:
+        """That one, the `Task`, has ended, and its worker has measured nothing. Never blocks."""
 
 
 class WorkerHandle(Protocol):

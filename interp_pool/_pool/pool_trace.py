@@ -1,10 +1,10 @@
 """What one pool notes for a trace, while there is one.
 
 Owns what is known of a task between its submit and its end. It must not know how a trace is written: it keeps notes
-(`_seeing.trace_file`), each of one C call. What is noted of a task that has run comes with its outcome, from its worker;
-a task that ends otherwise, as one that is cancelled while it waits, notes that itself.
+(`_seeing.trace_file`), each of one C call. What is noted of a task that has run comes with its outcome, from its
+worker; a task that ends otherwise, as one that is cancelled while it waits, notes that itself.
 
-Called with the lock of the pool held, but for `TracedTask.note_end`.
+Called with the lock of the pool held, but for `note_end` of a task.
 """
 
 from time import monotonic_ns
@@ -26,6 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from interp_pool._core.ports import TracedTask
     from interp_pool._core.task import Task
     from interp_pool._core.task_book import TaskBook
     from interp_pool._core.worker_book import WorkerBook
@@ -38,7 +39,7 @@ _OUTCOMES = {TASK_FAILED: "failed", TASK_UNREADABLE: "cannot be unpickled", RESU
 _OF_WORKERS = {WORKER_LEAVING: "worker leaves", WORKER_LOST: "worker lost", WORKER_ENDED: "worker ended"}
 
 
-class TracedTask:
+class _Traced:
     """What is known of a task before it has ended."""
 
     __slots__ = ("_trace", "count", "ran", "size", "taken")
@@ -113,9 +114,9 @@ class PoolTrace:
         if traced.taken >= self._sample_at:
             self._sample(tasks, staff, traced.taken)
 
-    def _mark(self, task: "Task") -> TracedTask:
+    def _mark(self, task: "Task") -> "TracedTask":
         task.flags |= TRACED
-        task.traced = traced = TracedTask(self, payload_size(task.payload), task.count)
+        task.traced = traced = _Traced(self, payload_size(task.payload), task.count)
         return traced
 
     def note_outcome(
@@ -171,12 +172,10 @@ class PoolTrace:
             task.traced.see(worker)
             self._strays[task.work_id], task.traced = (task.label, task.traced), None
 
-    def put_unmeasured(self, name: str, traced: TracedTask, work_id: int, outcome: str) -> None:
+    def put_unmeasured(self, name: str, traced: "TracedTask", work_id: int, outcome: str) -> None:
         """Note the end of a task that no worker has measured. Needs no lock."""
         ran = traced.ran
-        self._file.put(
-            (Formatter.unmeasured, self._number, work_id, name, traced.taken, outcome, ran, monotonic_ns())
-        )
+        self._file.put((Formatter.unmeasured, self._number, work_id, name, traced.taken, outcome, ran, monotonic_ns()))
 
     # Workers.
 
@@ -205,9 +204,7 @@ class PoolTrace:
         running = sum(worker.task != 0 for worker in staff.workers.values())
         waiting = max(0, tasks.count + more - running)
         self._has_waiting = waiting > 0
-        self._file.put(
-            (Formatter.counts, self._number, now, waiting, running, tasks.bytes_sent, tasks.bytes_received)
-        )
+        self._file.put((Formatter.counts, self._number, now, waiting, running, tasks.bytes_sent, tasks.bytes_received))
 
 
 def _how_ended(task: "Task") -> str:

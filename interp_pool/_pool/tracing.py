@@ -31,8 +31,8 @@ _asked_in: list[int] = []  # the process that has read the variable
 class trace:  # noqa: N801  # a function to its users
     """Write what pools do while a `with` block runs to a file, which Perfetto (https://ui.perfetto.dev) opens.
 
-    The file has a track for each worker, with its tasks, for what waits and for the results, arrows from a submit to its
-    task and its result, counters, and marks for interrupts, timeouts and workers that come and go. `python -m
+    The file has a track for each worker, with its tasks, for what waits and for the results, arrows from a submit to
+    its task and its result, counters, and marks for interrupts, timeouts and workers that come and go. `python -m
     interp_pool report FILE` makes a page of it. It is written as the program runs, at least once a second, and can be
     read after a crash, too.
 
@@ -136,9 +136,9 @@ def _leave(kernel: "Kernel") -> None:
         tracer.end(kernel.tasks, kernel.staff)
 
 
-def _full_path(path: "str | os.PathLike[str]") -> str:
+def _full_path(path: object) -> str:
     """Return the path that is meant; what is no path raises a TypeError."""
-    text: object = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+    text: object = getattr(path, "__fspath__", lambda: path)()
     if not isinstance(text, str):
         raise TypeError(f"path must be a str or an os.PathLike of one, got {path!r}")
     return os.path.abspath(text.replace("%p", str(os.getpid())))

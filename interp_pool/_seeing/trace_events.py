@@ -49,7 +49,9 @@ class Formatter:
 
     def program(self, about: "dict[str, Any]") -> None:
         """Tell of the program, as a metadata event of our own."""
-        self.lines.append(f'{{"ph":"M","name":"interp_pool","pid":{self._process_id},"tid":0,"args":{dumps(about)}}},\n')
+        self.lines.append(
+            f'{{"ph":"M","name":"interp_pool","pid":{self._process_id},"tid":0,"args":{dumps(about)}}},\n'
+        )
 
     def pool(self, pool: int, name: str, max_workers: int) -> None:
         """Tell of a pool, which is number `pool` of the trace, from 0."""
@@ -135,7 +137,8 @@ class Formatter:
         lines.append(
             f'{{"ph":"X","name":{quoted},"cat":"{category}",{own},"ts":{at},"dur":{_us(until - ran)},"args":{{'
             f'"task":{work_id},"waited_ns":{max(0, begun - taken)},"unpickling_ns":{ran - begun},'
-            f'"ran_ns":{until - ran},"encoding_ns":{encoded - until},"bytes_in":{size},"bytes_out":{result_size}{more}}}}},\n'
+            f'"ran_ns":{until - ran},"encoding_ns":{encoded - until},'
+            f'"bytes_in":{size},"bytes_out":{result_size}{more}}}}},\n'
             f'{{"ph":"t","id":{self._flows},{_FLOW},{own},"ts":{at},"bp":"e"}},\n'
         )
         own, at = self._on(pool, BACKLOG), _us(taken)
@@ -169,9 +172,7 @@ class Formatter:
         """
         about = {"task": work_id, "outcome": outcome}
         own, at = self._on(pool, BACKLOG), _us(taken)
-        self.lines.append(
-            f'{{"ph":"X","name":{self._quoted(name)},"cat":"submit",{own},"ts":{at},"dur":{MARK}}},\n'
-        )
+        self.lines.append(f'{{"ph":"X","name":{self._quoted(name)},"cat":"submit",{own},"ts":{at},"dur":{MARK}}},\n')
         if ran is None:
             self.instant(pool, None, f"{outcome}: {name}", now, about)
             return
@@ -184,12 +185,15 @@ class Formatter:
         own, at = self._on(pool, FIRST_WORKER + number), _us(since)
         self.lines.append(f'{{"ph":"f","id":{self._flows},{_FLOW},{own},"ts":{at},"bp":"e"}},\n')
 
-    def instant(self, pool: int, number: int | None, name: str, now: int, about: "dict[str, Any] | None" = None) -> None:
+    def instant(
+        self, pool: int, number: int | None, name: str, now: int, about: "dict[str, Any] | None" = None
+    ) -> None:
         """Tell of a moment of a worker, or if there is none of the backlog."""
         thread = BACKLOG if number is None else FIRST_WORKER + number
         args = f',"args":{dumps(about)}' if about else ""
         self.lines.append(
-            f'{{"ph":"i","s":"t","cat":"event","name":{self._quoted(name)},{self._on(pool, thread)},"ts":{_us(now)}{args}}},\n'
+            f'{{"ph":"i","s":"t","cat":"event","name":{self._quoted(name)},{self._on(pool, thread)},'
+            f'"ts":{_us(now)}{args}}},\n'
         )
 
     def counts(self, pool: int, now: int, waiting: int, running: int, sent: int, received: int) -> None:

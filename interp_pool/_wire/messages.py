@@ -202,8 +202,8 @@ type ResultItem = tuple[int, int, Any, float]
 type Inner = tuple[str, int, int, bool]
 """Of a task that was run in place: its name, when it began and ended, in ns, whether it has failed."""
 type Measured = tuple[int, int, int, int, int, int, tuple[Inner, ...]]
-"""The worker's id; when it took the task, when the function was called, 0 if it was not, and when the result was encoded,
-in ns; how many modules were imported meanwhile; how many tasks waited below; what was run in place."""
+"""The worker's id; when it took the task, when the function was called, 0 if it was not, and when the result was
+encoded, in ns; how many modules were imported meanwhile; how many tasks waited below; what was run in place."""
 type Program = tuple[tuple[str, ...], tuple[bytes, bytes | None] | None, tuple[str, ...]]
 """Its `sys.argv`; how to load its main module and the source of that, None if it cannot be loaded; the modules that
 were being imported when the pool was made."""

@@ -1,7 +1,8 @@
 """What a worker measures of a task while its pool is traced; runs INSIDE a worker, or wherever a task does.
 
-Owns the moments of a task, which go out with its outcome as one message: so they are there whenever that is. Loaded with
-the first task that is traced. Times are in ns on the monotonic clock, which is one for the process, and its children.
+Owns the moments of a task, which go out with its outcome as one message: so they are there whenever that is. Loaded
+with the first task that is traced. Times are in ns on the monotonic clock, which is one for the process and its
+children.
 """
 
 import sys
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         """Who runs tasks."""
 
         traced: list[Inner] | None
+
 
 _MOST_INNER = 500  # tasks that one has run in place and that are told; the first ones
 
@@ -47,7 +49,8 @@ def run_traced(
         control: as there.
     """
     begun, modules, depth = monotonic_ns(), len(sys.modules), board[BURIED_COUNT]
-    outer, inner = control.traced, []  # type: tuple[list[Inner] | None, list[Inner]]
+    outer = control.traced
+    inner: list[Inner] = []
     control.traced = inner
     try:
         kind, _, body, seconds = run(work_id, payload, (flags & ~TRACED) | TIMED, board, put, control)

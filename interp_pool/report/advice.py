@@ -4,12 +4,15 @@ This file owns when something is worth saying, and the words. It must not know w
 every function is pure.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from interp_pool._commands.layout import plural
 from interp_pool.report.figures import Figures, Function, percentile
 from interp_pool.report.units import bytes_text, percent, seconds_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Advice", "advise"]
 
@@ -82,10 +85,10 @@ def _workers(found: Figures) -> Advice | None:
     share = found.saturated / (found.seconds or 1.0)
     if share < 2 * _SHARE or found.max_workers >= found.cpus:
         return None
+    who = "the only worker" if found.max_workers == 1 else f"all {found.max_workers} workers"
     text = (
-        f"There are too few workers: for {percent(share)} of the time tasks waited while "
-        f"{'the only worker' if found.max_workers == 1 else f'all {found.max_workers} workers'} had one, and this machine "
-        f"has {found.cpus} processors; try max_workers={found.cpus}, or leave it out."
+        f"There are too few workers: for {percent(share)} of the time tasks waited while {who} had one, and this "
+        f"machine has {found.cpus} processors; try max_workers={found.cpus}, or leave it out."
     )
     return Advice("workers", share * (1 - found.max_workers / found.cpus), text)
 
@@ -103,7 +106,7 @@ def _arguments(found: Figures) -> Advice | None:
         "a memoryview is shared and not copied, what is always the same belongs into an initializer, and the name of a "
         "file is short"
         if is_in
-        else "let tasks return what they have found and not what they have read, or write into a memoryview they are given"
+        else "let tasks return what they have found and not what they have read, or write into a memoryview they get"
     )
     text = (
         f"{'Arguments' if is_in else 'Results'} are large: {size} for each call of {worst.name}, and "
@@ -118,8 +121,8 @@ def _tail(found: Figures) -> Advice | None:
     if share < _SHARE or found.last is None or found.tasks < 3:
         return None
     text = (
-        f"There is one long tail: in the last {seconds_text(found.tail)}, {percent(share)} of the time, most workers had "
-        f"nothing left to do while {found.last.name} ran; start the longest tasks first, or split them."
+        f"There is one long tail: in the last {seconds_text(found.tail)}, {percent(share)} of the time, most workers "
+        f"had nothing left to do while {found.last.name} ran; start the longest tasks first, or split them."
     )
     return Advice("tail", share, text)
 
@@ -136,8 +139,8 @@ def _serial(found: Figures) -> Advice | None:
         else "so tasks come one after the other, each after the result of the one before"
     )
     text = (
-        f"Much is serial: for {percent(share)} of the time one worker at most was busy, {who}; more workers do not help, "
-        f"submitting earlier or moving that work into tasks does."
+        f"Much is serial: for {percent(share)} of the time one worker at most was busy, {who}; more workers do not "
+        f"help, submitting earlier or moving that work into tasks does."
     )
     return Advice("serial", share * 0.9, text)
 
@@ -149,8 +152,8 @@ def _imports(found: Figures) -> Advice | None:
     if share < _SHARE or seconds < 0.05:
         return None
     text = (
-        f"Imports take {percent(share)} of the workers' time, {seconds_text(seconds)} in all: import less where tasks are "
-        'defined, or keep the executor, or use reuse="modules", so that each worker imports once.'
+        f"Imports take {percent(share)} of the workers' time, {seconds_text(seconds)} in all: import less where tasks "
+        'are defined, or keep the executor, or use reuse="modules", so that each worker imports once.'
     )
     return Advice("imports", share, text)
 

@@ -1,7 +1,7 @@
 """Pictures as SVG: the workers over time, what waits, and histograms.
 
-This file owns sizes and shapes. It must not know sentences. Invariant: a picture has at most some 10,000 shapes, however
-many tasks there are: where more would be drawn, so many are shown as one by how much of the time they take.
+This file owns sizes and shapes. It must not know sentences. Invariant: a picture has at most some 10,000 shapes,
+however many tasks there are: where more would be drawn, so many are shown as one by how much of the time they take.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -60,7 +60,8 @@ def timeline(trace: Trace, colours: Colours, began: float, seconds: float) -> st
     total = depth + 22
     return (
         f'<svg class="timeline" viewBox="0 0 {WIDTH} {total}" role="img" '
-        f'aria-label="Timeline of {count} workers over {escape(seconds_text(seconds))}">{axis}{"".join(parts)}{waiting}</svg>'
+        f'aria-label="Timeline of {count} workers over {escape(seconds_text(seconds))}">'
+        f"{axis}{''.join(parts)}{waiting}</svg>"
     )
 
 
@@ -87,7 +88,8 @@ def histogram(values: Sequence[float], kind: str) -> str:
                 f'height="{_n(tall)}"><title>{count:,} from {since} to {until}</title></rect>'
             )
     ticks = "".join(
-        f'<line class="tick" x1="{at}" x2="{at}" y1="{height}" y2="{height + 3}"/><text x="{at}" y="{height + 11}">{text}</text>'
+        f'<line class="tick" x1="{at}" x2="{at}" y1="{height}" y2="{height + 3}"/>'
+        f'<text x="{at}" y="{height + 11}">{text}</text>'
         for text, at in (("1 µs", 16), ("1 ms", 64), ("1 s", 112))
     )
     return (
@@ -98,7 +100,7 @@ def histogram(values: Sequence[float], kind: str) -> str:
 
 
 def _lanes(trace: Trace) -> tuple[list[int], int]:
-    """Return the lane of each worker, and how many there are: one that took another's place may follow it in its lane."""
+    """Return the lane of each worker, and how many there are: one that takes another's place may get its lane."""
     spans: list[tuple[float, float] | None] = [
         None if worker.began is None or worker.ready is None else (worker.began, worker.ready)
         for worker in trace.workers
@@ -116,7 +118,8 @@ def _lane_names(trace: Trace, lane_of: Sequence[int], count: int, height: int) -
     for worker, lane in zip(trace.workers, lane_of, strict=True):
         if 0 <= lane < count:
             names[lane].append(worker.name)
-    parts, small = [], "" if height > 10 else ' style="font-size:8px"'  # type: tuple[list[str], str]
+    parts: list[str] = []
+    small = "" if height > 10 else ' style="font-size:8px"'
     for lane, own in enumerate(names):
         top = _top(lane, height)
         short = own[0].replace("InterpreterPoolExecutor", "")[-19:].lstrip("-") if own else ""
@@ -141,7 +144,8 @@ def _slices(task: Task, lane: int, height: int, colours: Colours, x: Position) -
     for since, until in ((x(task.taken), began), (end, x(task.end))):
         if until - since >= _NARROWEST:
             parts.append(
-                f'<rect class="moving" x="{_n(since)}" y="{_n(top + inner)}" width="{_n(until - since)}" height="{_n(inner)}"/>'
+                f'<rect class="moving" x="{_n(since)}" y="{_n(top + inner)}" '
+                f'width="{_n(until - since)}" height="{_n(inner)}"/>'
             )
     what = f"{task.name}{'' if task.items is None else f', {task.items} items'}: {seconds_text(task.ran)}"
     what += f", waited {seconds_text(task.waited)}" + (f", {task.outcome}" if task.outcome else "")
@@ -184,7 +188,7 @@ def _cells(
         for cell, (time, share) in enumerate(zip(busy, shares, strict=True)):
             if share:
                 level = min(_LEVELS, 1 + int(_LEVELS * time / step))
-                key = max(share, key=lambda each, share=share: share[each]), level
+                key = max(share, key=share.__getitem__), level
                 paths.setdefault(key, []).append(f"M{_n(LEFT + cell * width)} {top}h{_n(width)}v{height}h-{_n(width)}z")
         parts += [f'<path class="f{colour} l{level}" d="{"".join(path)}"/>' for (colour, level), path in paths.items()]
     return parts
@@ -238,7 +242,8 @@ def _waiting(trace: Trace, top: float, x: Position) -> tuple[str, float]:
         level = columns[column]
     path.append(f"H{_RIGHT}V{_n(top + height)}z" if level else f"V{_n(top + height)}z")
     return (
-        f'<path class="waiting" d="{"".join(path)}"/><text class="name" x="{LEFT - 8}" y="{_n(top + 10)}">{most:,} wait</text>'
+        f'<path class="waiting" d="{"".join(path)}"/>'
+        f'<text class="name" x="{LEFT - 8}" y="{_n(top + 10)}">{most:,} wait</text>'
         f'<text class="name" x="{LEFT - 8}" y="{_n(top + height)}">none</text>'
     ), top + height
 
@@ -264,4 +269,3 @@ def _step(seconds: float) -> float:
 
 def _n(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
-

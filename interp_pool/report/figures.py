@@ -150,11 +150,8 @@ def lanes(spans: Sequence[Interval | None]) -> list[int]:
     found = [-1] * len(spans)
     for number in sorted((n for n, span in enumerate(spans) if span), key=lambda n: spans[n] or (0.0, 0.0)):
         since, until = spans[number] or (0.0, 0.0)
-        for lane, end in enumerate(ends):
-            if end <= since:
-                break
-        else:
-            lane = len(ends)
+        lane = next((lane for lane, end in enumerate(ends) if end <= since), len(ends))
+        if lane == len(ends):
             ends.append(0.0)
         ends[lane], found[number] = until, lane
     return found
@@ -173,7 +170,9 @@ def _has_worked(trace: Trace, name: str) -> bool:
 
 def _steps(busy: Sequence[Sequence[Interval]], began: float, end: float) -> list[tuple[float, float, int]]:
     """Return since when and until when how many workers were busy, without gaps."""
-    changes = sorted([(since, 1) for own in busy for since, _ in own] + [(until, -1) for own in busy for _, until in own])
+    changes = sorted(
+        [(since, 1) for own in busy for since, _ in own] + [(until, -1) for own in busy for _, until in own]
+    )
     found: list[tuple[float, float, int]] = []
     count, at = 0, began
     for when, change in [*changes, (end, 0)]:

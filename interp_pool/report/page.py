@@ -44,9 +44,10 @@ svg{display:block;width:100%;height:auto}svg text{fill:var(--soft);font:11px sys
 .legend{display:flex;flex-wrap:wrap;gap:4px 18px;list-style:none;padding:0;margin:8px 0 0;font-size:.9rem}
 .legend svg{display:inline-block;width:12px;height:12px;vertical-align:-1px;margin-right:6px}
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.9rem}caption{text-align:left;padding-bottom:4px}
-th,td{padding:4px 10px 4px 0;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap;vertical-align:bottom}
-th{white-space:normal;min-width:4.5em}td:first-child{min-width:9em}
-th{font-weight:500}th:first-child,td:first-child,.left{text-align:left}td code{white-space:normal;overflow-wrap:anywhere}
+th,td{padding:4px 10px 4px 0;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap;
+vertical-align:bottom}th{white-space:normal;min-width:4.5em}td:first-child{min-width:9em}
+th{font-weight:500}th:first-child,td:first-child,.left{text-align:left}
+td code{white-space:normal;overflow-wrap:anywhere}
 code{font:.92em ui-monospace,Consolas,monospace}.histogram{width:144px}.histogram text{font-size:8px;text-anchor:middle}
 .run{fill:var(--f0)}.wait{fill:var(--f6)}.bar{height:12px;min-width:160px;background:var(--lane);display:flex}
 .bar i{display:block;height:100%;background:var(--f0)}
@@ -72,12 +73,20 @@ def page(trace: Trace, name: str) -> str:
         "</ol></section>",
     ]
     if found.tasks:
-        body += [_picture(trace, found, colours), _functions(found), _slowest(found), _serial(found), _workers(trace, found)]
+        body += [
+            _picture(trace, found, colours),
+            _functions(found),
+            _slowest(found),
+            _serial(found),
+            _workers(trace, found),
+        ]
     body.append(_moments(trace))
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
         f'content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n<body>\n" + "\n".join(body) + "\n</body></html>\n"
+        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n<body>\n"
+        + "\n".join(body)
+        + "\n</body></html>\n"
     )
 
 
@@ -122,11 +131,12 @@ def _picture(trace: Trace, found: Figures, colours: Colours) -> str:
         names.append(("others", COLOURS))
     square = "<svg viewBox='0 0 12 12' aria-hidden='true'><rect class='{}' width='12' height='12'/></svg>"
     legend = "".join(f"<li>{square.format(f'f{number}')}{escape(name)}</li>" for name, number in names)
-    legend += f"<li>{square.format('moving')}unpickling, imports, encoding</li><li>{square.format('mark')}interrupt, timeout, abandoned worker</li>"
+    legend += f"<li>{square.format('moving')}unpickling, imports, encoding</li>"
+    legend += f"<li>{square.format('mark')}interrupt, timeout, abandoned worker</li>"
     picture = timeline(trace, colours, found.began, found.seconds or 1e-6)
     return (
-        "<section><h2>Workers over time</h2><p class='soft'>One row for each worker. Below: how many tasks waited. Pale "
-        f"colours: busy for a part of that time.</p><div class='wide'>{picture}</div>"
+        "<section><h2>Workers over time</h2><p class='soft'>One row for each worker. Below: how many tasks waited. "
+        f"Pale colours: busy for a part of that time.</p><div class='wide'>{picture}</div>"
         f"<ul class='legend'>{legend}</ul></section>"
     )
 
@@ -141,11 +151,13 @@ def _functions(found: Figures) -> str:
             f"<tr><td><code>{escape(each.name)}</code></td><td>{what}{failed}</td><td>{seconds_text(each.total)}</td>"
             f"<td>{seconds_text(percentile(each.runs, 0.5))}</td><td>{seconds_text(each.runs[-1])}</td>"
             f"<td>{histogram(each.runs, 'run')}</td><td>{seconds_text(percentile(each.waits, 0.5))}</td>"
-            f"<td>{histogram(each.waits, 'wait')}</td><td>{seconds_text((each.moving + each.importing) / each.count)}</td>"
+            f"<td>{histogram(each.waits, 'wait')}</td>"
+            f"<td>{seconds_text((each.moving + each.importing) / each.count)}</td>"
             f"<td>{bytes_text(size)}</td></tr>"
         )
     more = len(found.functions) - _MOST_FUNCTIONS
-    rest = f"<p class='soft'>{plural(more, 'other function')} ran for {seconds_text(sum(each.total for each in found.functions[_MOST_FUNCTIONS:]))}.</p>"
+    seconds = seconds_text(sum(each.total for each in found.functions[_MOST_FUNCTIONS:]))
+    rest = f"<p class='soft'>{plural(more, 'other function')} ran for {seconds}.</p>"
     head = ("function", "tasks", "ran, in all", "median", "longest", "run times", "waited, median", "wait times")
     return (
         "<section><h2>Functions</h2><div class='wide'>"
@@ -174,8 +186,8 @@ def _serial(found: Figures) -> str:
     ]
     share = found.share_of(1)
     text = (
-        f"<p>For {seconds_text(share * found.seconds)}, {percent(share)} of the time, one worker at most was busy, and for "
-        f"{percent(found.share_of(0))} none.</p>"
+        f"<p>For {seconds_text(share * found.seconds)}, {percent(share)} of the time, one worker at most was busy, and "
+        f"for {percent(found.share_of(0))} none.</p>"
     )
     table = _table(("from", "for", "what ran longest in it"), rows) if rows else ""
     return f"<section><h2>What was serial</h2>{text}<div class='wide'>{table}</div></section>"
@@ -183,13 +195,16 @@ def _serial(found: Figures) -> str:
 
 def _workers(trace: Trace, found: Figures) -> str:
     both = sorted(zip(trace.workers, found.busy, strict=True), key=lambda each: -each[1])
-    rows = [
-        f"<tr><td>{escape(worker.name)}</td><td>{seconds_text(busy)}</td><td>{percent(busy / (found.seconds or 1.0))}</td>"
-        f"<td class='left'><div class='bar'><i style='width:{min(100.0, 100 * busy / (found.seconds or 1.0)):.0f}%'></i></div></td></tr>"
-        for worker, busy in both[:_MOST_WORKERS]
-    ]
+    rows: list[str] = []
+    for worker, busy in both[:_MOST_WORKERS]:
+        share = min(1.0, busy / (found.seconds or 1.0))
+        rows.append(
+            f"<tr><td>{escape(worker.name)}</td><td>{seconds_text(busy)}</td><td>{percent(share)}</td>"
+            f"<td class='left'><div class='bar'><i style='width:{100 * share:.0f}%'></i></div></td></tr>"
+        )
     more = len(both) - _MOST_WORKERS
-    rest = f"<p class='soft'>{plural(more, 'other worker')}: {seconds_text(sum(busy for _, busy in both[_MOST_WORKERS:]))} busy.</p>"
+    seconds = seconds_text(sum(busy for _, busy in both[_MOST_WORKERS:]))
+    rest = f"<p class='soft'>{plural(more, 'other worker')}: {seconds} busy.</p>"
     table = _table(("worker", "busy", "of the time", ""), rows)
     return f"<section><h2>Utilisation</h2><div class='wide'>{table}</div>{rest if more > 0 else ''}</section>"
 
@@ -207,7 +222,5 @@ def _moments(trace: Trace) -> str:
 
 
 def _table(head: Iterable[str], rows: Iterable[str]) -> str:
-    cells = "".join(
-        f"<th scope='col'{' class=left' if each in _LEFT else ''}>{escape(each)}</th>" for each in head
-    )
+    cells = "".join(f"<th scope='col'{' class=left' if each in _LEFT else ''}>{escape(each)}</th>" for each in head)
     return f"<table><thead><tr>{cells}</tr></thead><tbody>{''.join(rows)}</tbody></table>"

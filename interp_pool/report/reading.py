@@ -144,14 +144,12 @@ def _events(lines: Iterable[str]) -> Iterable[dict[str, Any]]:
         if text in ("[", "]", ""):
             continue
         try:
-            found = json.loads(text)
+            found: Any = json.loads(text)
         except ValueError:
             return  # the program ended in the middle of it
-        if isinstance(found, dict) and "traceEvents" in found:
-            found = found["traceEvents"]
-        for each in found if isinstance(found, list) else [found]:
-            if isinstance(each, dict):
-                yield each
+        events: Any = found.get("traceEvents", [found]) if hasattr(found, "get") else found
+        if hasattr(events, "append"):
+            yield from (each for each in events if hasattr(each, "get"))
 
 
 class _Reader:
@@ -165,7 +163,8 @@ class _Reader:
         self._first, self._last = float("inf"), float("-inf")
 
     def add(self, event: dict[str, Any]) -> None:
-        phase, args = event.get("ph"), event.get("args") or {}
+        phase = event.get("ph")
+        args: dict[str, Any] = event.get("args") or {}
         if phase == "M":
             self._add_metadata(event, args)
             return
@@ -194,8 +193,10 @@ class _Reader:
         trace.seconds = (self._last - self._first) / 1e6
         for task in trace.tasks:
             task.began = self._seconds(task.began)
-        for each in (*trace.moments, *trace.counts):
-            each.at = self._seconds(each.at)
+        for moment in trace.moments:
+            moment.at = self._seconds(moment.at)
+        for count in trace.counts:
+            count.at = self._seconds(count.at)
         for worker in trace.workers:
             if worker.began is not None and worker.ready is not None:
                 worker.began, worker.ready = self._seconds(worker.began), self._seconds(worker.ready)

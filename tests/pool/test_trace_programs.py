@@ -50,7 +50,7 @@ def test_program_is_traced_until_its_exit(run, tmp_path, end, status):
 
 
 def test_crash_leaves_what_was_written_by_then(run, tmp_path):
-    """A trace is written once a second; the test has it written at once, and the crash comes in the middle of a line."""
+    """A trace is written once a second; here it is at once, and the crash comes in the middle of a line."""
     status, _, errors = run("""
     from interp_pool._seeing.trace import current_trace
     file = current_trace().file
