@@ -30,7 +30,8 @@ class Advice:
     """One piece."""
 
     topic: str
-    """One of "small", "workers", "arguments", "tail", "serial", "imports", "outcomes", "fine", "none"."""
+    """What it is about: "small", "workers", "arguments", "tail", "serial", "starved", "start", "imports", "outcomes";
+    "fine" or "none" if there is nothing to do."""
     loss: float
     """About which share of the time it is about."""
     text: str
@@ -44,7 +45,8 @@ def advise(found: Figures) -> list[Advice]:
     """
     if not found.tasks:
         return [Advice("none", 0.0, "No task has run while this was traced.")]
-    rules: tuple[Callable[[Figures], Advice | None], ...] = (_small, _workers, _arguments, _tail, _serial, _imports)
+    rules: tuple[Callable[[Figures], Advice | None], ...] = _small, _workers, _arguments, _tail, _serial, _starved
+    rules += _start, _imports
     advice = sorted(filter(None, (rule(found) for rule in rules)), key=lambda each: -each.loss)[:MOST]
     if len(advice) < MOST:
         advice.append(_summary(found, is_all=not advice))
@@ -129,7 +131,7 @@ def _tail(found: Figures) -> Advice | None:
 
 def _serial(found: Figures) -> Advice | None:
     """Times in which the program does not give work to more than one worker."""
-    share = found.share_of(1) - found.tail / (found.seconds or 1.0)
+    share = found.share_of(1) - (found.tail + found.starved + found.starting) / (found.seconds or 1.0)
     if share < 2 * _SHARE or found.max_workers < 2:
         return None
     nothing = found.share_of(0)
@@ -143,6 +145,31 @@ def _serial(found: Figures) -> Advice | None:
         f"help, submitting earlier or moving that work into tasks does."
     )
     return Advice("serial", share * 0.9, text)
+
+
+def _starved(found: Figures) -> Advice | None:
+    """Workers that have nothing to do although tasks wait."""
+    share = found.starved / (found.seconds or 1.0)
+    if share < _SHARE:
+        return None
+    text = (
+        f"Workers are starved: for {percent(share)} of the time one at most was busy although tasks waited, as nobody "
+        f"came to hand them over; the program's own threads, or other programs, take the processors: let tasks do that "
+        f"work, and more of it at a time."
+    )
+    return Advice("starved", share, text)
+
+
+def _start(found: Figures) -> Advice | None:
+    """Tasks that wait for the first worker."""
+    share = found.starting / (found.seconds or 1.0)
+    if share < _SHARE:
+        return None
+    text = (
+        f"The first worker came after {seconds_text(found.starting)}, {percent(share)} of the time: "
+        f"interp_pool.warm_up() makes workers beside what the program does before, and one that is kept has them."
+    )
+    return Advice("start", share, text)
 
 
 def _imports(found: Figures) -> Advice | None:
@@ -172,4 +199,5 @@ def _outcomes(found: Figures) -> Advice | None:
     if not failed:
         return None
     worst = max(found.functions, key=lambda each: each.failed)
-    return Advice("outcomes", 0.0, f"{plural(failed, 'task')} ended without a result, most of them of {worst.name}.")
+    whose = f"of {worst.name}" if worst.failed == failed else f"{worst.failed:,} of them of {worst.name}"
+    return Advice("outcomes", 0.0, f"{plural(failed, 'task')} ended without a result, {whose}.")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from math import floor, log10
 
+from interp_pool._commands.layout import plural
 from interp_pool.report.figures import busy_intervals, lanes
 from interp_pool.report.reading import Task, Trace
 from interp_pool.report.units import seconds_text
@@ -147,7 +148,7 @@ def _slices(task: Task, lane: int, height: int, colours: Colours, x: Position) -
                 f'<rect class="moving" x="{_n(since)}" y="{_n(top + inner)}" '
                 f'width="{_n(until - since)}" height="{_n(inner)}"/>'
             )
-    what = f"{task.name}{'' if task.items is None else f', {task.items} items'}: {seconds_text(task.ran)}"
+    what = f"{task.name}{'' if task.items is None else f', {plural(task.items, "item")}'}: {seconds_text(task.ran)}"
     what += f", waited {seconds_text(task.waited)}" + (f", {task.outcome}" if task.outcome else "")
     kind = f"f{colours.get(task.name, COLOURS)}{' bad' if task.outcome else ''}"
     parts.append(
@@ -230,17 +231,18 @@ def _waiting(trace: Trace, top: float, x: Position) -> tuple[str, float]:
     most, height = max((count.waiting for count in trace.counts), default=0), 46
     if not most:
         return "", top - 8
-    columns: dict[int, int] = {}
+    columns: dict[int, tuple[int, int]] = {}  # most that waited in it, and at its end
     now: dict[int, int] = {}
     for count in sorted(trace.counts, key=lambda each: each.at):
         now[count.pool] = count.waiting
         column = int(x(count.at))
-        columns[column] = max(columns.get(column, 0), sum(now.values()))
-    path, level = [f"M{LEFT} {_n(top + height)}"], 0.0
-    for column in sorted(columns):
-        path.append(f"H{column}V{_n(top + height - height * min(1.0, columns[column] / most))}")
-        level = columns[column]
-    path.append(f"H{_RIGHT}V{_n(top + height)}z" if level else f"V{_n(top + height)}z")
+        total = sum(now.values())
+        columns[column] = max(columns.get(column, (0, 0))[0], total), total
+    path = [f"M{LEFT} {_n(top + height)}"]
+    for column, (peak, last) in sorted(columns.items()):
+        for at, level in ((column, peak), (column + 1, last)):
+            path.append(f"H{at}V{_n(top + height - height * min(1.0, level / most))}")
+    path.append(f"H{_RIGHT}V{_n(top + height)}z")
     return (
         f'<path class="waiting" d="{"".join(path)}"/>'
         f'<text class="name" x="{LEFT - 8}" y="{_n(top + 10)}">{most:,} wait</text>'

@@ -78,6 +78,10 @@ class Figures:
     """For so many seconds so many workers were busy."""
     saturated: float
     """Seconds in which all workers were busy and tasks waited."""
+    starting: float
+    """Seconds at the beginning in which tasks waited for the first worker."""
+    starved: float
+    """Seconds after that in which one worker at most was busy, and it was not for want of tasks or workers."""
     tail: float
     """Seconds at the end in which fewer than half of those that had been busy still were."""
     last: Task | None
@@ -102,6 +106,9 @@ def figures(trace: Trace) -> Figures:
     end = max((task.end for task in tasks), default=0.0)
     busy = [busy_intervals(own) for own in _by_worker(trace)]
     steps = _steps(busy, began, end)
+    queued = _queued(trace)
+    first = min((task.taken for task in tasks), default=began)
+    has_started = any(worker.ready is not None and worker.ready > began for worker in trace.workers)
     at_once: dict[int, float] = {}
     for since, until, count in steps:
         at_once[count] = at_once.get(count, 0.0) + until - since
@@ -116,7 +123,9 @@ def figures(trace: Trace) -> Figures:
         slowest=heapq.nlargest(_SLOWEST, tasks, key=lambda task: task.ran),
         busy=[sum(until - since for since, until in own) for own in busy],
         busy_at_once=at_once,
-        saturated=_saturated(trace, steps, max_workers),
+        saturated=_overlap([(since, until) for since, until, n in steps if max_workers and n >= max_workers], queued),
+        starting=first - began if has_started else 0.0,
+        starved=_overlap([step[:2] for step in steps if step[2] <= 1 < max_workers and step[1] > first], queued),
         tail=_tail(steps, end),
         last=max(tasks, key=lambda task: task.end, default=None),
         stretches=_stretches(steps, tasks),
@@ -209,16 +218,14 @@ def _functions(tasks: Iterable[Task]) -> list[Function]:
     return sorted(found.values(), key=lambda each: -each.total)
 
 
-def _saturated(trace: Trace, steps: Sequence[tuple[float, float, int]], max_workers: int) -> float:
-    """Return how long all workers were busy while tasks waited: between two looks it is as at the first one."""
+def _queued(trace: Trace) -> list[Interval]:
+    """Return when tasks waited: between two looks it is as at the first one."""
     waiting: dict[int, int] = {}
     marks = [(0.0, 0)]
     for count in sorted(trace.counts, key=lambda each: each.at):
         waiting[count.pool] = count.waiting
         marks.append((count.at, sum(waiting.values())))
-    full = [(since, until) for since, until, busy in steps if max_workers and busy >= max_workers]
-    queued = [(since, until) for (since, many), (until, _) in pairwise([*marks, (trace.seconds, 0)]) if many]
-    return _overlap(full, queued)
+    return [(since, until) for (since, many), (until, _) in pairwise([*marks, (trace.seconds, 0)]) if many]
 
 
 def _overlap(these: Sequence[Interval], those: Sequence[Interval]) -> float:

@@ -31,8 +31,8 @@ body{margin:0 auto;max-width:1100px;padding:24px 20px 60px;background:var(--back
 font:15px/1.5 system-ui,-apple-system,"Segoe UI",sans-serif}
 h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2.2rem 0 .6rem}p{margin:.3rem 0}
 .soft,caption,th{color:var(--soft)}.note{border-left:4px solid var(--bad);padding-left:12px;margin-top:14px}
-.tiles{display:flex;flex-wrap:wrap;gap:10px;margin:18px 0 0;padding:0;list-style:none}
-.tiles li{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:8px 14px;flex:1 1 auto}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:10px;margin:18px 0 0;padding:0;
+list-style:none}.tiles li{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:8px 14px}
 .tiles b{display:block;font-size:1.25rem}
 ol.advice{padding-left:1.4rem;margin:.4rem 0}ol.advice li{margin:.45rem 0;max-width:78ch}
 svg{display:block;width:100%;height:auto}svg text{fill:var(--soft);font:11px system-ui,sans-serif}
@@ -116,11 +116,11 @@ def _notes(trace: Trace) -> str:
 
 def _tiles(found: Figures) -> str:
     tiles = [
-        (seconds_text(found.seconds), "from the first task to the end of the last"),
+        (seconds_text(found.seconds), "from the first task to the last"),
         (f"{found.tasks:,}", "tasks and messages of map"),
         (f"{found.parallel:.1f} of {found.max_workers}", "workers busy on average"),
         (f"{found.cpus}", "processors" if found.cpus != 1 else "processor"),
-        (percent(found.share_of(1)), "of the time, one worker busy at most"),
+        (percent(found.share_of(1)), "of the time one was busy at most"),
     ]
     return "<ul class='tiles'>" + "".join(f"<li><b>{value}</b>{text}</li>" for value, text in tiles) + "</ul>"
 
@@ -161,7 +161,7 @@ def _functions(found: Figures) -> str:
     head = ("function", "tasks", "ran, in all", "median", "longest", "run times", "waited, median", "wait times")
     return (
         "<section><h2>Functions</h2><div class='wide'>"
-        + _table((*head, "unpickling and encoding, each", "bytes, each"), rows)
+        + _table((*head, "unpickling, encoding", "bytes"), rows)
         + f"</div>{rest if more > 0 else ''}</section>"
     )
 

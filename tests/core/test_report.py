@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -95,6 +96,7 @@ class TestFigures:
         assert found.busy_at_once == {1: 2.0, 2: 2.0}
         assert found.parallel == 1.5
         assert found.share_of(1) == 0.5
+        assert (found.starting, found.starved) == (0.0, 0.0)
 
     def test_tasks_on_top_of_others_are_not_counted_twice(self) -> None:
         tasks = [Task("outer", 0, 0.0, 4.0), Task("inner", 0, 1.0, 1.0)]
@@ -129,7 +131,7 @@ class TestFigures:
         found = lanes(made)
         for lane in set(found):
             own = sorted(span for span, where in zip(made, found, strict=True) if where == lane)
-            assert all(one[1] <= other[0] for one, other in zip(own, own[1:], strict=False))
+            assert all(one[1] <= other[0] for one, other in pairwise(own))
 
     def test_percentile_of_nothing_is_nothing(self) -> None:
         assert percentile([], 0.5) == 0.0
@@ -195,6 +197,20 @@ class TestAdvice:
         found = {each.topic: each.text for each in advise(figures(trace(tasks, max_workers=4)))}
         assert "the program itself was at work" in found["serial"]
 
+    def test_starved_workers(self) -> None:
+        tasks = [(0, float(n), 0.5) for n in range(6)] + [(1, 0.0, 0.5)]
+        found = {each.topic: each.text for each in advise(figures(trace(tasks, waiting=5)))}
+        assert "for 91 % of the time one at most was busy although tasks waited" in found["starved"]
+        assert "serial" not in found
+
+    def test_start_of_the_first_worker(self) -> None:
+        tasks = [Task("work", n, 1.0, 1.0, waited=1.0) for n in range(2)]
+        made = trace(tasks, waiting=2)
+        assert "start" not in {each.topic for each in advise(figures(made))}  # they were there, and did not come
+        made.workers[0].began, made.workers[0].ready = 0.1, 0.9
+        found = {each.topic: each.text for each in advise(figures(made))}
+        assert "The first worker came after 1 s, 50 % of the time" in found["start"]
+
     def test_imports(self) -> None:
         tasks = [Task("work", n, 1.0, 1.0, unpickling=1.0, modules=30) for n in range(2)]
         assert topics(tasks)[0] == "imports"
@@ -212,8 +228,17 @@ class TestAdvice:
 class TestUnits:
     @pytest.mark.parametrize(
         ("seconds", "text"),
-        [(0, "0"), (3e-9, "3 ns"), (1.5e-6, "1.5 µs"), (0.9999e-3, "1 ms"), (0.0123, "12.3 ms"), (1, "1 s")]
-        + [(119.6, "120 s"), (125, "2 min 5 s"), (7300, "2 h 1 min")],
+        [
+            (0, "0"),
+            (3e-9, "3 ns"),
+            (1.5e-6, "1.5 µs"),
+            (0.9999e-3, "1 ms"),
+            (0.0123, "12.3 ms"),
+            (1, "1 s"),
+            (119.6, "120 s"),
+            (125, "2 min 5 s"),
+            (7300, "2 h 1 min"),
+        ],
     )
     def test_seconds(self, seconds: float, text: str) -> None:
         assert seconds_text(seconds) == text

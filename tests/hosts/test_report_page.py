@@ -24,7 +24,8 @@ pytestmark = [
 # What the page is like once it is laid out; the page itself has no script.
 PROBE = """<script>
 const root = document.documentElement, colour = getComputedStyle(document.body).backgroundColor;
-const drawn = [...document.querySelectorAll("svg.timeline rect, svg.timeline path")].filter(each => each.getBBox().width > 0);
+const shapes = [...document.querySelectorAll("svg.timeline rect, svg.timeline path")];
+const drawn = shapes.filter(each => each.getBBox().width > 0);
 const cut = [...document.querySelectorAll("h1, h2, li, p")].filter(each => each.scrollWidth > each.clientWidth + 1);
 document.title = [root.scrollWidth - root.clientWidth, drawn.length, cut.length, colour].join(" | ");
 </script>"""
