@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from interp_pool._multiprocessing.pool import Pool as Pool
     from interp_pool._nested.face import current_executor as current_executor
     from interp_pool._pool.pool import InterpreterPool as InterpreterPool
+    from interp_pool._pool.tracing import trace as trace
     from interp_pool._process.profiles import write_profiles as write_profiles
     from interp_pool._swap.patching import patch as patch
     from interp_pool._wire.interrupted import TaskInterrupted as TaskInterrupted
@@ -40,6 +41,7 @@ _MODULES = {
     "_futures.progress": "Progress",
     "_worker.reporting": "report",
     "_executor.tracked": "progress",
+    "_pool.tracing": "trace",
     "_core.statistics": "Statistics",
     "_workers.reserve": "close_idle",
     "_workers.warm_up": "warm_up",

@@ -40,7 +40,7 @@ HOUSE = {
             "profiles"
         ),
         "_worker": (
-            "unbundle batch struck_import load_lock measured baseline standard_library reset parent "
+            "unbundle batch traced struck_import load_lock measured baseline standard_library reset parent "
             "resource_tracker child_process fork_server plain_threads signals surroundings program_modules main_ahead "
             "telling reporting running carried forwarding logs output profiling debugging control_thread loop hosted "
             "importing joblib_calls"
@@ -51,13 +51,14 @@ HOUSE = {
             "states ports lease routes batch_sizes nesting relief backlog task told task_book nested_book worker_book "
             "core statistics"
         ),
-        "_seeing": "levels logs output reports bars filters carrying",
+        "_seeing": "levels logs output reports bars filters carrying trace_events trace_file trace",
         "_workers": (
             "bundle reserve environment interpreters warm_up answering handle thread_host process_host hosted_worker"
         ),
         "_pool": (
-            "result_stream outcomes process_hooks calls routing kernel hearing pump lodging recall overdue control "
-            "ending relieving waits sizing starting renewal intake nesting manager forking leases single pool"
+            "result_stream outcomes process_hooks calls pool_trace routing kernel hearing traced pump lodging recall "
+            "overdue control ending relieving waits sizing starting renewal intake nesting manager forking leases "
+            "single tracing pool"
         ),
         "_awaiting": "bell on_asyncio on_trio library map_waiter awaited_reports",
         "_executor": (
@@ -80,6 +81,7 @@ HOUSE = {
         "bench.*": "",  # in any order among themselves
         "doctor.*": "",  # in any order among themselves
         "run.*": "",  # in any order among themselves
+        "report_page.*": "",  # in any order among themselves
         "__main__": "",
     },
 }

@@ -4,6 +4,8 @@ from typing import Protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from interp_pool._core.states import WorkerState
     from interp_pool._futures.batch_future import BatchFuture
     from interp_pool._process.open_tasks import OpenTasks
@@ -13,6 +15,25 @@ class Books(Protocol):
     """What the manager puts right after it was marked as dirty."""
 
     is_dirty: bool
+
+
+class TracedTask(Protocol):
+    """What a trace knows of a task that has not ended."""
+
+    taken: int
+    """When the pool took it, in ns on the monotonic clock."""
+    size: int
+    """Bytes of its arguments."""
+    count: int | None
+    """How many items it had when it was sent, if it is a batch."""
+    ran: tuple[int, int] | None
+    """The worker that it was seen in, and when it had begun there."""
+
+    def see(self, worker: "Any") -> None:
+        """Note which worker has it."""
+
+    def note_end(self, task: "Any") -> None:
+        """That one, the `Task`, has ended, and its worker has measured nothing. Never blocks."""
 
 
 class WorkerHandle(Protocol):

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from interp_pool._core.ports import TracedTask
+
     # What is behind these is nothing to the core: it only passes them on.
     from interp_pool._futures.stopping import TaskControl
     from interp_pool._futures.task_future import TaskFuture
@@ -67,6 +69,7 @@ class Task:
         "payload",
         "placed",
         "successor",
+        "traced",
         "work_id",
     )
 
@@ -94,6 +97,7 @@ class Task:
         self.is_tried = False  # its future is being settled, or was when an exception struck
         self.is_ended = False  # its future is settled, or it has a successor
         self.successor: Task | None = None  # in the pool that it was given to
+        self.traced: TracedTask | None = None  # until a trace knows how it has ended
 
     @property
     def state(self) -> TaskState:
@@ -137,3 +141,5 @@ class Task:
             self.control.end()
         if self.open_tasks is not None:
             self.open_tasks.end(self)
+        if self.traced is not None:
+            self.traced.note_end(self)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Coroutine, Iterable, Iterator
     from concurrent.futures import Executor
+    from contextlib import AbstractContextManager
+    from os import PathLike
     from typing import Any, Unpack, overload
 
     from interp_pool._core.statistics import Statistics
@@ -315,6 +317,12 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
     def statistics(self) -> "Statistics":
         """Return a snapshot of the counts of the executor's pool: workers and tasks by state, messages, bytes."""
         return self._pool.statistics()
+
+    def trace(self, path: "str | PathLike[str]") -> "AbstractContextManager[None]":
+        """Return what traces the executor's pool, and no other, while a `with` block runs; see `interp_pool.trace`."""
+        from interp_pool._pool.tracing import trace
+
+        return trace.of_pools(path, [self._pool])
 
     def resize(self, max_workers: int | None = None, *, min_workers: int | None = None) -> None:
         """Change how many workers there may be, and how many stay. See `InterpreterPool.resize`."""

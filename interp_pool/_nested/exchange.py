@@ -27,6 +27,7 @@ from interp_pool._wire.messages import (
     RETURNED,
     STOP,
     TASK_FAILED,
+    TASK_TRACED,
     WANTED,
 )
 
@@ -219,6 +220,8 @@ def is_interrupted(outcome: "Any") -> bool:
     if outcome is None:
         return False
     kind, _, body, _ = outcome
+    if kind == TASK_TRACED:
+        kind, body, _ = body
     if kind == NESTED_DONE:
         kind, body = body
     return kind == TASK_FAILED and (body[2], body[4]) == _AS_INTERRUPTED

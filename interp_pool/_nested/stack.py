@@ -233,6 +233,10 @@ class Stack:
             in_place.pop()
             board[LEVELS] -= 1
         kind, _, body, _ = outcome
+        if control.traced is not None:
+            from interp_pool._worker.traced import note_inner
+
+            note_inner(control.traced, child.plain_name, started, kind)
         if is_interrupted(outcome):
             if children.is_unwinding or (control.struck == board[TASK] and not children.was_struck):
                 control.owed.add(board[TASK])  # it was meant for the parent, which has called this

@@ -299,6 +299,8 @@ class Control:
             if control.reason is not None and not control.reason.is_timeout:
                 self._kernel.tasks.interrupts += 1
             worker.interrupt(work_id)  # P3
+            if self._kernel.tracer is not None:
+                self._kernel.tracer.note_interrupt(worker, item)
         is_busy_machine = now < control.stop_by + control.patience and not worker.has_ignored(
             control.asked_at, control.cpu_seconds
         )
@@ -317,6 +319,8 @@ class Control:
         is_by_exit = item.control is not None and item.control.reason is Reason.EXIT
         note_stuck(worker.thread, item.name, is_by_exit=is_by_exit)
         del self._kernel.tasks.in_flight[item.work_id]
+        if self._kernel.tracer is not None:
+            self._kernel.tracer.note_abandoned(worker, item)
         self._kernel.todo.append(
             partial(fail_stopped, item, f"does not stop; {worker.thread.name} is abandoned until it does")
         )
@@ -331,4 +335,6 @@ class Control:
         if worker is not None:
             forget_stuck(worker.thread)
             worker.given_up = None
+            if self._kernel.tracer is not None:
+                self._kernel.tracer.note_return(worker)
             self._kernel.perform(instructions)

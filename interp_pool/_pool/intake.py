@@ -147,6 +147,8 @@ class Intake:
                 check_tracing("start a worker")
             except RuntimeError as exc:
                 return exc
+        if kernel.tracer is not None:
+            kernel.tracer.note_taken(item, tasks, staff)
         if not tasks.in_flight and kernel.results.is_behind:
             self._renewal.look()
         if tasks.backlog or len(tasks.in_flight) >= tasks.window:

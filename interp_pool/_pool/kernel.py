@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from interp_pool._core.core import Instructions
     from interp_pool._core.ports import OpenMap
     from interp_pool._options.pool_options import PoolOptions
+    from interp_pool._pool.pool_trace import PoolTrace
     from interp_pool._pool.routing import Routing
     from interp_pool._workers.handle import Worker
 
@@ -84,6 +85,7 @@ class Kernel:
         "staff",
         "tasks",
         "todo",
+        "tracer",
         "wishes",
     )
 
@@ -122,9 +124,9 @@ class Kernel:
         self.wishes: deque[Callable[[], object]] = deque()  # see above
         self.reader = ResultReader(self.results)
         self.inbox = self.reader.inbox  # guarded by self.lock
-        # Threads that wait for room in the backlog, or the end of one executor's tasks there.
-        self.room_wanted = 0  # guarded by self.lock
+        self.room_wanted = 0  # threads that wait for room, or the end of one executor's tasks; guarded by self.lock
         self.nested: NestedBook[Worker] = NestedBook()  # guarded by self.lock
+        self.tracer: PoolTrace | None = None  # while somebody traces the pool; guarded by self.lock
         self.paused_by = 0  # the thread that forks, while the core pauses; guarded by self.lock
 
     def connect(

@@ -24,6 +24,7 @@ from interp_pool._pool.outcomes import decode_failure_now, fail_lost, result_siz
 from interp_pool._pool.pump import Pump
 from interp_pool._pool.sizing import Sizing
 from interp_pool._pool.starting import Starting, log
+from interp_pool._pool.traced import note_traced
 from interp_pool._process.timer import timer
 from interp_pool._wire.decoding import describe_failure
 from interp_pool._wire.messages import (
@@ -39,6 +40,7 @@ from interp_pool._wire.messages import (
     PARENT_ASKED,
     POOL_CALLED,
     RESULT_UNSENDABLE,
+    TASK_TRACED,
     TOLD,
     WORKER_ENDED,
     WORKER_LEAVING,
@@ -178,6 +180,8 @@ class Manager:
         for kind, number, body, seconds in messages:
             if kind <= RESULT_UNSENDABLE:
                 self._note_result(kind, number, body, seconds)
+            elif kind == TASK_TRACED:
+                self._note_messages([note_traced(self._kernel, number, body, seconds)])
             elif kind == TOLD:
                 note_told(self._kernel, number, *body)
             elif kind == MODULE_REFUSED:
@@ -295,6 +299,8 @@ class Manager:
             return  # left behind
         if kind == WORKER_LEFT:
             worker.left_at = monotonic()
+        if self._kernel.tracer is not None:
+            self._kernel.tracer.note_worker(worker, kind)
         is_leaving = kind == WORKER_LEAVING
         instructions = self._kernel.core.worker_told(
             worker,

@@ -174,6 +174,7 @@ class Nesting:
         if is_dropped:
             kernel.todo.append(partial(call_off, item))
         elif item.control is None:
+            item.traced = None  # its parent's trace has it
             kernel.todo.append(partial(_bring, item, RETURNED, None))
         else:
             self._hand(item)

@@ -16,6 +16,7 @@ from interp_pool._options.pool_options import PoolOptions
 from interp_pool._pool.process_hooks import register
 from interp_pool._pool.routing import RoutedIntake, Routing
 from interp_pool._pool.single import SinglePool
+from interp_pool._pool.tracing import join_trace
 from interp_pool._process.profiles import profiles
 from interp_pool._process.stuck import expect_stuck
 from interp_pool._seeing.logs import forward_logs
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from interp_pool._core.task import Task
     from interp_pool._core.told import Told
     from interp_pool._futures.task_future import TaskFuture
+    from interp_pool._pool.kernel import Kernel
     from interp_pool._process.open_tasks import OpenTasks
 
 
@@ -68,6 +70,7 @@ class InterpreterPool(SinglePool):
         forward_logs(options, self._kernel)
         forward_output(options)
         register(self)
+        join_trace(self)
         if options.exit_timeout is not None:
             expect_stuck()  # the exit will stop tasks, when it is too late to see its status
         if options.min_workers and not options.moves_at_once:
@@ -78,6 +81,11 @@ class InterpreterPool(SinglePool):
             except BaseException:
                 self.forget()  # nobody else will shut it down
                 raise
+
+    @property
+    def kernels(self) -> "list[Kernel]":
+        """Its own, and that of its fallback; for a trace."""
+        return [self._kernel] if self._fallback is None else [self._kernel, self._fallback._kernel]
 
     def do_without_main(self) -> None:
         """Have workers load the main module only for what names it. Called before there are any."""

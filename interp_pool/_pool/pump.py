@@ -19,7 +19,8 @@ from interp_pool._core.task import Task
 from interp_pool._core.task_book import MOST_IN_FLIGHT
 from interp_pool._pool.kernel import Kernel
 from interp_pool._pool.outcomes import result_size, settle, settle_quietly
-from interp_pool._wire.messages import BATCH_PART, BATCH_REST, RESULT_UNSENDABLE, TASK_UNREADABLE, VALUE
+from interp_pool._pool.traced import note_traced
+from interp_pool._wire.messages import BATCH_PART, BATCH_REST, RESULT_UNSENDABLE, TASK_TRACED, TASK_UNREADABLE, VALUE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -130,7 +131,10 @@ class Pump:
         while inbox:
             kind, work_id, body, seconds = inbox[0][0]
             if kind > RESULT_UNSENDABLE:
-                return None
+                if kind != TASK_TRACED:
+                    return None
+                inbox[0] = note_traced(self._kernel, work_id, body, seconds), inbox[0][1]
+                continue
             item = in_flight.get(work_id)
             if item is None:  # withdrawn, or the pool broke meanwhile, and the future with it
                 if work_id in self._kernel.staff.stuck:

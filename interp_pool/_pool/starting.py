@@ -63,6 +63,8 @@ class Starting:
             try:
                 check_memory(starting + 1)
                 worker.start()
+                if self._kernel.tracer is not None:
+                    self._kernel.tracer.note_start(worker)
             except (RuntimeError, MemoryError) as exc:
                 for each in waiting[number:]:  # what one lacks the others lack as well
                     self._kernel.staff.drop(each)

@@ -9,6 +9,7 @@ Both sides import this file, and it is all they share. A payload is what `interp
                               with SPLIT it may give items back, and says when it has begun, like a timed task;
                               with REPORTS somebody hears what each item tells of its progress;
                               with PROFILED it tells what its items have taken (`_worker.profiling`);
+                              with TRACED its outcome is TASK_TRACED;
                               None, an end: one worker ends
     to one starting worker    Setup, a tuple, bound in its `__main__` until the worker begins
     to one control thread     questions, in a queue that is there only while somebody asks: (work id, id of a
@@ -79,6 +80,7 @@ Both sides import this file, and it is all they share. A payload is what `interp
     TOLD                 work id     (topic, worker id, work ids of what waits       0
                                      below it, body): what a task tells while it
                                      runs, see `_worker.telling`; 0 if none runs
+    TASK_TRACED          work id     (kind, body, measured) of its outcome           as the outcome's
 
 DATA is a pickle that names no class and no function: unpickling it runs nobody's code, so it may happen in any thread
 and under any lock.
@@ -117,7 +119,7 @@ if TYPE_CHECKING:
 
     from interp_api import Payload as Payload  # noqa: PLC0414  # for the other files
 
-TIMED, BATCH, SINGLE, SPLIT, NESTED, REPORTS, PROFILED = 1, 2, 4, 8, 16, 32, 64  # flags of a call item
+TIMED, BATCH, SINGLE, SPLIT, NESTED, REPORTS, PROFILED, TRACED = 1, 2, 4, 8, 16, 32, 64, 128  # flags of a call item
 
 (
     TASK,
@@ -179,7 +181,8 @@ SETUP = "__interp_pool_setup__"
     NESTED_TASKS,
     NESTED_ASKED,
     TOLD,
-) = range(24)
+    TASK_TRACED,
+) = range(25)
 
 PROGRESS = "progress"
 """The topic of what tasks report."""
@@ -206,6 +209,11 @@ type Replacement = tuple[Refusal, str, str, tuple[str, ...]]
 type Failure = tuple[Payload | None, tuple[str, ...], str, str, str, str, str, str | tuple[Place, ...], Refusal | None]
 type Child = tuple[int, Payload, str | None, str, Payload | None, bool]
 type ResultItem = tuple[int, int, Any, float]
+type Inner = tuple[str, int, int, bool]
+"""Of a task that was run in place: its name, when it began and ended, in ns, whether it has failed."""
+type Measured = tuple[int, int, int, int, int, int, tuple[Inner, ...]]
+"""The worker's id; when it took the task, when the function was called, 0 if it was not, and when the result was
+encoded, in ns; how many modules were imported meanwhile; how many tasks waited below; what was run in place."""
 type Program = tuple[tuple[str, ...], tuple[bytes, bytes | None] | None, tuple[str, ...]]
 """Its `sys.argv`; how to load its main module and the source of that, None if it cannot be loaded; the modules that
 were being imported when the pool was made."""

@@ -91,6 +91,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Protocol
 
+    from interp_pool._wire.messages import Inner
+
     class Nest(Protocol):
         """What a worker has for tasks that submit tasks, see `_nested.nest`."""
 
@@ -131,6 +133,7 @@ class Control:
         "owed",
         "pausing",
         "struck",
+        "traced",
     )
 
     def __init__(self, bell: tuple[int, int], load_lock: SimpleQueue, board: "Any") -> None:
@@ -150,6 +153,7 @@ class Control:
         self.batch: Batch | None = None
         """The one that runs."""
         self.nest: Nest | None = None
+        self.traced: list[Inner] | None = None  # of a task that is traced: what it has run in place
         """Once a task has asked for its pool."""
         self.pausing: Callable[[], object] | None = None
         """Wakes the thread of the tasks, while that cannot be struck."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from interp_pool._wire.messages import Failure, Payload, ResultItem, Watch
+    from interp_pool._wire.messages import Failure, Inner, Payload, ResultItem, Watch
     from interp_pool._worker.batch import Batch
 
 _SHARED = 0  # what stands beside a buffer that is the sender's memory, see `interp_api._pickling.buffers`
@@ -41,6 +41,7 @@ class NoControl:
     """In the place of a worker's control thread, which a host has none of."""
 
     batch: "Batch | None" = None
+    traced: "list[Inner] | None" = None
 
 
 _initializer: "list[Callable[[], object]]" = []

@@ -30,6 +30,7 @@ from interp_pool._wire.messages import (
     TASK_FAILED,
     TASK_UNREADABLE,
     TIMED,
+    TRACED,
     VALUE,
 )
 from interp_pool._worker.batch import Batch
@@ -41,12 +42,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any, Protocol
 
-    from interp_pool._wire.messages import Failure, Payload
+    from interp_pool._wire.messages import Failure, Inner, Payload
 
     class HasBatch(Protocol):
         """Whom somebody asks for the rest of the batch that runs."""
 
         batch: Batch | None
+        traced: list[Inner] | None
 
 
 _SCALARS = frozenset((type(None), bool, float))
@@ -70,6 +72,13 @@ def run_flagged(
         put: takes result items.
         control: has the batch while one runs.
     """
+    if flags & TRACED:
+        from interp_pool._worker.parent import way_to_pool
+        from interp_pool._worker.traced import run_traced
+
+        way = way_to_pool()
+        if way is not None:  # as ever, in a worker
+            return run_traced(run_flagged, way[1], work_id, payload, flags, board, put, control)
     clock = board if flags & (TIMED | SPLIT) else None
     if clock is not None:
         clock[BEGAN] = 0  # before its work id can be seen: it has not begun, what it needs may have to be imported

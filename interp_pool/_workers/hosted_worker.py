@@ -4,13 +4,18 @@ It is to its pool what any worker is: it takes call items, shows on its board wh
 runs the tasks is its host.
 """
 
+import sys
+from time import monotonic_ns
+
 from interp_api import PoolQueue
 from interp_pool._wire.messages import (
+    BEGAN,
     INITIALIZER_FAILED,
     PREPARED,
     RENEW,
     RETIRE,
     TASK,
+    TRACED,
     WORKER_LEAVING,
     WORKER_READY,
 )
@@ -118,7 +123,14 @@ class HostedWorker(Worker):
         put((WORKER_LEAVING, number, False, 0.0))
 
     def _run(self, work_id: int, payload: "Payload", flags: int = 0) -> None:
-        for message in self._host.run(work_id, payload, flags):
+        taken = monotonic_ns()
+        messages = self._host.run(work_id, payload, flags & ~TRACED)
+        if flags & TRACED:  # measured out here: what runs there may be killed
+            from interp_pool._worker.traced import wrapped
+
+            times = self.number, taken, self._cells[BEGAN] or taken
+            messages[-1] = wrapped(messages[-1], times, len(sys.modules))
+        for message in messages:
             self._results.put(message)
 
 

@@ -15,7 +15,7 @@ NOT_INSTALLED = "the dependency group `hosts` is not installed"
 pytest.importorskip("opentelemetry.sdk", reason=NOT_INSTALLED)
 structlog = pytest.importorskip("structlog", reason=NOT_INSTALLED)
 
-import traced_tasks as tasks  # noqa: E402  # it needs them
+import span_tasks as tasks  # noqa: E402  # it needs them
 from opentelemetry import baggage, context, trace  # noqa: E402
 from opentelemetry.sdk.trace import TracerProvider  # noqa: E402
 
@@ -31,7 +31,7 @@ def _own_bell():
 
 @pytest.fixture(params=[None, "process", "thread"])
 def executor(request):
-    route = {} if request.param is None else {"fallback": request.param, "route": ["traced_tasks"]}
+    route = {} if request.param is None else {"fallback": request.param, "route": ["span_tasks"]}
     with InterpreterPoolExecutor(2, initializer=tasks.initialize, context=[tasks.caller], **route) as made:
         yield made
     del request.node.funcargs["executor"]
