@@ -36,7 +36,7 @@ HOUSE = {
         "_errors": "",
         "_wire": "interrupted texts messages answer places names known_packages refused failures decoding",
         "_process": (
-            "ctrl_c locks thread_state background memory exit_status stuck hooks aside timer open_tasks notebook"
+            "ctrl_c watched locks thread_state background memory exit_status stuck hooks aside timer open_tasks notebook"
         ),
         "_worker": (
             "unbundle batch struck_import control_thread measured baseline standard_library reset parent "
@@ -46,14 +46,14 @@ HOUSE = {
         "_options": "checks declared pool_options task_options",
         "_futures": "ports stopping undecoded unread condition claims lazy task_future batch_future",
         "_core": (
-            "states ports lease routes batch_sizes nesting backlog task told task_book nested_book worker_book core "
+            "states histogram ports lease routes batch_sizes nesting backlog task told task_book nested_book worker_book core "
             "statistics"
         ),
         "_workers": (
             "bundle reserve environment interpreters warm_up answering handle thread_host process_host hosted_worker"
         ),
         "_pool": (
-            "result_stream outcomes process_hooks calls routing kernel hearing pump lodging recall overdue control "
+            "result_stream outcomes process_hooks calls routing kernel hearing pump metering lodging recall overdue control "
             "ending waits sizing starting renewal intake nesting manager forking leases single pool"
         ),
         "_awaiting": "bell on_asyncio on_trio library map_waiter",

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from interp_pool._core.histogram import Histogram
+
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
@@ -60,6 +62,14 @@ class Statistics:
     """Which tasks wait for tasks of theirs just now, and where these are: a line for each."""
     fallback_reasons: tuple[str, ...] = ()
     """Why tasks were given to the fallback: a line for each module that no worker can load."""
+    run_times: Histogram | None = None
+    """How long tasks ran, once they are done, and as their workers tell it; for a batch of `map` its average for each
+    of its items. None, as the next two, without the pool's option `histograms`."""
+    wait_times: Histogram | None = None
+    """How long they waited, from `submit` until their function was called in a worker, with the unpickling of the call.
+    A batch counts once."""
+    encode_times: Histogram | None = None
+    """How long pickling their results took. A batch counts once: for those that it has not sent before its end."""
 
     def describe(self) -> str:
         """Return everything in a line; of what need not happen, what has."""

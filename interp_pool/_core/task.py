@@ -59,6 +59,7 @@ class Task:
         "open_tasks",
         "payload",
         "placed",
+        "submitted",
         "successor",
         "work_id",
     )
@@ -87,6 +88,7 @@ class Task:
         self.is_tried = False  # its future is being settled, or was when an exception struck
         self.is_ended = False  # its future is settled, or it has a successor
         self.successor: Task | None = None  # in the pool that it was given to
+        self.submitted: int  # when, in ns on the monotonic clock; only with histograms, it costs all others nothing
 
     @property
     def state(self) -> TaskState:

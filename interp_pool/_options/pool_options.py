@@ -10,6 +10,7 @@ import interp_api
 from interp_pool._errors import TaskPicklingError
 from interp_pool._options.checks import (
     check_count,
+    check_flag,
     check_int,
     check_limit,
     check_routes,
@@ -18,6 +19,7 @@ from interp_pool._options.checks import (
     check_word,
 )
 from interp_pool._options.declared import Declared, option, unless_none
+from interp_pool._process.watched import is_metering
 from interp_pool._wire.texts import brief
 from interp_pool._worker.importing import modules_being_imported
 
@@ -136,6 +138,13 @@ class PoolArguments(Declared):
         doc="""functions that run there from the start: "module:function", "module", or "package.*". For those that
             import such a module in their own body, which is too late.""",
     )
+    histograms: bool = option(
+        default=False,
+        check=check_flag,
+        doc="""whether `statistics()` tells how long tasks waited and ran, and how long pickling their results took. A
+            task costs about a microsecond more then. Pools of a program that `python -m interp_pool top` can look at,
+            or that are made after `interp_pool.metrics.register()`, have them anyway.""",
+    )
     exit_timeout: float | None = option(
         default=None,
         check=check_limit,
@@ -171,6 +180,7 @@ class PoolOptions(PoolArguments):
         # `_worker.telling`. A fallback has the same.
         self.watches: list[Callable[[], Watch | None]] = []
         self.hearers: dict[str, Callable[[Any], None]] = {}
+        self.is_metered = self.histograms or is_metering()
         self.most_workers = self.max_workers or os.process_cpu_count() or 1
         check_sizes(self.most_workers, self.min_workers)
         if self.route and self.fallback is None:

@@ -114,7 +114,9 @@ class InterpreterPool(SinglePool):
             return own
         other, routing = self._fallback.statistics(), self._kernel.routing
         counts: dict[str, Any] = {
-            each.name: getattr(own, each.name) + getattr(other, each.name) for each in fields(Statistics)
+            each.name: None if value is None else value + getattr(other, each.name)
+            for each in fields(Statistics)
+            for value in [getattr(own, each.name)]
         }
         where = "tasks_in_processes" if self._kernel.options.fallback == "process" else "tasks_in_threads"
         counts[where] = other.tasks_waiting + other.tasks_sent + other.tasks_running + other.tasks_ended

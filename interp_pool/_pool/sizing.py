@@ -223,6 +223,7 @@ class Sizing:
             tasks_in_place=in_place,
             deepest_nesting=deepest,
             waits=waits,
+            **({} if tasks.meters is None else tasks.meters.read()),
         )
 
     def room(self, open_tasks: "OpenTasks | None", waiter: "Any" = None) -> "Any":

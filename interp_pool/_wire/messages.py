@@ -7,6 +7,7 @@ Both sides import this file, and it is all they share. A payload is what `interp
                               (-work_id, payload of (function, (items,), {}), flags), a batch of map, if they have
                               BATCH; with SINGLE each item is the only argument of its call, and not the tuple of all;
                               with SPLIT it may give items back, and says when it has begun, like a timed task;
+                              any of these with METERED: the seconds of its outcome are then a tuple, see Metered;
                               None, an end: one worker ends
     to one starting worker    Setup, a tuple, bound in its `__main__` until the worker begins
     to one control thread     questions, in a queue that is there only while somebody asks: (work id, id of a
@@ -113,7 +114,7 @@ if TYPE_CHECKING:
 
     from interp_api import Payload as Payload  # noqa: PLC0414  # for the other files
 
-TIMED, BATCH, SINGLE, SPLIT, NESTED = 1, 2, 4, 8, 16  # flags of a call item
+TIMED, BATCH, SINGLE, SPLIT, NESTED, METERED = 1, 2, 4, 8, 16, 32  # flags of a call item
 
 (
     TASK,
@@ -194,6 +195,8 @@ type Noted = tuple[Refusal, tuple[str, ...], str]
 type Replacement = tuple[Refusal, str, str, tuple[str, ...]]
 """A refusal, the module that goes on without, the route, the other modules of the package that are refused."""
 type Failure = tuple[Payload | None, tuple[str, ...], str, str, str, str, str, str | tuple[Place, ...], Refusal | None]
+type Metered = tuple[float, int, float]
+"""Seconds, when it began in ns on the monotonic clock, and seconds that pickling the result took."""
 type Child = tuple[int, Payload, str | None, str, Payload | None, bool]
 type ResultItem = tuple[int, int, Any, float]
 type Program = tuple[tuple[str, ...], tuple[bytes, bytes | None] | None, tuple[str, ...]]
