@@ -49,11 +49,12 @@ HOUSE = {
             "states histogram ports lease routes batch_sizes nesting backlog task told task_book nested_book worker_book core "
             "statistics"
         ),
+        "_seeing": "shapes runtime_directory connections server stacks questions monitor",
         "_workers": (
             "bundle reserve environment interpreters warm_up answering handle thread_host process_host hosted_worker"
         ),
         "_pool": (
-            "result_stream outcomes process_hooks calls routing kernel hearing pump metering lodging recall overdue control "
+            "result_stream outcomes process_hooks calls routing kernel hearing pump metering lodging recall overdue control looking "
             "ending waits sizing starting renewal intake nesting manager forking leases single pool"
         ),
         "_awaiting": "bell on_asyncio on_trio library map_waiter",

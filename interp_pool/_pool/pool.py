@@ -7,16 +7,19 @@ A fork does not wait for the one behind: there is no interpreter in it that the 
 """
 
 from dataclasses import fields
+from time import monotonic
 
 from interp_pool._core.routes import Routes
 from interp_pool._core.statistics import Statistics
 from interp_pool._futures.stopping import Reason
 from interp_pool._options.declared import takes
 from interp_pool._options.pool_options import PoolOptions
-from interp_pool._pool.process_hooks import register
+from interp_pool._pool.looking import counts_of, first_waiting, interrupt_task, look_at_workers, times_of
+from interp_pool._pool.process_hooks import all_pools, register
 from interp_pool._pool.routing import RoutedIntake, Routing
 from interp_pool._pool.single import SinglePool
 from interp_pool._process.stuck import expect_stuck
+from interp_pool._process.watched import is_monitored
 from interp_pool._wire.names import names_of
 from interp_pool._workers.hosted_worker import host_maker
 from interp_pool._workers.reserve import reserve
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from interp_pool._core.task import Task
     from interp_pool._futures.task_future import TaskFuture
     from interp_pool._process.open_tasks import OpenTasks
+    from interp_pool._seeing.shapes import PoolShape
 
 _WHERE = {"process": "in a process", "thread": "on a thread of the main interpreter"}
 
@@ -54,6 +58,7 @@ class InterpreterPool(SinglePool):
         super().__init__(options)
         self._fallback = None if options.fallback is None else self._make_fallback(options)
         register(self)
+        watch()
         if options.exit_timeout is not None:
             expect_stuck()  # the exit will stop tasks, when it is too late to see its status
         if options.min_workers and not options.moves_at_once:
@@ -64,6 +69,10 @@ class InterpreterPool(SinglePool):
             except BaseException:
                 self.forget()  # nobody else will shut it down
                 raise
+
+    def _manage(self) -> None:
+        watch()  # in a forked child nobody has yet
+        super()._manage()
 
     def do_without_main(self) -> None:
         """Have workers load the main module only for what names it. Called before there are any."""
@@ -123,6 +132,45 @@ class InterpreterPool(SinglePool):
         if routing is not None:
             counts["fallback_reasons"] = tuple(routing.reasons.values())
         return Statistics(**counts)
+
+    def look(self, number: int, timeout: float) -> "PoolShape":
+        """Return what the pool does, as `python -m interp_pool top` shows it.
+
+        Args:
+            number: what to call it.
+            timeout: seconds that the workers have to tell where their tasks are.
+
+        Blocks: until they have, or that is up.
+        """
+        end = monotonic() + timeout
+        workers, waiting, statistics = look_at_workers(self._kernel, end), first_waiting(self._kernel), self.statistics()
+        if self._fallback is not None:
+            others = look_at_workers(self._fallback._kernel, end)
+            for worker in others:
+                if worker["task"] is not None:
+                    worker["task"]["id"] *= -1  # it has numbers of its own
+            workers += others
+            waiting += first_waiting(self._fallback._kernel)
+        return {
+            "number": number,
+            "name": self.thread_name_prefix,
+            "max_workers": self.max_workers,
+            "counts": counts_of(statistics),
+            "times": times_of(statistics),
+            "workers": workers,
+            "waiting": waiting,
+        }
+
+    def interrupt_task(self, work_id: int) -> str | None:
+        """Begin to stop a task by the number that `look` has told; return its name, None if it does not run any more.
+
+        Never blocks.
+        """
+        if work_id >= 0:
+            return interrupt_task(self._kernel, self._control, work_id)
+        if self._fallback is None:
+            return None
+        return interrupt_task(self._fallback._kernel, self._fallback._control, -work_id)
 
     def _has_arrived(self, future: "TaskFuture[Any]") -> "Callable[[], bool]":
         if self._fallback is None:
@@ -249,3 +297,16 @@ class InterpreterPool(SinglePool):
         super().after_fork_in_child()
         if self._fallback is not None:
             self._fallback.after_fork_in_child()
+
+
+def living_pools() -> list[InterpreterPool]:
+    """Return the pools of this process, each with its fallback, and without those that have ended."""
+    return [pool for pool in all_pools() if isinstance(pool, InterpreterPool) and not pool.is_closed]
+
+
+def watch() -> None:
+    """Have others look at this process, if it was started so. In a pool that works, for a forked child has to begin."""
+    if is_monitored():
+        from interp_pool._seeing.monitor import monitor
+
+        monitor.start(living_pools)

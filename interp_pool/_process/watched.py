@@ -11,18 +11,20 @@ _OFF, _ON = ("", "0"), "1"
 _is_metering = False
 
 
-def wants_monitor() -> bool:
-    """Return whether the program was started so that `python -m interp_pool top` can look at it.
+def is_monitored() -> bool:
+    """Return whether the program was started so that `python -m interp_pool top` can look at it, or meant to be."""
+    return os.environ.get(VARIABLE, "") not in _OFF
+
+
+def check_variable() -> None:
+    """Check what the variable says.
 
     Raises:
-        ValueError: the variable is something else than 0 or 1.
+        ValueError: it is something else than 0 or 1.
     """
     value = os.environ.get(VARIABLE, "")
-    if value in _OFF:
-        return False
-    if value != _ON:
+    if value not in (*_OFF, _ON):
         raise ValueError(f"{VARIABLE} must be 0 or 1, got {value!r}")
-    return True
 
 
 def meter_pools() -> None:
