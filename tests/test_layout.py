@@ -78,6 +78,7 @@ HOUSE = {
         "bench.*": "",  # in any order among themselves
         "doctor.*": "",  # in any order among themselves
         "run.*": "",  # in any order among themselves
+        "top.*": "",  # in any order among themselves
         "__main__": "",
     },
 }

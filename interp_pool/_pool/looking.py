@@ -16,6 +16,7 @@ from interp_pool._core.states import WorkerState
 from interp_pool._core.statistics import Statistics
 from interp_pool._futures.stopping import GRACE
 from interp_pool._wire.answer import get_answer
+from interp_pool._wire.places import calls_of_task
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def look_at_workers(kernel: "Kernel", end: float) -> "list[WorkerShape]":
             if places is None:
                 task["phrase"] = "has just ended"
             else:
-                task["places"] = list(places)
+                task["places"] = calls_of_task(list(places))
     return shapes
 
 
@@ -141,7 +142,7 @@ def _ask(
         "seconds": worker.seconds_running,
         "is_stopping": item is None or (item.control is not None and item.control.reason is not None),
         "phrase": f"runs in {worker.thread.name}" + ("" if known is None else f", {known[0]}"),
-        "places": [] if known is None else known[1],
+        "places": [] if known is None else calls_of_task(known[1]),
     }
     if known is None:
         reply = SimpleQueue()

@@ -16,10 +16,15 @@ def format_places(places: "Iterable[Place]") -> str:
     return "".join(StackSummary.from_list([FrameSummary(*place) for place in places]).format())
 
 
+def calls_of_task(places: "list[Place]") -> "list[Place]":
+    """Return the calls that a task is in, without those of the worker."""
+    own = [number for number, (file, *_) in enumerate(places, 1) if file.replace("\\", "/").endswith(_OWN)]
+    return places[max(own, default=0) :]
+
+
 def describe_place(phrase: str, places: "list[Place]") -> str:
     """Return a phrase about a task and the calls it is in, without those of the worker."""
-    own = [number for number, (file, *_) in enumerate(places, 1) if file.replace("\\", "/").endswith(_OWN)]
-    calls = places[max(own, default=0) :]
+    calls = calls_of_task(places)
     if not calls:
         return f"The task {phrase}."
     return f"The task {phrase}. Its calls, the innermost last:\n{format_places(calls).rstrip()}"
