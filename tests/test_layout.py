@@ -36,7 +36,8 @@ HOUSE = {
         "_errors": "",
         "_wire": "interrupted texts messages answer places names known_packages refused failures decoding",
         "_process": (
-            "ctrl_c watched locks thread_state background memory exit_status stuck hooks aside timer open_tasks notebook"
+            "ctrl_c watched locks thread_state background memory exit_status stuck hooks aside timer open_tasks "
+            "notebook"
         ),
         "_worker": (
             "unbundle batch struck_import control_thread measured baseline standard_library reset parent "
@@ -46,16 +47,16 @@ HOUSE = {
         "_options": "checks declared pool_options task_options",
         "_futures": "ports stopping undecoded unread condition claims lazy task_future batch_future",
         "_core": (
-            "states histogram ports lease routes batch_sizes nesting backlog task told task_book nested_book worker_book core "
-            "statistics"
+            "histogram states ports lease routes batch_sizes nesting backlog task told task_book nested_book "
+            "worker_book core statistics"
         ),
         "_seeing": "shapes runtime_directory connections server stacks questions monitor",
         "_workers": (
             "bundle reserve environment interpreters warm_up answering handle thread_host process_host hosted_worker"
         ),
         "_pool": (
-            "result_stream outcomes process_hooks calls routing kernel hearing pump metering lodging recall overdue control looking "
-            "ending waits sizing starting renewal intake nesting manager forking leases single pool"
+            "result_stream outcomes process_hooks calls routing kernel hearing pump metering lodging recall overdue "
+            "control looking ending waits sizing starting renewal intake nesting manager forking leases single pool"
         ),
         "_awaiting": "bell on_asyncio on_trio library map_waiter",
         "_executor": (
@@ -72,6 +73,7 @@ HOUSE = {
         ),
         "dask": "",
         "__init__": "",
+        "metrics": "",
         "trio": "",
         "_commands.*": "",  # in any order among themselves
         "demo.*": "",  # in any order among themselves

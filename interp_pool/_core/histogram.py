@@ -110,11 +110,3 @@ class Meters:
 
     def __init__(self) -> None:
         self.run, self.wait, self.encode = Meter(), Meter(), Meter()
-
-    def read(self) -> dict[str, Histogram]:
-        """Return what was noted so far, by what `Statistics` calls it."""
-        return {
-            "run_times": self.run.read(),
-            "wait_times": self.wait.read(),
-            "encode_times": self.encode.read(),
-        }

@@ -22,7 +22,6 @@ from weakref import WeakMethod
 
 from interp_api import PoolQueue, is_held_here
 from interp_pool._core.core import PoolCore
-from interp_pool._core.histogram import Meters
 from interp_pool._core.nested_book import NestedBook
 from interp_pool._core.states import Instruction, PoolState
 from interp_pool._core.task import Task
@@ -108,7 +107,6 @@ class Kernel:
             lambda number: make_worker(number, options, calls, results), options.most_workers, options.min_workers
         )
         self.tasks, self.staff = self.core.tasks, self.core.workers  # all three guarded by self.lock
-        self.tasks.meters = Meters() if options.is_metered else None
         self.calls = Calls(calls, self.tasks, self.staff)
         self.calls.keeps_payloads = self.routing is not None
         self.changed = WaitList()  # workers came or went, or the state changed

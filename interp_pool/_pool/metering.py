@@ -13,6 +13,7 @@ worker's task is, once it has ended after all.
 
 from time import monotonic_ns
 
+from interp_pool._core.histogram import Meters
 from interp_pool._pool.pump import Pump
 from interp_pool._wire.messages import METERED
 
@@ -60,12 +61,10 @@ class MeteringPump(Pump):
         self, item: "Task", kind: int, body: "Any", seconds: "Any", *, is_fed: bool = False, is_again: bool = False
     ) -> None:
         """Count a task as finished, or a part of it as come, and note its times. Called with the lock held."""
-        if type(seconds) is tuple:
-            metered: Metered = seconds
+        metered = _metered(seconds)
+        if metered is not None:
             seconds, began, encoding = metered
-            meters = self._kernel.tasks.meters
-            assert meters is not None
-            count = item.count or 1
+            meters, count = self._meters(), item.count or 1
             meters.run.add(seconds / count, count)
             meters.wait.add((began - item.submitted) / 1e9)
             meters.encode.add(encoding)
@@ -73,8 +72,21 @@ class MeteringPump(Pump):
 
     def note_late(self, seconds: "Any") -> None:
         """Note what a task took that nobody waits for any more. Called with the lock held."""
-        meters = self._kernel.tasks.meters
-        if type(seconds) is tuple and meters is not None:
-            metered: Metered = seconds
+        metered = _metered(seconds)
+        if metered is not None:
+            meters = self._meters()
             meters.run.add(metered[0])
             meters.encode.add(metered[2])
+
+    def _meters(self) -> Meters:
+        """Return the pool's, which a fork has dropped in the child."""
+        tasks = self._kernel.tasks
+        if tasks.meters is None:
+            tasks.meters = Meters()
+        return tasks.meters
+
+
+def _metered(seconds: "Any") -> "Metered | None":
+    """Return what a message of a task tells instead of the seconds; None if it tells these, as some do."""
+    told: Any = seconds
+    return told if isinstance(seconds, tuple) else None

@@ -143,7 +143,11 @@ class InterpreterPool(SinglePool):
         Blocks: until they have, or that is up.
         """
         end = monotonic() + timeout
-        workers, waiting, statistics = look_at_workers(self._kernel, end), first_waiting(self._kernel), self.statistics()
+        workers, waiting, statistics = (
+            look_at_workers(self._kernel, end),
+            first_waiting(self._kernel),
+            self.statistics(),
+        )
         if self._fallback is not None:
             others = look_at_workers(self._fallback._kernel, end)
             for worker in others:

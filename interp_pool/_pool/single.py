@@ -73,7 +73,7 @@ class SinglePool:
     def __init__(self, options: "PoolOptions") -> None:
         """Make a pool with options that are checked; workers start when there is work for them."""
         self._kernel = kernel = Kernel(options)
-        self.pump, self._recall, self._overdue = pump_of(kernel), Recall(kernel), Overdue(kernel)  # the first for lodgers
+        self.pump, self._recall, self._overdue = pump_of(kernel), Recall(kernel), Overdue(kernel)  # first: for lodgers
         self._control, self._sizing = Control(kernel, self._recall), Sizing(kernel)
         self._ending, self._starting = Ending(kernel, self._control), Starting(kernel)
         self._intake, self._leases = Intake(kernel, self.pump, self._sizing), Leases(kernel)

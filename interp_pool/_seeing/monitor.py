@@ -8,8 +8,8 @@ finds that next removes it.
 Whatever keeps it from being there is logged, once, and is no error of the program's.
 """
 
+import os
 import stat
-import sys
 import threading
 from functools import partial
 from logging import getLogger
@@ -17,14 +17,16 @@ from logging import getLogger
 from interp_api import IS_MAIN_INTERPRETER, free_in_child, holding
 from interp_pool._process.hooks import Part, register
 from interp_pool._process.watched import check_variable
+from interp_pool._seeing.questions import Questions
+from interp_pool._seeing.runtime_directory import connect, make_own_directory, socket_of, why_there_are_none
+from interp_pool._seeing.server import LineServer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from interp_pool._seeing.questions import Pool
-    from interp_pool._seeing.server import LineServer
 
 
 class Monitor(Part):
@@ -40,7 +42,7 @@ class Monitor(Part):
         """Where its socket is, None if there is none."""
         return None if self._server is None else self._server.path
 
-    def start(self, pools: "Callable[[], list[Pool]]") -> None:
+    def start(self, pools: "Callable[[], Sequence[Pool]]") -> None:
         """Have it there, unless it has failed to be before, or this is a worker. Raises no Exception.
 
         Args:
@@ -49,7 +51,7 @@ class Monitor(Part):
         if self._server is None and not self._is_over and IS_MAIN_INTERPRETER:
             holding(self._lock, partial(self._start, pools))
 
-    def _start(self, pools: "Callable[[], list[Pool]]") -> None:
+    def _start(self, pools: "Callable[[], Sequence[Pool]]") -> None:
         if self._server is not None or self._is_over:
             return
         try:
@@ -85,21 +87,15 @@ class Monitor(Part):
             server.close()
 
 
-def _serve(pools: "Callable[[], list[Pool]]") -> "LineServer":
+def _serve(pools: "Callable[[], Sequence[Pool]]") -> "LineServer":
     """Return a server that has started.
 
     Raises:
         OSError: its socket cannot be made, or somebody else has it.
         RuntimeError: no thread can be started.
     """
-    if sys.platform == "win32":
-        raise OSError("Windows has no Unix sockets in Python")
-    import os
-
-    from interp_pool._seeing.questions import Questions
-    from interp_pool._seeing.runtime_directory import make_own_directory, socket_of
-    from interp_pool._seeing.server import LineServer
-
+    if (why := why_there_are_none()) is not None:
+        raise OSError(why)
     path = socket_of(make_own_directory(), os.getpid())
     _make_way(path)
     server = LineServer(path, Questions(pools).answer, "interp_pool monitor")
@@ -118,8 +114,6 @@ def _make_way(path: "Path") -> None:
     Raises:
         OSError: it is in use, or no socket.
     """
-    from interp_pool._seeing.runtime_directory import connect
-
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:

@@ -15,7 +15,7 @@ from interp_pool._seeing.stacks import describe_stacks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any, Protocol
 
     from interp_pool._seeing.shapes import PoolShape, Snapshot
@@ -38,7 +38,7 @@ LOOK = 0.25  # seconds that all workers together have to tell where their tasks 
 class Questions:
     """Answers questions about some pools. Called by one thread at a time."""
 
-    def __init__(self, pools: "Callable[[], list[Pool]]") -> None:
+    def __init__(self, pools: "Callable[[], Sequence[Pool]]") -> None:
         """Answer for pools.
 
         Args:
@@ -62,13 +62,15 @@ class Questions:
             asked: Any = json.loads(line)
         except ValueError:
             return {"error": "a question must be a line of JSON"}
-        what = asked.get("ask") if isinstance(asked, dict) else None  # pyright: ignore[reportUnknownMemberType]
+        nothing: dict[str, Any] = {}
+        get: Any = getattr(asked, "get", nothing.get)
+        what = get("ask")
         if what == "snapshot":
             return {"snapshot": self._snapshot()}
         if what == "stacks":
             return {"stacks": describe_stacks(self._look())}
         if what == "interrupt":
-            return self._interrupt(asked.get("pool"), asked.get("task"))
+            return self._interrupt(get("pool"), get("task"))
         return {"error": "a question must ask for a snapshot, an interrupt or stacks"}
 
     def _numbered(self) -> "list[tuple[int, Pool]]":
@@ -104,8 +106,11 @@ class Questions:
 
 def _memory() -> int | None:
     """Return how much of the process is in memory, in bytes; None where nobody tells."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as stream:
-            return int(stream.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError):
+    if sys.platform == "linux":
+        try:
+            with open("/proc/self/statm", encoding="ascii") as stream:
+                return int(stream.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        except OSError:
+            return None  # there is no /proc here
+    else:
         return None

@@ -15,6 +15,31 @@ from pathlib import Path
 _SUFFIX = ".sock"
 
 
+if sys.platform == "win32":  # where none of this is called
+
+    def own_uid() -> int:
+        """Return the id of this process's user."""
+        raise NotImplementedError
+
+    def unix_socket() -> socket.socket:
+        """Return a new Unix socket."""
+        raise NotImplementedError
+else:
+
+    def own_uid() -> int:
+        """Return the id of this process's user."""
+        return os.getuid()
+
+    def unix_socket() -> socket.socket:
+        """Return a new Unix socket."""
+        return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+
+
+def why_there_are_none() -> str | None:
+    """Return why there can be no sockets here, None if there can."""
+    return "not available on Windows, where Python has no Unix sockets" if sys.platform == "win32" else None
+
+
 class NotTrustedError(OSError):
     """A directory that is somebody else's, or open to others."""
 
@@ -26,9 +51,10 @@ def make_own_directory() -> Path:
         NotTrustedError: it is there, and others can write to it, or it is theirs.
         OSError: it cannot be made.
     """
-    directory = _directories(os.getuid())[0]
+    uid = own_uid()
+    directory = _directories(uid)[0]
     directory.mkdir(mode=0o700, exist_ok=True)
-    check_directory(directory, os.getuid())
+    check_directory(directory, uid)
     return directory
 
 
@@ -86,7 +112,7 @@ def connect(path: Path, timeout: float | None = None) -> socket.socket | None:
 
     Blocks: until the connection is taken, for so many seconds at most.
     """
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection = unix_socket()
     try:
         connection.settimeout(timeout)
         connection.connect(os.fspath(path))
@@ -103,9 +129,10 @@ def _directories(uid: int) -> list[Path]:
     """Return the directories that may be used; the first is that of this process, if it is this user's."""
     given = os.environ.get("XDG_RUNTIME_DIR")
     found = [Path(given) / "interp_pool"] if given and _belongs(given, uid) else []
-    usual = Path(f"/run/user/{uid}/interp_pool")  # of others, and of those who are not told
-    temporary = Path(tempfile.gettempdir()) / f"interp_pool-{uid}"
-    return [*dict.fromkeys([*found, temporary, *([usual] if sys.platform == "linux" else [])])]
+    others = [Path(tempfile.gettempdir()) / f"interp_pool-{uid}"]
+    if sys.platform == "linux":
+        others.append(Path(f"/run/user/{uid}/interp_pool"))  # of programs that are told, if this one is not
+    return [*dict.fromkeys([*found, *others])]
 
 
 def _belongs(directory: str, uid: int) -> bool:

@@ -11,7 +11,7 @@ What waits in the bell is not read: a thread that begins after S1 would end at o
 """
 
 import os
-import select
+import selectors
 import socket
 import struct
 import sys
@@ -19,6 +19,7 @@ from time import monotonic
 
 from interp_pool._process.background import start_background
 from interp_pool._seeing.connections import Connection, next_to_close
+from interp_pool._seeing.runtime_directory import own_uid, unix_socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class LineServer:
         self._bell: tuple[int, int] | None = None
         self._thread: Background | None = None
         self._accepts_from = 0.0  # on the monotonic clock
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._listener = unix_socket()
         try:
             self._listener.setblocking(False)
             self._listener.bind(os.fspath(path))
@@ -123,27 +124,29 @@ class LineServer:
 
     def _wait(self, bell: int) -> bool:
         """Wait until there is something to do, and read and write; return whether to go on."""
-        poller = select.poll()
-        poller.register(bell, select.POLLIN)
         now = monotonic()
         times: list[float] = []
-        if self._accepts_from <= now:
-            poller.register(self._listener, select.POLLIN)
-        else:
-            times.append(self._accepts_from)
-        for number, each in self._connections.items():
-            events = (select.POLLIN if each.is_reading else 0) | (select.POLLOUT if each.is_writing else 0)
-            poller.register(number, events)
-            if each.is_asking:
-                times.append(each.rests_until)
-        timeout = max(0.0, min(times) - now) * 1000 + 1 if times else None
-        for number, event in poller.poll(timeout):
-            if number == bell:  # W2
-                return False
+        with selectors.DefaultSelector() as selector:
+            selector.register(bell, selectors.EVENT_READ)
+            if self._accepts_from <= now:
+                selector.register(self._listener, selectors.EVENT_READ)
+            else:
+                times.append(self._accepts_from)
+            for number, each in self._connections.items():
+                if each.is_writing:
+                    selector.register(number, selectors.EVENT_WRITE)
+                elif each.is_reading:
+                    selector.register(number, selectors.EVENT_READ)
+                elif each.is_asking:
+                    times.append(each.rests_until)
+            ready = [key.fd for key, _ in selector.select(max(0.0, min(times) - now) if times else None)]
+        if bell in ready:  # W2
+            return False
+        for number in ready:
             if number == self._listener.fileno():
                 self._accept()
             elif number in self._sockets:
-                self._exchange(number, event)
+                self._exchange(number)
         return True
 
     def _accept(self) -> None:
@@ -162,15 +165,13 @@ class LineServer:
         self._sockets[connection.fileno()] = connection
         self._connections[connection.fileno()] = Connection(monotonic())
 
-    def _exchange(self, number: int, event: int) -> None:
+    def _exchange(self, number: int) -> None:
         connection, each = self._sockets[number], self._connections[number]
         try:
             if each.is_writing:
                 each.note_sent(connection.send(each.unsent[:_CHUNK]))
-            elif each.is_reading:
+            else:
                 each.take(connection.recv(_CHUNK), monotonic())
-            elif event & (select.POLLHUP | select.POLLERR):
-                self._drop(number)
         except BlockingIOError:
             pass  # it said otherwise a moment ago
         except OSError:
@@ -183,11 +184,11 @@ class LineServer:
 
 def _is_welcome(connection: socket.socket) -> bool:
     """Return whether the process at the other end is this user's, or root's; where nobody can tell, the mode does."""
-    if sys.platform != "linux":
-        return True
-    size = struct.calcsize("3i")
-    try:
-        _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
-    except OSError:
-        return False
-    return uid in (0, os.getuid())
+    uid = 0
+    if sys.platform == "linux":
+        size = struct.calcsize("3i")
+        try:
+            _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
+        except OSError:
+            return False
+    return uid in (0, own_uid())

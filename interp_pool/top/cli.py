@@ -6,7 +6,6 @@ This file owns arguments, exit statuses and the order of what happens. It must n
 import argparse
 import json
 import math
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -47,9 +46,6 @@ def main(argv: Sequence[str]) -> int:
         Until the user quits or the program ends; with --once, --json or --stacks until it has answered.
     """
     arguments = _parse(argv)
-    if sys.platform == "win32":
-        print(f"{_PROGRAM}: not available on Windows: Python has no Unix sockets there", file=sys.stderr)
-        return console.FAILED
     from interp_pool.top.programs import TopError
 
     return console.run(_PROGRAM, lambda: _top(arguments), TopError)
@@ -83,9 +79,12 @@ def _seconds(text: str) -> float:
 
 
 def _top(arguments: _Arguments) -> int:
+    from interp_pool._seeing.runtime_directory import why_there_are_none
     from interp_pool.top.asking import Ended, Monitored
     from interp_pool.top.programs import TopError, find_all, find_one
 
+    if (why := why_there_are_none()) is not None:
+        raise TopError(why)
     if arguments.pid is not None:
         program = Monitored(find_one(arguments.pid))
     else:

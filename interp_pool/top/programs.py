@@ -8,7 +8,13 @@ import socket
 from pathlib import Path
 
 from interp_pool._process.watched import VARIABLE
-from interp_pool._seeing.runtime_directory import connect, directories_of, socket_of, sockets_in
+from interp_pool._seeing.runtime_directory import (
+    connect,
+    directories_of,
+    own_uid,
+    socket_of,
+    sockets_in,
+)
 
 __all__ = ["TopError", "find_all", "find_one"]
 
@@ -38,7 +44,7 @@ def find_one(pid: int) -> socket.socket:
             raise TopError(f"process {pid} cannot be reached: {exc.strerror or exc}") from exc
         if found is not None:
             return found
-    if owner not in (os.getuid(), 0) and os.getuid():
+    if own_uid() not in (owner, 0):
         raise TopError(f"process {pid} is the user's with id {owner}, who alone may look at it")
     raise TopError(f"process {pid} has no monitor: start it with {VARIABLE}=1; it has one once it has made a pool")
 
@@ -46,7 +52,7 @@ def find_one(pid: int) -> socket.socket:
 def find_all() -> dict[int, socket.socket]:
     """Return connections to all programs of this user, by process id; remove what killed ones have left behind."""
     found: dict[int, socket.socket] = {}
-    for directory in directories_of(os.getuid()):
+    for directory in directories_of(own_uid()):
         for pid, path in sockets_in(directory).items():
             connection = _connect(pid, path)
             if connection is not None:
@@ -89,4 +95,4 @@ def _owner_of(pid: int) -> int:
     try:
         return os.stat(f"/proc/{pid}").st_uid
     except OSError:
-        return os.getuid()
+        return own_uid()

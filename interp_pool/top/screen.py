@@ -69,15 +69,11 @@ def pool_line(pool: PoolShape, now: Snapshot, before: Snapshot | None) -> str:
     )
     rate = _rate(pool, now, before)
     parts = [
-        f"{workers} of {pool['max_workers']} ({states})",
+        f"{workers} ({states})",
         f"{counts['tasks_waiting'] + counts['tasks_sent']:,} waiting",
         f"{counts['tasks_ended']:,} ended" + ("" if rate is None else f" ({rate:,.1f}/s)"),
         *(f"{name} {_times(times)}" for name, times in pool["times"].items() if times is not None and times["count"]),
-        *(
-            f"{counts[name]:,} {name}"
-            for name in ("interrupts", "timeouts", "restarts")
-            if counts[name]
-        ),
+        *(f"{counts[name]:,} {name}" for name in ("interrupts", "timeouts", "restarts") if counts[name]),
     ]
     return f"{pool['name']}: {', '.join(parts)}"
 
@@ -90,9 +86,11 @@ def rows_of(now: Snapshot, before: Snapshot | None, order: Order) -> list[Row]:
         before: An earlier snapshot, to compute the use of processors from.
         order: What to sort by.
     """
-    seen = {} if before is None else {
-        (pool["number"], worker["name"]): worker["cpu"] for pool in before["pools"] for worker in pool["workers"]
-    }
+    seen = (
+        {}
+        if before is None
+        else {(pool["number"], worker["name"]): worker["cpu"] for pool in before["pools"] for worker in pool["workers"]}
+    )
     span = 0.0 if before is None else now["seconds"] - before["seconds"]
     workers = [(pool, worker) for pool in now["pools"] for worker in pool["workers"]]
     rows = [
@@ -159,4 +157,7 @@ def _rate(pool: PoolShape, now: Snapshot, before: Snapshot | None) -> float | No
 
 
 def _times(times: TimesShape) -> str:
-    return "/".join(_UNKNOWN if value is None else duration(value) for value in (times["median"], times["p99"]))
+    median, p99 = times["median"], times["p99"]
+    assert median is not None  # it has been
+    assert p99 is not None
+    return f"{duration(median)} (99 %: {duration(p99)})"

@@ -135,23 +135,23 @@ def choose_display() -> Display:
 @contextmanager
 def keys_read() -> Generator[int | None]:
     """Have keys come as they are pressed; yield the descriptor, None if there is no terminal to press them at."""
-    if sys.platform == "win32" or sys.stdin is None or not sys.stdin.isatty():
-        yield None
-        return
-    import termios
-    import tty
+    if sys.platform != "win32" and sys.stdin is not None and sys.stdin.isatty():
+        import termios
+        import tty
 
-    keyboard = sys.stdin.fileno()
-    before = termios.tcgetattr(keyboard)
-    try:
-        tty.setcbreak(keyboard)
-        yield keyboard
-    finally:
-        termios.tcsetattr(keyboard, termios.TCSADRAIN, before)
+        keyboard = sys.stdin.fileno()
+        before = termios.tcgetattr(keyboard)
+        try:
+            tty.setcbreak(keyboard)
+            yield keyboard
+        finally:
+            termios.tcsetattr(keyboard, termios.TCSADRAIN, before)
+    else:
+        yield None
 
 
 def pressed(keyboard: int | None, others: Sequence[Any], timeout: float) -> str:
-    """Return the keys that are pressed in some seconds; at once when there are some, or one of the others has something.
+    """Return the keys that are pressed in some seconds; at once when there are some, or another one has something.
 
     Args:
         keyboard: Descriptor, or None.
