@@ -229,7 +229,6 @@ class Manager:
         # It was withdrawn, or the pool broke meanwhile, and the future with it; or it was stopped.
         self._kernel.tasks.parts += kind <= BATCH_PART
         self._kernel.tasks.bytes_received += result_size(kind, body)
-        self._pump.note_late(seconds)
         if kind > BATCH_PART:
             self._control.take_back(work_id)
 

@@ -7,8 +7,8 @@ ones, so that their tasks cost no more for it: not a look whether there are any.
     worker     sends, with the outcome, when it called the function, and what running and pickling took
     pump       adds that to the histograms, when it strikes the task off
 
-What no worker has told is in none: of a task that was cancelled, lost, or stopped before it began. An abandoned
-worker's task is, once it has ended after all.
+What no worker has told is in none: of a task that was cancelled or lost, or stopped before it began or after its
+function had returned. The task of a worker that is abandoned has run until then.
 """
 
 from time import monotonic_ns
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from interp_pool._core.task import Task
     from interp_pool._pool.kernel import Kernel
     from interp_pool._wire.messages import Metered
+    from interp_pool._workers.handle import Worker
 
 
 def pump_of(kernel: "Kernel") -> Pump:
@@ -64,26 +65,26 @@ class MeteringPump(Pump):
         metered = _metered(seconds)
         if metered is not None:
             seconds, began, encoding = metered
-            meters, count = self._meters(), item.count or 1
+            meters, count = _meters_of(self._kernel), item.count or 1
             meters.run.add(seconds / count, count)
             meters.wait.add((began - item.submitted) / 1e9)
             meters.encode.add(encoding)
         super().account(item, kind, body, seconds, is_fed=is_fed, is_again=is_again)
 
-    def note_late(self, seconds: "Any") -> None:
-        """Note what a task took that nobody waits for any more. Called with the lock held."""
-        metered = _metered(seconds)
-        if metered is not None:
-            meters = self._meters()
-            meters.run.add(metered[0])
-            meters.encode.add(metered[2])
 
-    def _meters(self) -> Meters:
-        """Return the pool's, which a fork has dropped in the child."""
-        tasks = self._kernel.tasks
-        if tasks.meters is None:
-            tasks.meters = Meters()
-        return tasks.meters
+def note_abandoned(kernel: "Kernel", worker: "Worker") -> None:
+    """Note how long the task of a worker that is given up has run. Called with the lock held."""
+    seconds = worker.seconds_running
+    if kernel.options.is_metered and seconds is not None:
+        _meters_of(kernel).run.add(seconds)
+
+
+def _meters_of(kernel: "Kernel") -> Meters:
+    """Return what a pool notes times in; in a forked child it has to begin anew."""
+    tasks = kernel.tasks
+    if tasks.meters is None:
+        tasks.meters = Meters()
+    return tasks.meters
 
 
 def _metered(seconds: "Any") -> "Metered | None":

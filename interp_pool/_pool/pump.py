@@ -135,7 +135,6 @@ class Pump:
             if item is None:  # withdrawn, or the pool broke meanwhile, and the future with it
                 if work_id in self._kernel.staff.stuck:
                     return None  # its worker is back, which is the manager's to see
-                self.note_late(seconds)
                 inbox.popleft()
             elif item.is_ended or settle_quietly(item, kind, body):
                 self._strike_off(item, kind, body, seconds, own)
@@ -174,9 +173,6 @@ class Pump:
             tasks.in_flight.pop(item.work_id, None)  # type: ignore[arg-type]  # it was sent
         if kind != VALUE:
             tasks.bytes_received += result_size(kind, body)
-
-    def note_late(self, seconds: "Any") -> None:
-        """Note what a task took that nobody waits for any more. Called with the lock held."""
 
     def settle_for_manager(self, item: Task, kind: int, body: "Any", seconds: float) -> None:
         """Count a task as finished, and settle its future, now or when the lock is free. Called with the lock held."""

@@ -12,7 +12,7 @@ from enum import Enum
 from interp_pool._commands.layout import plural
 from interp_pool._seeing.shapes import PoolShape, Snapshot, TaskShape, TimesShape, WorkerShape
 
-__all__ = ["ALIGN", "HEADERS", "Order", "Row", "duration", "heading", "pool_line", "rows_of"]
+__all__ = ["ALIGN", "HEADERS", "Order", "Row", "duration", "heading", "pool_lines", "rows_of"]
 
 HEADERS = ("#", "worker", "state", "cpu", "time", "task", "where")
 ALIGN = "><<>><<"
@@ -52,8 +52,8 @@ def heading(now: Snapshot) -> str:
     return f"{now['program']}, process {now['pid']}, Python {now['python']}, up {duration(now['age'])}{memory}"
 
 
-def pool_line(pool: PoolShape, now: Snapshot, before: Snapshot | None) -> str:
-    """Return a line about a pool.
+def pool_lines(pool: PoolShape, now: Snapshot, before: Snapshot | None) -> list[str]:
+    """Return lines about a pool.
 
     Args:
         pool: In the snapshot.
@@ -72,10 +72,10 @@ def pool_line(pool: PoolShape, now: Snapshot, before: Snapshot | None) -> str:
         f"{workers} ({states})",
         f"{counts['tasks_waiting'] + counts['tasks_sent']:,} waiting",
         f"{counts['tasks_ended']:,} ended" + ("" if rate is None else f" ({rate:,.1f}/s)"),
-        *(f"{name} {_times(times)}" for name, times in pool["times"].items() if times is not None and times["count"]),
         *(f"{counts[name]:,} {name}" for name in ("interrupts", "timeouts", "restarts") if counts[name]),
     ]
-    return f"{pool['name']}: {', '.join(parts)}"
+    times = [f"{name} {_times(each)}" for name, each in pool["times"].items() if each is not None and each["count"]]
+    return [f"{pool['name']}: {', '.join(parts)}", *([f"  {', '.join(times)}"] if times else [])]
 
 
 def rows_of(now: Snapshot, before: Snapshot | None, order: Order) -> list[Row]:

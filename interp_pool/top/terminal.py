@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from interp_pool._commands.layout import table
 from interp_pool.top.keys import State
-from interp_pool.top.screen import ALIGN, HEADERS, heading, pool_line
+from interp_pool.top.screen import ALIGN, HEADERS, heading, pool_lines
 
 __all__ = ["Display", "as_text", "choose_display", "keys_read", "pressed"]
 
@@ -50,7 +50,7 @@ def _above(state: State) -> list[str]:
     now = state.now
     if now is None:
         return ["waiting for an answer"]
-    return [heading(now), *(pool_line(pool, now, state.before) for pool in now["pools"])]
+    return [heading(now), *(line for pool in now["pools"] for line in pool_lines(pool, now, state.before))]
 
 
 class PlainDisplay:
