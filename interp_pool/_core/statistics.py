@@ -63,8 +63,8 @@ class Statistics:
     fallback_reasons: tuple[str, ...] = ()
     """Why tasks were given to the fallback: a line for each module that no worker can load."""
     run_times: Histogram | None = None
-    """How long tasks ran; of a batch of `map` the average for each of its items. A task that does not stop has run until
-    its worker was abandoned. None, as the next two, without the pool's option `histograms`."""
+    """How long tasks ran; for each item of a batch of `map` the average of these. A task that does not stop has run
+    until its worker was abandoned. None, as the next two, without the pool's option `histograms`."""
     wait_times: Histogram | None = None
     """How long they waited, from `submit` until their function was called in a worker, with the unpickling of the call.
     A batch counts once."""

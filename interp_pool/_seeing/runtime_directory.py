@@ -64,10 +64,8 @@ def directories_of(uid: int) -> list[Path]:
     for directory in _directories(uid):
         try:
             check_directory(directory, uid)
-        except FileNotFoundError:
-            continue
-        except NotTrustedError:
-            continue  # nothing in there is the user's
+        except OSError:
+            continue  # it is not there, not to be trusted, or in one that is closed to this user
         trusted.append(directory)
     return trusted
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from interp_pool._process.background import Background
 
 _LATER = 1.0  # seconds until another try to take a connection
+_BACKLOG = 64  # connections that wait to be taken: where there are more, those who do not wait get an error
 _CHUNK = 64 * 1024  # bytes to read or write at once
 
 
@@ -58,7 +59,7 @@ class LineServer:
             self._listener.setblocking(False)
             self._listener.bind(os.fspath(path))
             path.chmod(0o600)  # nobody else has reached it before: the directory is the user's alone
-            self._listener.listen(8)
+            self._listener.listen(_BACKLOG)
         except BaseException:
             self._listener.close()
             raise

@@ -28,17 +28,13 @@ def worker(name, task=None, state=None, cpu=None, below=()):
 
 def pool(*workers, number=1, name="pool", times=None, **counts):
     counts = {**COUNTS, "workers_busy": sum(each["task"] is not None for each in workers), **counts}
-    return {
-        **{"number": number, "name": name, "max_workers": len(workers), "counts": counts},
-        **{"times": times or {"run": None}, "workers": list(workers), "waiting": []},
-    }
+    told = {"number": number, "name": name, "max_workers": len(workers), "counts": counts, "waiting": []}
+    return {**told, "times": times or {"run": None}, "workers": list(workers)}
 
 
 def snapshot(*pools, seconds=100.0, memory=2 << 20):
-    return {
-        **{"pid": 7, "program": "prog.py", "python": "3.14.0", "seconds": seconds, "age": 65.0},
-        **{"memory": memory, "pools": list(pools)},
-    }
+    told = {"pid": 7, "program": "prog.py", "python": "3.14.0", "age": 65.0}
+    return {**told, "seconds": seconds, "memory": memory, "pools": list(pools)}
 
 
 def state_of(*snapshots):
