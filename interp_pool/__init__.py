@@ -5,6 +5,7 @@ The names are loaded when they are first used: a worker imports this package too
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from interp_pool._core.histogram import Histogram as Histogram
     from interp_pool._core.statistics import Statistics as Statistics
     from interp_pool._errors import BrokenInterpreterPool as BrokenInterpreterPool
     from interp_pool._errors import QueueFull as QueueFull
@@ -32,6 +33,7 @@ _MODULES = {
     "_wire.interrupted": "TaskInterrupted",
     "_nested.face": "current_executor",
     "_pool.pool": "InterpreterPool",
+    "_core.histogram": "Histogram",
     "_core.statistics": "Statistics",
     "_workers.reserve": "close_idle",
     "_workers.warm_up": "warm_up",

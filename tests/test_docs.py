@@ -15,7 +15,10 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCED = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # Other people's packages, with which an example runs, as the hosts do; ours for one of them, too.
-HOSTS = re.compile(r"^ *(?:import|from) (?:interp_pool\.)?(dask|distributed|fastapi|joblib|prometheus_client|scipy|trio)\b", re.MULTILINE)
+HOSTS = re.compile(
+    r"^ *(?:import|from) (?:interp_pool\.)?(dask|distributed|fastapi|joblib|prometheus_client|scipy|trio)\b",
+    re.MULTILINE,
+)
 # CPython 3.15 says the latter of the main module of a spawned child, too, when the line of a traceback is looked up.
 STRICT = ["-W", "error", "-W", "ignore:Module globals is missing a __spec__.loader:DeprecationWarning"]
 EXAMPLES = [

@@ -19,7 +19,6 @@ from interp_pool._options.checks import (
     check_word,
 )
 from interp_pool._options.declared import Declared, option, unless_none
-from interp_pool._process.watched import is_metering
 from interp_pool._wire.texts import brief
 from interp_pool._worker.importing import modules_being_imported
 
@@ -172,6 +171,8 @@ class PoolOptions(PoolArguments):
             TaskPicklingError: the initializer or its arguments cannot be pickled.
             RuntimeError: a worker imports a module whose body made the pool of this worker.
         """
+        from interp_pool._process.watched import is_metering  # workers load this file, and make none
+
         interp_api.check_main_is_not_loading("make a pool")
         super().complete()
         self.host: HostKind | None = None  # what runs the tasks in place of worker interpreters, for a fallback

@@ -83,7 +83,7 @@ class Monitor(Part):
         server, self._server = self._server, None
         if server is not None:
             server.stop()
-            server.path.unlink(missing_ok=True)
+            _remove(server.path)
             server.close()
 
 
@@ -102,10 +102,17 @@ def _serve(pools: "Callable[[], Sequence[Pool]]") -> "LineServer":
     try:
         server.start()
     except BaseException:
-        path.unlink(missing_ok=True)
+        _remove(path)
         server.close()
         raise
     return server
+
+
+def _remove(path: "Path") -> None:
+    try:
+        path.unlink()
+    except OSError:
+        pass  # it is gone, and perhaps its directory
 
 
 def _make_way(path: "Path") -> None:

@@ -32,6 +32,8 @@ _LATER = 1.0  # seconds until another try to take a connection
 _BACKLOG = 64  # connections that wait to be taken: where there are more, those who do not wait get an error
 _CHUNK = 64 * 1024  # bytes to read or write at once
 
+_Selector: type[selectors.BaseSelector] = getattr(selectors, "PollSelector", selectors.SelectSelector)  # no descriptor
+
 
 class LineServer:
     """Answers lines on a Unix socket. All methods but the thread's are called by one thread at a time."""
@@ -125,22 +127,9 @@ class LineServer:
 
     def _wait(self, bell: int) -> bool:
         """Wait until there is something to do, and read and write; return whether to go on."""
-        now = monotonic()
-        times: list[float] = []
-        with selectors.DefaultSelector() as selector:
+        with _Selector() as selector:
             selector.register(bell, selectors.EVENT_READ)
-            if self._accepts_from <= now:
-                selector.register(self._listener, selectors.EVENT_READ)
-            else:
-                times.append(self._accepts_from)
-            for number, each in self._connections.items():
-                if each.is_writing:
-                    selector.register(number, selectors.EVENT_WRITE)
-                elif each.is_reading:
-                    selector.register(number, selectors.EVENT_READ)
-                elif each.is_asking:
-                    times.append(each.rests_until)
-            ready = [key.fd for key, _ in selector.select(max(0.0, min(times) - now) if times else None)]
+            ready = [key.fd for key, _ in selector.select(self._register(selector))]
         if bell in ready:  # W2
             return False
         for number in ready:
@@ -149,6 +138,23 @@ class LineServer:
             elif number in self._sockets:
                 self._exchange(number)
         return True
+
+    def _register(self, selector: selectors.BaseSelector) -> float | None:
+        """Register what is to be waited for; return for how many seconds at most, None for no limit."""
+        now = monotonic()
+        times: list[float] = []
+        if self._accepts_from <= now:
+            selector.register(self._listener, selectors.EVENT_READ)
+        else:
+            times.append(self._accepts_from)
+        for number, each in self._connections.items():
+            if each.is_writing:
+                selector.register(number, selectors.EVENT_WRITE)
+            elif each.is_reading:
+                selector.register(number, selectors.EVENT_READ)
+            elif each.is_asking:
+                times.append(each.rests_until)
+        return max(0.0, min(times) - now) if times else None
 
     def _accept(self) -> None:
         try:
