@@ -5,6 +5,7 @@ The names are loaded when they are first used: a worker imports this package too
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from interp_pool._core.histogram import Histogram as Histogram
     from interp_pool._core.statistics import Statistics as Statistics
     from interp_pool._errors import BrokenInterpreterPool as BrokenInterpreterPool
     from interp_pool._errors import QueueFull as QueueFull
@@ -42,6 +43,7 @@ _MODULES = {
     "_worker.reporting": "report",
     "_executor.tracked": "progress",
     "_pool.tracing": "trace",
+    "_core.histogram": "Histogram",
     "_core.statistics": "Statistics",
     "_workers.reserve": "close_idle",
     "_workers.warm_up": "warm_up",

@@ -1,4 +1,4 @@
-"""`python -m interp_pool demo`, `bench`, `doctor`, `run` and `report`: see it work, measure it, and try it on yours.
+"""`python -m interp_pool`: see it work, measure it, try it on a program of yours, and look at one that runs or has run.
 
 This file owns the names of the commands and imports a command only when it is the one to run.
 """
@@ -11,7 +11,8 @@ usage: python -m interp_pool demo [DIR] [--workers N] [--all] [--verbose]
                                    [--peer NAME ...] [--soak] [--check]
        python -m interp_pool doctor [MODULE | MODULE:FUNCTION | SCRIPT.py | -r requirements.txt] [--json]
        python -m interp_pool run [--fallback process|thread] [--compare] SCRIPT.py | -m MODULE | CONSOLE_SCRIPT [...]
-       python -m interp_pool report [-o FILE.html] TRACE.json"""
+       python -m interp_pool report [-o FILE.html] TRACE.json
+       python -m interp_pool top [PID] [--once] [--json] [--stacks] [--interval SECONDS]"""
 
 
 def main(argv: list[str]) -> int:
@@ -36,6 +37,10 @@ def main(argv: list[str]) -> int:
         from interp_pool.report_page.cli import main as report
 
         return report(argv[1:])
+    if argv[:1] == ["top"]:
+        from interp_pool.top.cli import main as top
+
+        return top(argv[1:])
     print(_USAGE, file=sys.stderr)
     return 2
 

@@ -16,7 +16,8 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 FENCED = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # Other people's packages, with which an example runs, as the hosts do; ours for one of them, too.
 HOSTS = re.compile(
-    r"^ *(?:import|from) (?:interp_pool\.)?(dask|distributed|fastapi|joblib|opentelemetry|scipy|structlog|trio)\b",
+    r"^ *(?:import|from) (?:interp_pool\.)?"
+    r"(dask|distributed|fastapi|joblib|opentelemetry|prometheus_client|scipy|structlog|trio)\b",
     re.MULTILINE,
 )
 # CPython 3.15 says the latter of the main module of a spawned child, too, when the line of a traceback is looked up.

@@ -36,8 +36,8 @@ HOUSE = {
         "_errors": "",
         "_wire": "interrupted texts messages answer places names known_packages refused failures decoding",
         "_process": (
-            "ctrl_c locks thread_state background memory exit_status stuck hooks aside timer open_tasks notebook "
-            "profiles"
+            "ctrl_c watched locks thread_state background memory exit_status stuck hooks aside timer open_tasks "
+            "notebook profiles"
         ),
         "_worker": (
             "unbundle batch traced struck_import load_lock measured baseline standard_library reset parent "
@@ -48,17 +48,20 @@ HOUSE = {
         "_options": "checks variables declared pool_options task_options",
         "_futures": "progress ports stopping undecoded unread condition claims lazy task_future batch_future",
         "_core": (
-            "states ports lease routes batch_sizes nesting relief backlog task told task_book nested_book worker_book "
-            "core statistics"
+            "histogram states ports lease routes batch_sizes nesting relief backlog task told task_book nested_book "
+            "worker_book core statistics"
         ),
-        "_seeing": "levels logs output reports bars filters carrying trace_events trace_file trace",
+        "_seeing": (
+            "levels logs output reports bars filters carrying trace_events trace_file trace shapes runtime_directory "
+            "connections server stacks questions monitor"
+        ),
         "_workers": (
             "bundle reserve environment interpreters warm_up answering handle thread_host process_host hosted_worker"
         ),
         "_pool": (
-            "result_stream outcomes process_hooks calls pool_trace routing kernel hearing traced pump lodging recall "
-            "overdue control ending relieving waits sizing starting renewal intake nesting manager forking leases "
-            "single tracing pool"
+            "result_stream outcomes process_hooks calls pool_trace routing kernel hearing traced pump metering lodging "
+            "recall overdue control looking ending relieving waits sizing starting renewal intake nesting manager "
+            "forking leases single tracing pool"
         ),
         "_awaiting": "bell on_asyncio on_trio library map_waiter awaited_reports",
         "_executor": (
@@ -75,6 +78,7 @@ HOUSE = {
         ),
         "dask": "",
         "__init__": "",
+        "metrics": "",
         "trio": "",
         "_commands.*": "",  # in any order among themselves
         "demo.*": "",  # in any order among themselves
@@ -82,6 +86,7 @@ HOUSE = {
         "doctor.*": "",  # in any order among themselves
         "run.*": "",  # in any order among themselves
         "report_page.*": "",  # in any order among themselves
+        "top.*": "",  # in any order among themselves
         "__main__": "",
     },
 }

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from interp_pool._core.histogram import Histogram
+
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
@@ -64,6 +66,14 @@ class Statistics:
     line for each."""
     fallback_reasons: tuple[str, ...] = ()
     """Why tasks were given to the fallback: a line for each module that no worker can load."""
+    run_times: Histogram | None = None
+    """How long tasks ran; for each item of a batch of `map` the average of these. A task that does not stop has run
+    until its worker was abandoned. None, as the next two, without the pool's option `histograms`."""
+    wait_times: Histogram | None = None
+    """How long they waited, from `submit` until their function was called in a worker, with the unpickling of the call.
+    A batch counts once."""
+    encode_times: Histogram | None = None
+    """How long pickling their results took. A batch counts once: for those that it has not sent before its end."""
 
     def describe(self) -> str:
         """Return everything in a line; of what need not happen, what has."""

@@ -68,6 +68,7 @@ class Task:
         "open_tasks",
         "payload",
         "placed",
+        "submitted",
         "successor",
         "traced",
         "work_id",
@@ -98,6 +99,7 @@ class Task:
         self.is_ended = False  # its future is settled, or it has a successor
         self.successor: Task | None = None  # in the pool that it was given to
         self.traced: TracedTask | None = None  # until a trace knows how it has ended
+        self.submitted: int  # when, in ns on the monotonic clock; only with histograms, it costs all others nothing
 
     @property
     def state(self) -> TaskState:

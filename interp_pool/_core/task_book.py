@@ -15,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from interp_pool._core.histogram import Meters
     from interp_pool._core.task import Task
 
 MOST_IN_FLIGHT = 250  # the runtime leaks payloads beyond 300 that their receiver released but their sender did not
@@ -32,6 +33,7 @@ class TaskBook:
         "in_flight",
         "interrupts",
         "last_work_id",
+        "meters",
         "moved",
         "parts",
         "recalled",
@@ -49,6 +51,7 @@ class TaskBook:
         self.last_work_id = 0
         # Somebody has cancelled a future since the backlog was cleaned. Set without the lock.
         self.has_cancelled = False
+        self.meters: Meters | None = None  # with histograms
         # What happened so far.
         self.parts = 0  # messages with results of a task that goes on
         self.recalled = 0  # tasks that were sent, and taken back before a worker had them

@@ -10,6 +10,7 @@ import interp_api
 from interp_pool._errors import TaskPicklingError
 from interp_pool._options.checks import (
     check_count,
+    check_flag,
     check_int,
     check_limit,
     check_output,
@@ -169,6 +170,13 @@ class PoolArguments(Declared):
         doc="""functions that run there from the start: "module:function", "module", or "package.*". For those that
             import such a module in their own body, which is too late.""",
     )
+    histograms: bool = option(
+        default=False,
+        check=check_flag,
+        doc="""whether `statistics()` tells how long tasks waited and ran, and how long pickling their results took. A
+            task costs about a microsecond more then. Pools of a program that `python -m interp_pool top` can look at,
+            or that are made after `interp_pool.metrics.register()`, have them anyway.""",
+    )
     exit_timeout: float | None = option(
         default=None,
         check=check_limit,
@@ -196,6 +204,8 @@ class PoolOptions(PoolArguments):
             TaskPicklingError: the initializer or its arguments cannot be pickled.
             RuntimeError: a worker imports a module whose body made the pool of this worker.
         """
+        from interp_pool._process.watched import is_metering  # workers load this file, and make none
+
         interp_api.check_main_is_not_loading("make a pool")
         super().complete()
         self.host: HostKind | None = None  # what runs the tasks in place of worker interpreters, for a fallback
@@ -204,6 +214,7 @@ class PoolOptions(PoolArguments):
         # `_worker.telling`. A fallback has the same.
         self.watches: list[Callable[[], Watch | None]] = []
         self.hearers: dict[str, Callable[[Any], None]] = {"context": _hear_left_out}
+        self.is_metered = self.histograms or is_metering()
         self.most_workers = self.max_workers or os.process_cpu_count() or 1
         check_sizes(self.most_workers, self.min_workers)
         if self.route and self.fallback is None:

@@ -27,6 +27,7 @@ from interp_api import QueueError, SimpleQueue
 from interp_pool._core.states import WorkerState
 from interp_pool._core.task import Task
 from interp_pool._futures.stopping import GRACE, Reason, TaskControl
+from interp_pool._pool.metering import note_abandoned
 from interp_pool._pool.outcomes import call_off, cancel, fail_lost, fail_stopped
 from interp_pool._process.stuck import expect_stuck, forget_stuck, note_stuck
 from interp_pool._process.timer import timer
@@ -314,6 +315,7 @@ class Control:
     def _abandon(self, worker: "Worker", item: Task) -> None:
         """Do without a worker whose task does not stop, until it does."""
         assert item.work_id is not None
+        note_abandoned(self._kernel, worker)
         self._kernel.staff.give_up(worker, item.work_id)
         worker.given_up = item.plain_name
         is_by_exit = item.control is not None and item.control.reason is Reason.EXIT

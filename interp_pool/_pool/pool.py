@@ -7,18 +7,21 @@ A fork does not wait for the one behind: there is no interpreter in it that the 
 """
 
 from dataclasses import fields
+from time import monotonic
 
 from interp_pool._core.routes import Routes
 from interp_pool._core.statistics import Statistics
 from interp_pool._futures.stopping import Reason
 from interp_pool._options.declared import takes
 from interp_pool._options.pool_options import PoolOptions
-from interp_pool._pool.process_hooks import register
+from interp_pool._pool.looking import counts_of, first_waiting, interrupt_task, look_at_workers, times_of
+from interp_pool._pool.process_hooks import all_pools, register
 from interp_pool._pool.routing import RoutedIntake, Routing
 from interp_pool._pool.single import SinglePool
 from interp_pool._pool.tracing import join_trace
 from interp_pool._process.profiles import profiles
 from interp_pool._process.stuck import expect_stuck
+from interp_pool._process.watched import is_monitored
 from interp_pool._seeing.logs import forward_logs
 from interp_pool._seeing.output import forward_output
 from interp_pool._seeing.reports import hear
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from interp_pool._futures.task_future import TaskFuture
     from interp_pool._pool.kernel import Kernel
     from interp_pool._process.open_tasks import OpenTasks
+    from interp_pool._seeing.shapes import PoolShape
 
 
 def _note_profile(told: "Told") -> None:
@@ -71,6 +75,7 @@ class InterpreterPool(SinglePool):
         forward_output(options)
         register(self)
         join_trace(self)
+        watch()
         if options.exit_timeout is not None:
             expect_stuck()  # the exit will stop tasks, when it is too late to see its status
         if options.min_workers and not options.moves_at_once:
@@ -86,6 +91,10 @@ class InterpreterPool(SinglePool):
     def kernels(self) -> "list[Kernel]":
         """Its own, and that of its fallback; for a trace."""
         return [self._kernel] if self._fallback is None else [self._kernel, self._fallback._kernel]
+
+    def _manage(self) -> None:
+        watch()  # in a forked child nobody has yet
+        super()._manage()
 
     def do_without_main(self) -> None:
         """Have workers load the main module only for what names it. Called before there are any."""
@@ -136,13 +145,58 @@ class InterpreterPool(SinglePool):
             return own
         other, routing = self._fallback.statistics(), self._kernel.routing
         counts: dict[str, Any] = {
-            each.name: getattr(own, each.name) + getattr(other, each.name) for each in fields(Statistics)
+            each.name: None if value is None else value + getattr(other, each.name)
+            for each in fields(Statistics)
+            for value in [getattr(own, each.name)]
         }
         where = "tasks_in_processes" if self._kernel.options.fallback == "process" else "tasks_in_threads"
         counts[where] = other.tasks_waiting + other.tasks_sent + other.tasks_running + other.tasks_ended
         if routing is not None:
             counts["fallback_reasons"] = tuple(routing.reasons.values())
         return Statistics(**counts)
+
+    def look(self, number: int, timeout: float) -> "PoolShape":
+        """Return what the pool does, as `python -m interp_pool top` shows it.
+
+        Args:
+            number: what to call it.
+            timeout: seconds that the workers have to tell where their tasks are.
+
+        Blocks: until they have, or that is up.
+        """
+        end = monotonic() + timeout
+        workers, waiting, statistics = (
+            look_at_workers(self._kernel, end),
+            first_waiting(self._kernel),
+            self.statistics(),
+        )
+        if self._fallback is not None:
+            others = look_at_workers(self._fallback._kernel, end)
+            for worker in others:
+                if worker["task"] is not None:
+                    worker["task"]["id"] *= -1  # it has numbers of its own
+            workers += others
+            waiting += first_waiting(self._fallback._kernel)
+        return {
+            "number": number,
+            "name": self.thread_name_prefix,
+            "max_workers": self.max_workers,
+            "counts": counts_of(statistics),
+            "times": times_of(statistics),
+            "workers": workers,
+            "waiting": waiting,
+        }
+
+    def interrupt_task(self, work_id: int) -> str | None:
+        """Begin to stop a task by the number that `look` has told; return its name, None if it does not run any more.
+
+        Never blocks.
+        """
+        if work_id >= 0:
+            return interrupt_task(self._kernel, self._control, work_id)
+        if self._fallback is None:
+            return None
+        return interrupt_task(self._fallback._kernel, self._fallback._control, -work_id)
 
     def _has_arrived(self, future: "TaskFuture[Any]") -> "Callable[[], bool]":
         if self._fallback is None:
@@ -272,3 +326,16 @@ class InterpreterPool(SinglePool):
         super().after_fork_in_child()
         if self._fallback is not None:
             self._fallback.after_fork_in_child()
+
+
+def living_pools() -> list[InterpreterPool]:
+    """Return the pools of this process, each with its fallback, and without those that have ended."""
+    return [pool for pool in all_pools() if isinstance(pool, InterpreterPool) and not pool.is_closed]
+
+
+def watch() -> None:
+    """Have others look at this process, if it was started so. In a pool that works, for a forked child has to begin."""
+    if is_monitored():
+        from interp_pool._seeing.monitor import monitor
+
+        monitor.start(living_pools)

@@ -40,9 +40,9 @@ from interp_pool._pool.intake import Intake
 from interp_pool._pool.kernel import Kernel
 from interp_pool._pool.leases import Leases
 from interp_pool._pool.manager import Manager
+from interp_pool._pool.metering import pump_of, submit_of
 from interp_pool._pool.nesting import Nesting
 from interp_pool._pool.overdue import Overdue
-from interp_pool._pool.pump import Pump
 from interp_pool._pool.recall import Recall
 from interp_pool._pool.sizing import Sizing
 from interp_pool._pool.starting import Starting
@@ -73,16 +73,17 @@ class SinglePool:
     def __init__(self, options: "PoolOptions") -> None:
         """Make a pool with options that are checked; workers start when there is work for them."""
         self._kernel = kernel = Kernel(options)
-        self.pump, self._recall, self._overdue = Pump(kernel), Recall(kernel), Overdue(kernel)  # the first for lodgers
+        self.pump, self._recall, self._overdue = pump_of(kernel), Recall(kernel), Overdue(kernel)  # first: for lodgers
         self._control, self._sizing = Control(kernel, self._recall), Sizing(kernel)
         self._ending, self._starting = Ending(kernel, self._control), Starting(kernel)
         self._intake, self._leases = Intake(kernel, self.pump, self._sizing), Leases(kernel)
-        self._nesting = Nesting(kernel, self._control, self.pump, self._intake.submit)
+        submit = submit_of(kernel, self._intake.submit)
+        self._nesting = Nesting(kernel, self._control, self.pump, submit)
         movers = self.pump, self._control, self._sizing, self._starting, self._nesting
         timed = self._overdue, self._ending, self._sizing, self._starting, self._nesting
         self._manager = Manager(kernel, *movers, timed)
         self._forking = Forking(kernel, self._manager)
-        self.submit: Callable[..., bool] = self._intake.submit
+        self.submit: Callable[..., bool] = submit
         """Take a task. An attribute, and no method that calls the other: it is on the way of every task."""
         kernel.connect(self._manage, self._control.watch, self._overdue.watch_if_idle)
 

@@ -185,6 +185,7 @@ class Sizing:
             run.call_for_items()
 
     def _count(self) -> "Statistics":
+        from interp_pool._core.histogram import Meters
         from interp_pool._core.statistics import Statistics
 
         # One that runs its first task is busy, whether or not the manager has heard that it is ready.
@@ -196,6 +197,7 @@ class Sizing:
             for worker, is_busy in zip(active, are_busy, strict=True)
         )
         tasks = self._kernel.tasks
+        meters = tasks.meters or (Meters() if self._kernel.options.is_metered else None)
         buried = self._kernel.nested.count_buried()  # these have begun, and wait
         in_place, deepest, waits = count_nested(self._kernel) if self._kernel.nested.submitted else (0, 0, ())
         return Statistics(
@@ -224,6 +226,9 @@ class Sizing:
             deepest_nesting=deepest,
             workers_extra=self._kernel.staff.extra,
             waits=waits,
+            run_times=None if meters is None else meters.run.read(),
+            wait_times=None if meters is None else meters.wait.read(),
+            encode_times=None if meters is None else meters.encode.read(),
         )
 
     def room(self, open_tasks: "OpenTasks | None", waiter: "Any" = None) -> "Any":

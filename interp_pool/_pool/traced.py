@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from interp_pool._wire.messages import ResultItem
 
 
-def note_traced(kernel: "Kernel", work_id: int, wrapped: "Any", seconds: float) -> "ResultItem":
+def note_traced(kernel: "Kernel", work_id: int, wrapped: "Any", seconds: "Any") -> "ResultItem":
     """Note what was measured of a task, if the pool is traced; return its outcome. With the lock held.
 
     Doing so again changes nothing.
@@ -21,5 +21,6 @@ def note_traced(kernel: "Kernel", work_id: int, wrapped: "Any", seconds: float) 
         outcome = body[0] if kind == NESTED_DONE else kind
         size = result_size(outcome, body[1] if kind == NESTED_DONE else body)
         task = kernel.tasks.in_flight.get(work_id)
-        kernel.tracer.note_outcome(task, work_id, (outcome, size), measured, seconds, kernel.tasks, kernel.staff)
+        ran: float = seconds[0] if isinstance(seconds, tuple) else seconds  # a tuple with METERED
+        kernel.tracer.note_outcome(task, work_id, (outcome, size), measured, ran, kernel.tasks, kernel.staff)
     return kind, work_id, body, seconds

@@ -10,6 +10,7 @@ Both sides import this file, and it is all they share. A payload is what `interp
                               with REPORTS somebody hears what each item tells of its progress;
                               with PROFILED it tells what its items have taken (`_worker.profiling`);
                               with TRACED its outcome is TASK_TRACED;
+                              any of these with METERED: the seconds of its outcome are then a tuple, see Metered;
                               None, an end: one worker ends
     to one starting worker    Setup, a tuple, bound in its `__main__` until the worker begins
     to one control thread     questions, in a queue that is there only while somebody asks: (work id, id of a
@@ -119,7 +120,8 @@ if TYPE_CHECKING:
 
     from interp_api import Payload as Payload  # noqa: PLC0414  # for the other files
 
-TIMED, BATCH, SINGLE, SPLIT, NESTED, REPORTS, PROFILED, TRACED = 1, 2, 4, 8, 16, 32, 64, 128  # flags of a call item
+TIMED, BATCH, SINGLE, SPLIT, NESTED, REPORTS, PROFILED, TRACED, METERED = (1 << bit for bit in range(9))
+"""Flags of a call item."""
 
 (
     TASK,
@@ -207,6 +209,8 @@ type Noted = tuple[Refusal, tuple[str, ...], str]
 type Replacement = tuple[Refusal, str, str, tuple[str, ...]]
 """A refusal, the module that goes on without, the route, the other modules of the package that are refused."""
 type Failure = tuple[Payload | None, tuple[str, ...], str, str, str, str, str, str | tuple[Place, ...], Refusal | None]
+type Metered = tuple[float, int, float]
+"""Seconds, when it began in ns on the monotonic clock, and seconds that pickling the result took."""
 type Child = tuple[int, Payload, str | None, str, Payload | None, bool]
 type ResultItem = tuple[int, int, Any, float]
 type Inner = tuple[str, int, int, bool]

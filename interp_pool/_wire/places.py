@@ -22,20 +22,21 @@ def format_places(places: "Iterable[Place]") -> str:
 def name_place(places: "list[Place]") -> str:
     """Return the innermost line of a task that is none of the standard library's, in a few words; "" for none."""
     library = os.path.dirname(os.__file__)
-    for file, line, function in reversed(_calls_of_task(places)):
+    for file, line, function in reversed(calls_of_task(places)):
         if not file.startswith("<") and (not file.startswith(library) or "site-packages" in file):
             return f"at {file}:{line} in {function}"
     return ""
 
 
-def _calls_of_task(places: "list[Place]") -> "list[Place]":
+def calls_of_task(places: "list[Place]") -> "list[Place]":
+    """Return the calls that a task is in, without those of the worker."""
     own = [number for number, (file, *_) in enumerate(places, 1) if file.replace("\\", "/").endswith(_OWN)]
     return places[max(own, default=0) :]
 
 
 def describe_place(phrase: str, places: "list[Place]") -> str:
     """Return a phrase about a task and the calls it is in, without those of the worker."""
-    calls = _calls_of_task(places)
+    calls = calls_of_task(places)
     if not calls:
         return f"The task {phrase}."
     return f"The task {phrase}. Its calls, the innermost last:\n{format_places(calls).rstrip()}"

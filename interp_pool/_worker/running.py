@@ -18,6 +18,7 @@ from interp_pool._wire.messages import (
     BEGAN,
     DATA,
     ITEM_FAILED,
+    METERED,
     NESTED,
     NESTED_DONE,
     PROFILED,
@@ -79,6 +80,8 @@ def run_flagged(
         way = way_to_pool()
         if way is not None:  # as ever, in a worker
             return run_traced(run_flagged, way[1], work_id, payload, flags, board, put, control)
+    if flags & METERED:
+        return _run_metered(work_id, payload, flags & ~METERED | TIMED, board, put, control)
     clock = board if flags & (TIMED | SPLIT) else None
     if clock is not None:
         clock[BEGAN] = 0  # before its work id can be seen: it has not begun, what it needs may have to be imported
@@ -94,6 +97,17 @@ def run_flagged(
         kind, _, body, seconds = outcome
         return NESTED_DONE, work_id, (kind, body), seconds
     return outcome
+
+
+def _run_metered(
+    work_id: int, payload: "Payload", flags: int, board: "Any", put: "Callable[[object], None]", control: "HasBatch"
+) -> "tuple[int, int, object, Any]":
+    """Run it, and tell more of its times."""
+    kind, _, body, seconds = run_flagged(work_id, payload, flags, board, put, control)
+    began: int = board[BEGAN]
+    if not began:  # it could not be unpickled
+        return kind, work_id, body, seconds
+    return kind, work_id, body, (seconds, began, max(0.0, (monotonic_ns() - began) / 1e9 - seconds))
 
 
 def run_task(work_id: int, payload: "Payload", clock: "Any" = None) -> tuple[int, int, object, float]:
