@@ -113,7 +113,8 @@ def test_program_that_ends_itself_in_any_way_takes_its_socket_along(tmp_path, di
 
 def test_without_the_variable_nothing_is_loaded_or_made(tmp_path, directory, monkeypatch):
     monkeypatch.delenv("INTERP_POOL_MONITOR")
-    script = SCRIPT.replace("print(type", "assert not [name for name in sys.modules if '_seeing' in name]; print(type")
+    loaded = "[name for name in sys.modules if name in ('interp_pool._seeing.monitor', 'interp_pool._seeing.server')]"
+    script = SCRIPT.replace("print(type", f"assert not {loaded}; print(type")
     with program(tmp_path, script) as made:
         status, output, errors = top(made.pid)
         assert (status, output) == (2, "")

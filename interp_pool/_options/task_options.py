@@ -17,8 +17,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from os import PathLike
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
     from interp_pool._options.variables import Context
 
 

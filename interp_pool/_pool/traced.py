@@ -21,6 +21,11 @@ def note_traced(kernel: "Kernel", work_id: int, wrapped: "Any", seconds: "Any") 
         outcome = body[0] if kind == NESTED_DONE else kind
         size = result_size(outcome, body[1] if kind == NESTED_DONE else body)
         task = kernel.tasks.in_flight.get(work_id)
-        ran: float = seconds[0] if isinstance(seconds, tuple) else seconds  # a tuple with METERED
+        ran: float = seconds[0] if _is_metered(seconds) else seconds
         kernel.tracer.note_outcome(task, work_id, (outcome, size), measured, ran, kernel.tasks, kernel.staff)
     return kind, work_id, body, seconds
+
+
+def _is_metered(seconds: object) -> bool:
+    """Return whether a message of a task tells a tuple, see Metered, in place of the seconds."""
+    return isinstance(seconds, tuple)

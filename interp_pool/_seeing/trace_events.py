@@ -69,11 +69,15 @@ class Formatter:
         """A worker is ready; `since` then it was being made."""
         self._starts[pool, number] = since, now  # the pool hears of it later: perhaps it has a task by then
 
-    def _end_start(self, pool: int, number: int, begun: int) -> None:
-        """Tell of a start that had ended at a time at the latest."""
+    def _end_start(self, pool: int, number: int, begun: int, *, is_known: bool = True) -> None:
+        """Tell of a start that had ended at a time at the latest, unless it may be known later that it was earlier."""
         if (start := self._starts.pop((pool, number), None)) is not None:
             since, ready = start
-            self._busy_until[pool, number] = until = min(ready, begun)
+            until = min(ready, begun)
+            if not is_known:
+                self._starts[pool, number] = since, until
+                return
+            self._busy_until[pool, number] = until
             self._slice(pool, FIRST_WORKER + number, "start of the worker", "worker", since, until)
 
     def task(
@@ -111,7 +115,7 @@ class Formatter:
         ran = ran or encoded
         lines, quoted = self.lines, self._names.get(name) or self._quoted(name)
         if self._starts:
-            self._end_start(pool, number, begun)
+            self._end_start(pool, number, begun, is_known=not depth)  # of what waits below, the beginning is told later
         if not depth:
             idle = self._busy_until.get((pool, number), begun)
             if begun - idle >= QUIET:

@@ -209,8 +209,7 @@ def _filters_to_enter(payload: "Payload") -> "list[Any] | None":
 
 def _is_alone() -> bool:
     """Return whether no other thread of the program has this interpreter's filters."""
-    main_thread: Any = _get_main_thread_ident()
-    return not IS_MAIN_INTERPRETER or get_ident() == main_thread
+    return not IS_MAIN_INTERPRETER or get_ident() == int(_get_main_thread_ident())  # pyright: ignore[reportUnknownArgumentType]
 
 
 def _are_in_contexts() -> bool:

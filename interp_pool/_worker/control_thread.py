@@ -253,7 +253,8 @@ class Control:
             last: what was in the cells of the requests, which this changes.
         """
         has_found = False
-        for place, wanted in enumerate((*self._board[INTERRUPT:], *map(self._board.__getitem__, _CELLS))):
+        now: list[int] = [*self._board[INTERRUPT:], *map(self._board.__getitem__, _CELLS)]
+        for place, wanted in enumerate(now):
             if wanted != last[place]:
                 last[place] = wanted
                 has_found = self._do(_ACTIONS[place], self, wanted)

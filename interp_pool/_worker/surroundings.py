@@ -30,7 +30,6 @@ in_place: "list[Any]" = []
 """The tasks of tasks that run as a part of these, the innermost last; None for one that runs on top of such a part."""
 
 _STANDARD = (1, "stdout"), (2, "stderr")
-_AT_ONCE = 4096  # bytes that a pipe takes as one (PIPE_BUF on Linux); files and terminals take more
 _LONGEST_LINE = 32 * 1024  # bytes; of longer ones parts are written as they come
 
 passed_on_too: "list[Callable[[], object]]" = []
@@ -144,6 +143,8 @@ def _have_whole_lines(descriptor: int, name: str) -> None:
 class _WholeLines(BufferedWriter):
     """Holds whole lines, no more than can be written as one, or a line that has not ended, as long as there is room."""
 
+    # Not in the module, whose names are gone when what is printed at the end of the interpreter is written.
+    AT_ONCE = 4096  # bytes that a pipe takes as one (PIPE_BUF on Linux); files and terminals take more
     _held = 0  # bytes, at most: a flush from outside is not counted
     _has_ended = True  # the last line of these
 
@@ -152,7 +153,7 @@ class _WholeLines(BufferedWriter):
         data = bytes(data)  # the same, most of the time
         start, ended = 0, data.rfind(b"\n") + 1
         while start < ended:
-            end = data.rfind(b"\n", start, max(start, start + _AT_ONCE - self._held)) + 1
+            end = data.rfind(b"\n", start, max(start, start + self.AT_ONCE - self._held)) + 1
             if end or not self._write_held():
                 end = end or data.find(b"\n", start) + 1  # of a line that is longer
                 self._hold(data[start:end])

@@ -90,6 +90,17 @@ def test_start_of_a_worker_ends_before_its_first_task_though_the_pool_heard_late
     assert [each["dur"] for each in slices(events, "worker")] == [20.0, 50.0]
 
 
+def test_start_of_a_worker_ends_before_the_task_that_waits_below_the_first_that_has_ended():
+    formatter = Formatter(1)
+    formatter.started(0, 0, BEGIN, BEGIN + 50_000)
+    for depth, begun in ((1, 40_000), (0, 20_000)):
+        measured = 0, BEGIN + begun, BEGIN + begun + 1000, BEGIN + 90_000 - begun, 0, depth, ()
+        formatter.task(0, 2 - depth, "work", BEGIN, 5, None, measured, 5e-6, "", 0, BEGIN + 90_000)
+    events = events_of(formatter)
+    check(events)
+    assert [each["dur"] for each in slices(events, "worker")] == [20.0]
+
+
 def test_unmeasured_task_is_an_instant_or_a_slice_if_its_worker_is_known():
     formatter = Formatter(1)
     formatter.unmeasured(0, 0, "work", BEGIN, "cancelled", None, BEGIN + 10)

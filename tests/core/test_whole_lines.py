@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from interp_pool._seeing.output import Lines
 from interp_pool._worker.output import shown
-from interp_pool._worker.surroundings import _AT_ONCE, _LONGEST_LINE, _WholeLines
+from interp_pool._worker.surroundings import _LONGEST_LINE, _WholeLines
 
 
 class Written(RawIOBase):
@@ -42,14 +42,14 @@ def test_lines_are_held_until_there_are_many():
     assert written([b"a\n", b"b\n"]) == ([], [b"a\nb\n"])
 
 
-@given(st.lists(st.integers(0, 3 * _AT_ONCE), max_size=12), st.integers(1, _AT_ONCE))
+@given(st.lists(st.integers(0, 3 * _WholeLines.AT_ONCE), max_size=12), st.integers(1, _WholeLines.AT_ONCE))
 def test_each_write_has_whole_lines_that_are_written_as_one(lengths, size):
     text = b"".join(b"x" * length + b"\n" for length in lengths)
     writes, rest = written(text[start : start + size] for start in range(0, len(text), size))
     assert b"".join(writes + rest) == text
     for each in writes + rest:
         assert each.endswith(b"\n")
-        assert len(each) <= _AT_ONCE or each.count(b"\n") == 1  # a line that is longer comes alone
+        assert len(each) <= _WholeLines.AT_ONCE or each.count(b"\n") == 1  # a line that is longer comes alone
 
 
 def test_line_without_an_end_is_held_as_long_as_there_is_room():
