@@ -109,8 +109,8 @@ def log_when_let_go(said, wait):
 
 def log_until_interrupted(started):
     log("before")
-    started.put(None)
     try:
+        started.put(None)
         while True:
             pass
     finally:
