@@ -14,7 +14,6 @@ from interp_pool._core.statistics import Statistics
 from interp_pool._futures.stopping import Reason
 from interp_pool._options.declared import takes
 from interp_pool._options.pool_options import PoolOptions
-from interp_pool._pool.looking import counts_of, first_waiting, interrupt_task, look_at_workers, times_of
 from interp_pool._pool.process_hooks import all_pools, register
 from interp_pool._pool.routing import RoutedIntake, Routing
 from interp_pool._pool.single import SinglePool
@@ -23,9 +22,8 @@ from interp_pool._process.profiles import profiles
 from interp_pool._process.stuck import expect_stuck
 from interp_pool._process.watched import is_monitored
 from interp_pool._seeing.logs import forward_logs
-from interp_pool._seeing.output import forward_output
 from interp_pool._seeing.reports import hear
-from interp_pool._wire.messages import PROGRESS
+from interp_pool._wire.messages import PROFILE, PROGRESS
 from interp_pool._wire.names import names_of
 from interp_pool._workers.hosted_worker import host_maker
 from interp_pool._workers.reserve import reserve
@@ -69,10 +67,13 @@ class InterpreterPool(SinglePool):
             RuntimeError: a worker is just loading the main module, which lacks its `__name__ == "__main__"` guard.
         """
         super().__init__(options)
-        options.hearers.update({PROGRESS: hear, "profile": _note_profile})
+        options.hearers.update({PROGRESS: hear, PROFILE: _note_profile})
         self._fallback = None if options.fallback is None else self._make_fallback(options)
         forward_logs(options, self._kernel)
-        forward_output(options)
+        if options.output is not None:
+            from interp_pool._seeing.output import forward_output
+
+            forward_output(options)
         register(self)
         join_trace(self)
         watch()
@@ -164,6 +165,8 @@ class InterpreterPool(SinglePool):
 
         Blocks: until they have, or that is up.
         """
+        from interp_pool._pool.looking import counts_of, first_waiting, look_at_workers, times_of
+
         end = monotonic() + timeout
         workers, waiting, statistics = (
             look_at_workers(self._kernel, end),
@@ -192,6 +195,8 @@ class InterpreterPool(SinglePool):
 
         Never blocks.
         """
+        from interp_pool._pool.looking import interrupt_task
+
         if work_id >= 0:
             return interrupt_task(self._kernel, self._control, work_id)
         if self._fallback is None:

@@ -10,8 +10,8 @@ from weakref import ref
 
 import interp_api
 from interp_pool._seeing.levels import encoded_levels, follow_levels, is_configured
+from interp_pool._wire.messages import LOG
 from interp_pool._wire.texts import brief
-from interp_pool._worker import forwarding, logs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,13 +53,16 @@ if TYPE_CHECKING:
             """Have the manager do what is wished for. Never blocks, needs no lock."""
 
 
+_WATCH = "interp_pool._worker.logs"
+
+
 def forward_logs(options: "PoolOptions", kernel: "HasManager") -> None:
     """Have the records of a pool's tasks arrive here, as far as the options say."""
     if options.log == "worker":
         return
     forwarder = _Forwarder(options.log, kernel)
     options.watches.append(forwarder.watch)  # which keeps it
-    options.hearers[forwarding.TOPIC] = hear
+    options.hearers[LOG] = hear
     follow_levels(forwarder)
 
 
@@ -73,7 +76,7 @@ class _Forwarder:
     def watch(self) -> "Watch | None":
         """Return what watches the tasks of a worker that starts now."""
         if self._mode == "forward" or is_configured():
-            return logs.__name__, encoded_levels()
+            return _WATCH, encoded_levels()
         return None
 
     def note_change(self) -> None:

@@ -6,8 +6,8 @@ without a lock. What a line is, and how it comes, is `_worker.output`'s.
 
 import sys
 
+from interp_pool._wire.messages import OUTPUT
 from interp_pool._wire.texts import describe
-from interp_pool._worker import output
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from interp_pool._options.pool_options import Output, PoolOptions
 
 
+_WATCH = "interp_pool._worker.output"
+
+
 def forward_output(options: "PoolOptions") -> None:
     """Have the lines of a pool's tasks arrive where the options say."""
-    if options.output is not None:
-        options.watches.append(lambda: (output.__name__, None))
-        options.hearers[output.TOPIC] = Lines(options.output, options.thread_name_prefix, options.is_named).hear
+    assert options.output is not None
+    options.watches.append(lambda: (_WATCH, None))
+    options.hearers[OUTPUT] = Lines(options.output, options.thread_name_prefix, options.is_named).hear
 
 
 class Lines:

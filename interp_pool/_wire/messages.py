@@ -186,8 +186,10 @@ SETUP = "__interp_pool_setup__"
     TASK_TRACED,
 ) = range(25)
 
-PROGRESS = "progress"
-"""The topic of what tasks report."""
+PROGRESS, LOG, OUTPUT, PROFILE = "progress", "log", "output", "profile"
+"""The topics of what is told: what tasks report; their records, see `_worker.forwarding`; whether lines are of the
+standard error, and these as one text without the last end; (file, marshalled statistics, why there are none), one of
+the last two None."""
 
 RECALL, DROP, STOP, LEAVE = range(4)
 """What a worker asks of the children of its tasks."""

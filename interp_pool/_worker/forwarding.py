@@ -13,6 +13,7 @@ import sys
 from marshal import dumps
 
 from interp_api import encode
+from interp_pool._wire.messages import LOG
 from interp_pool._worker.telling import tell
 
 TYPE_CHECKING = False
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     type Told = dict[str, Any]
-
-TOPIC = "log"
-"""Of what is told."""
 
 _MAINS = "__main__", "__mp_main__"
 _SCALARS = frozenset((type(None), bool, int, float, str, bytes))
@@ -47,7 +45,7 @@ class _Forwarding(logging.Handler):
         if _is_taken(record):
             return False
         try:
-            if not tell(TOPIC, message_of(record)) and logging.lastResort is not None:
+            if not tell(LOG, message_of(record)) and logging.lastResort is not None:
                 logging.lastResort.handle(record)  # outside of tasks, in a child process
         except Exception:
             self.handleError(record)

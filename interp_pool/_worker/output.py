@@ -8,15 +8,13 @@ import sys
 from _thread import RLock, get_ident
 from io import RawIOBase, TextIOWrapper
 
+from interp_pool._wire.messages import OUTPUT
 from interp_pool._worker.surroundings import passed_on_too
 from interp_pool._worker.telling import tell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-TOPIC = "output"
-"""Of lines: whether they are of the standard error, and the lines as one text without the last end."""
 
 _STREAMS = "stdout", "stderr"
 
@@ -64,7 +62,7 @@ class Lines(RawIOBase):
 
     def _tell(self, ended: bytearray) -> None:
         text = "\n".join([shown(line) for line in ended.split(b"\n")])
-        if not tell(TOPIC, (self._is_error, text)) and self._original is not None:
+        if not tell(OUTPUT, (self._is_error, text)) and self._original is not None:
             self._original.write(f"{text}\n")  # outside of tasks, in a child process
             self._original.flush()
 

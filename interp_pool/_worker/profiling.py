@@ -15,6 +15,7 @@ from functools import partial
 
 from interp_api import IS_MAIN_INTERPRETER, portable
 from interp_pool._wire.failures import without_outer_frame
+from interp_pool._wire.messages import PROFILE
 from interp_pool._worker.telling import tell
 
 TYPE_CHECKING = False
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     _Partial = partial[Any]
 else:
     _Partial = partial
-
-TOPIC = "profile"
-"""What is told is (file, marshalled statistics, why there are none), one of the last two None."""
 
 _TOOL = sys.monitoring.PROFILER_ID
 _ITS_OWN_END = "<method 'disable' of '_lsprof.Profiler' objects>"
@@ -52,7 +50,7 @@ class Measured(_Partial):
             if why_not is not None:
                 if why_not and (self.file, why_not) not in _excused:
                     _excused.add((self.file, why_not))
-                    tell(TOPIC, (self.file, None, why_not))
+                    tell(PROFILE, (self.file, None, why_not))
                 return self.func(*self.args, *args, **self.keywords, **kwargs)
             profile = (_of_message.get(self.file) if self.is_item else None) or Profile()
             if self.is_item:
@@ -114,4 +112,4 @@ def tell_message() -> None:
 def _tell(file: str, profile: Profile) -> None:
     profile.create_stats()
     profile.stats.pop(("~", 0, _ITS_OWN_END), None)
-    tell(TOPIC, (file, marshal.dumps(profile.stats), None))
+    tell(PROFILE, (file, marshal.dumps(profile.stats), None))
