@@ -348,7 +348,7 @@ def test_record_of_an_abandoned_worker_arrives_with_the_name_of_its_task(kept, e
         os.read(said, 1)
         assert not future.interrupt(timeout=0.01)
         assert not future.exception().has_stopped
-        os.write(go, b"x")
+        os.write(go, b"xx")
         assert arrived.wait(60)
     finally:
         for descriptor in (said, say, wait, go):
