@@ -12,33 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from typing import Any, Protocol
 
+    from interp_pool._core.relief import Watched
     from interp_pool._core.task import Task
 
-    class NestingWorker(Protocol):
+    class NestingWorker(Watched, Protocol):
         """A worker, seen from outside."""
 
         is_asked_for_tasks: bool
         """Whether it was, and has not answered."""
-
-        @property
-        def number(self) -> int:
-            """Which one it is."""
-            ...
-
-        @property
-        def task(self) -> int:
-            """The number of the task that runs, 0 if there is none."""
-            ...
-
-        @property
-        def awaited(self) -> int:
-            """The child that its task waits for while it runs others, 0 if it does not."""
-            ...
-
-        @property
-        def cpu_seconds(self) -> float:
-            """How much of a processor's time its thread has had; infinite where nobody can tell."""
-            ...
 
         @property
         def keeps_tasks(self) -> bool:
