@@ -119,7 +119,8 @@ def read(path: Path) -> Trace:
             return parse(lines)
     except OSError as exc:
         raise TraceError(f"cannot read {path}: {exc.strerror or exc}") from exc
-    except ValueError as exc:
+    except (ValueError, TypeError, AttributeError, LookupError, OverflowError) as exc:
+        # The last four: events that mean something else to another program. All tools may write this format.
         raise TraceError(f"{path} is no trace of interp_pool: {exc}") from exc
 
 
@@ -145,8 +146,8 @@ def _events(lines: Iterable[str]) -> Iterable[dict[str, Any]]:
             continue
         try:
             found: Any = json.loads(text)
-        except ValueError:
-            return  # the program ended in the middle of it
+        except (ValueError, RecursionError):
+            return  # the program ended in the middle of it, or it is nothing of ours
         events: Any = found.get("traceEvents", [found]) if hasattr(found, "get") else found
         if hasattr(events, "append"):
             yield from (each for each in events if hasattr(each, "get"))
@@ -164,7 +165,8 @@ class _Reader:
 
     def add(self, event: dict[str, Any]) -> None:
         phase = event.get("ph")
-        args: dict[str, Any] = event.get("args") or {}
+        given: Any = event.get("args")
+        args: dict[str, Any] = given if hasattr(given, "get") else {}
         if phase == "M":
             self._add_metadata(event, args)
             return
