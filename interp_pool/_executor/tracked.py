@@ -55,7 +55,7 @@ def progress[T](
     """
     if hasattr(iterable, "__aiter__") and not hasattr(iterable, "__iter__"):
         raise TypeError("progress() takes a plain iterable, and amap() gives an asynchronous one: use its on_progress")
-    if total is not None and check_seconds("total", total) < 0:
+    if total is not None and check_seconds("total", total, what="number") < 0:
         raise ValueError(f"total must be at least 0, got {total!r}")
     if description is not None:
         check_str("description", description)

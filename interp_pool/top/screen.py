@@ -49,7 +49,8 @@ _KEYS: dict[Order, Callable[[Row], tuple[object, ...]]] = {
 def heading(now: Snapshot) -> str:
     """Return a line about the program."""
     memory = "" if now["memory"] is None else f", {now['memory'] / (1 << 20):,.1f} MiB in memory"
-    return f"{one_line(now['program'])}, process {now['pid']}, Python {now['python']}, up {duration(now['age'])}{memory}"
+    program = one_line(now["program"])
+    return f"{program}, process {now['pid']}, Python {now['python']}, up {duration(now['age'])}{memory}"
 
 
 def pool_lines(pool: PoolShape, now: Snapshot, before: Snapshot | None) -> list[str]:
@@ -121,8 +122,8 @@ def _row(number: int, pool: PoolShape, worker: WorkerShape, cpu: str) -> Row:
     state = "stopping" if task["is_stopping"] and worker["state"] == "running" else worker["state"]
     seconds = task["seconds"]
     time = _UNKNOWN if seconds is None else duration(seconds)
-    told = (one_line(text) for text in (_name(task, worker), _where(task)))
-    cells = str(number), one_line(worker["name"]), state, cpu, time, *told
+    name, where = one_line(_name(task, worker)), one_line(_where(task))
+    cells = str(number), one_line(worker["name"]), state, cpu, time, name, where
     return Row(number, cells, pool["number"], task["id"], task["name"], -1.0 if seconds is None else seconds)
 
 

@@ -73,7 +73,7 @@ def test_library_that_is_named_and_missing_is_an_error(without, library):
 @pytest.mark.parametrize(
     ("kwargs", "error", "text"),
     [
-        ({"total": "3"}, TypeError, "total must be a number"),
+        ({"total": "3"}, TypeError, "total must be a number or None, got"),
         ({"total": -1}, ValueError, "total must be at least 0, got -1"),
         ({"description": 3}, TypeError, "description must be a str"),
         ({"library": "curses"}, ValueError, "library must be 'tqdm', 'rich' or None, got 'curses'"),
