@@ -78,6 +78,19 @@ def test_page_of_names_that_are_no_text_is_made(tmp_path):
     assert "p\\udc80" in text
 
 
+def test_names_are_told_in_a_line_that_is_not_long(tmp_path):
+    path = tmp_path / "run.json"
+    with interp_pool.trace(path), InterpreterPoolExecutor(1) as executor:
+        for name in ("begin" + 10_000 * "x" + "end", " ", "two\nlines"):
+            assert executor.options(name=name).submit(tasks.identity, 1).result(60) == 1
+    assert main(["report", str(path)]) == 0
+    text = path.with_suffix(".html").read_text(encoding="utf-8")
+    assert "begin" + 35 * "x" + "..." + 37 * "x" + "end" in text
+    assert 41 * "x" not in text
+    assert "<code>&#x27; &#x27;</code>" in text
+    assert "<code>two\\nlines</code>" in text
+
+
 @pytest.mark.parametrize("name", [".", "/"])
 def test_folder_is_no_trace(capsys, name):
     assert main(["report", name]) == 2
