@@ -2,12 +2,14 @@
 
 Owns which of a pool's statistics become which metrics. Values are read when somebody scrapes, and a pool does nothing
 for it until then, but for the histograms. Each metric has a label `pool`: what the pool's threads are named after,
-`thread_name_prefix`. Pools of the same name are counted together.
+`thread_name_prefix`. Pools of the same name are counted together, and a counter does not go back when one of them
+ends: Prometheus would take that for a new beginning, and add the rest once more.
 
 Source: "Custom Collectors" of prometheus_client's documentation, and Prometheus' "Metric and label naming".
 """
 
-from interp_pool._core.histogram import Histogram
+from weakref import ref
+
 from interp_pool._pool.pool import living_pools
 from interp_pool._process.watched import meter_pools
 
@@ -16,7 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any, Protocol
 
+    from interp_pool._core.histogram import Histogram
     from interp_pool._core.statistics import Statistics
+    from interp_pool._pool.pool import InterpreterPool
+
+    type Counts = dict[str, Any]  # of a pool, by the fields of Statistics: numbers and histograms
 
     # What is used of prometheus_client, which need not be there.
 
@@ -103,23 +109,51 @@ def register(registry: "Registry | None" = None) -> "Collector":
 class Collector:
     """Collects the metrics of all pools. Thread safety: all methods."""
 
+    def __init__(self) -> None:
+        # What was counted at the last scrape: by each pool that lived, with its name, and by those of a name that had
+        # ended while one of that name lives. Replaced as one, so there is no lock that a fork could leave held.
+        self._last: tuple[dict[ref[InterpreterPool], tuple[str, Counts]], dict[str, Counts]] = {}, {}
+
     def describe(self) -> "Iterable[Metric]":
         """Return the metrics without values: their names are taken when this is registered."""
-        return _families({})
+        return _families({}, {})
 
     def collect(self) -> "Iterator[Metric]":
-        """Return the metrics as they are now."""
+        """Return the metrics as they are now. What ended pools counted stays in those of their name."""
         known: dict[str, list[tuple[Statistics, int]]] = {}
+        seen: dict[ref[InterpreterPool], tuple[str, Counts]] = {}
+        before, gone = self._last
         for pool in living_pools():
-            known.setdefault(pool.thread_name_prefix, []).append((pool.statistics(), pool.max_workers))
-        return _families(known)
+            now, name = pool.statistics(), pool.thread_name_prefix
+            known.setdefault(name, []).append((now, pool.max_workers))
+            seen[ref(pool)] = name, _counts(now)
+        ended = {name: counts for name, counts in gone.items() if name in known}
+        for each, (name, counts) in before.items():
+            if each not in seen and name in known:
+                ended[name] = _sum(ended.get(name, {}), counts)
+        self._last = seen, ended
+        totals = {**ended}
+        for name, counts in seen.values():
+            totals[name] = _sum(totals.get(name, {}), counts)
+        return _families(known, totals)
 
 
-def _families(pools: "dict[str, list[tuple[Statistics, int]]]") -> "Iterator[Metric]":
+def _counts(now: "Statistics") -> "Counts":
+    """Return what only grows of what a pool has counted."""
+    fields = [*(field for field, _ in _COUNTERS.values()), *(field for field, _ in _HISTOGRAMS.values())]
+    return {field: value for field in fields if (value := getattr(now, field)) is not None}
+
+
+def _sum(one: "Counts", other: "Counts") -> "Counts":
+    return {**one, **{field: one[field] + value if field in one else value for field, value in other.items()}}
+
+
+def _families(pools: "dict[str, list[tuple[Statistics, int]]]", totals: "dict[str, Counts]") -> "Iterator[Metric]":
     """Yield the metrics of pools.
 
     Args:
         pools: by name, the statistics and most workers of each that has it.
+        totals: what those of a name have counted, also those that have ended.
     """
     most = GaugeMetricFamily(f"{_PREFIX}max_workers", "Most workers at a time.", labels=["pool"])
     workers = GaugeMetricFamily(f"{_PREFIX}workers", "Workers by state.", labels=["pool", "state"])
@@ -128,32 +162,22 @@ def _families(pools: "dict[str, list[tuple[Statistics, int]]]") -> "Iterator[Met
         most.add_metric([name], sum(count for _, count in told))
         for family, fields in ((workers, _WORKERS), (tasks, _TASKS)):
             for state, field in fields.items():
-                family.add_metric([name, state], _total(told, field))
+                family.add_metric([name, state], sum(getattr(statistics, field) for statistics, _ in told))
     yield from (most, workers, tasks)
     for metric, (field, text) in _COUNTERS.items():
         counter = CounterMetricFamily(_PREFIX + metric, text, labels=["pool"])
-        for name, told in pools.items():
-            counter.add_metric([name], _total(told, field))
+        for name, counts in totals.items():
+            counter.add_metric([name], counts[field])
         yield counter
     for metric, (field, text) in _HISTOGRAMS.items():
         histogram = HistogramMetricFamily(_PREFIX + metric, text, labels=["pool"])
-        for name, told in pools.items():
-            times = _all_times(told, field)
-            if times is not None:
-                histogram.add_metric([name], _buckets(times), times.sum)
+        for name, counts in totals.items():
+            if field in counts:
+                histogram.add_metric([name], _buckets(counts[field]), counts[field].sum)
         yield histogram
 
 
-def _total(told: "list[tuple[Statistics, int]]", field: str) -> int:
-    return sum(getattr(statistics, field) for statistics, _ in told)
-
-
-def _all_times(told: "list[tuple[Statistics, int]]", field: str) -> Histogram | None:
-    times: list[Histogram] = [own for statistics, _ in told if (own := getattr(statistics, field)) is not None]
-    return sum(times, Histogram()) if times else None
-
-
-def _buckets(times: Histogram) -> list[tuple[str, float]]:
+def _buckets(times: "Histogram") -> list[tuple[str, float]]:
     """Return the buckets of a histogram as Prometheus has them: how often it took up to so many seconds."""
     bounds = [(f"{bound!r}", float(count)) for bound, count in times.cumulative(_STEP) if bound < _LONGEST]
     return [*bounds, ("+Inf", float(times.count))]

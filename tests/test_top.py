@@ -153,6 +153,18 @@ def test_program_that_is_stopped_does_not_answer(tmp_path, monkeypatch, capsys):
         assert finish(made)[0] == 0
 
 
+def test_program_that_is_stopped_does_not_hide_the_others(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("interp_pool.top.asking._PATIENCE", 2.0)  # the other one is to answer meanwhile
+    with program(tmp_path) as stopped, program(tmp_path) as other:
+        stopped.send_signal(signal.SIGSTOP)
+        assert cli.main([]) == 0
+        lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+        assert [str(stopped.pid), "does", "not", "answer"] in lines
+        assert str(other.pid) in (line[0] for line in lines)
+        stopped.send_signal(signal.SIGCONT)
+        assert finish(stopped)[0] == finish(other)[0] == 0
+
+
 SOMEBODY_ELSE = """
 import os, sys, tempfile
 from interp_pool.top.programs import TopError, find_one

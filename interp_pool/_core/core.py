@@ -13,7 +13,7 @@ from it, each in one C call; `audit` derives the rest anew.
 """
 
 from interp_pool._core.states import Instruction, PoolEvent, PoolState, step_pool
-from interp_pool._core.task_book import MOST_IN_FLIGHT, TaskBook
+from interp_pool._core.task_book import MOST_SENT, TaskBook
 from interp_pool._core.worker_book import WorkerBook
 
 TYPE_CHECKING = False
@@ -156,7 +156,7 @@ class PoolCore[W: "WorkerHandle", M: "OpenMap"]:
         self.workers.check()
         tasks = self.tasks
         assert not set(self.workers.stuck) & set(tasks.in_flight)
-        assert len(tasks.in_flight) <= MOST_IN_FLIGHT
+        assert len(tasks.in_flight) <= MOST_SENT
         if self.is_alive:
             assert self.is_pausing or not tasks.backlog or tasks.in_flight
         else:

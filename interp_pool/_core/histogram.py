@@ -51,7 +51,13 @@ class Histogram:
         count = self.count
         return self.sum / count if count else None
 
+    def __repr__(self) -> str:
+        median = self.quantile(0.5)
+        return f"<Histogram count={self.count} sum={self.sum:.3g}{'' if median is None else f' median={median:.3g}'}>"
+
     def __add__(self, other: "Histogram") -> "Histogram":
+        if not isinstance(other, Histogram):  # pyright: ignore[reportUnnecessaryIsInstance]
+            return NotImplemented
         counts = tuple(own + theirs for own, theirs in zip(self.counts, other.counts, strict=True))
         return Histogram(counts, self.sum + other.sum)
 

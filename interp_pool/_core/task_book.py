@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from interp_pool._core.task import Task
 
 MOST_IN_FLIGHT = 250  # the runtime leaks payloads beyond 300 that their receiver released but their sender did not
+MOST_URGENT = 40  # beyond these, that go before all others: then the window may be full of what would wait for them
+MOST_SENT = MOST_IN_FLIGHT + MOST_URGENT
 WORK_AHEAD = 0.006  # seconds of work per worker in the calls queue: one switch interval of 5 ms in which none is added
 
 

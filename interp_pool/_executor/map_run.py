@@ -26,7 +26,7 @@ from time import monotonic
 
 import interp_api
 from interp_api import free_in_child, holding, is_held_here
-from interp_pool._core.batch_sizes import HOLD, batches_ahead, is_worth_sending, lateness, next_size
+from interp_pool._core.batch_sizes import HOLD, batches_ahead, is_worth_sending, next_size
 from interp_pool._core.task import Task, name_task
 from interp_pool._errors import TaskPicklingError
 from interp_pool._executor.results import one_by_one
@@ -105,15 +105,6 @@ class MapRun(Returning):
     def _open_map(self) -> None:
         # With the lock: who cuts would close a map that it thinks has no items.
         holding(self._cutting, partial(self._pool.open_map, self, self.open_tasks))
-
-    @property
-    def is_all_sent(self) -> bool:
-        """Whether no item is there that a worker without work could be sent."""
-        return not self._items and not self._returned
-
-    def lateness(self, items: int) -> float:
-        """Return the seconds after which a batch of so many items takes too long. May be called by any thread."""
-        return lateness(self._seconds, items)
 
     @property
     def is_cut_here(self) -> bool:
@@ -336,7 +327,16 @@ class MapRun(Returning):
             self.stop()
 
     def stop(self) -> "list[BatchFuture]":
-        """Send nothing more, and cancel what was sent; return that. Doing so again does no harm."""
+        """Send nothing more, and cancel what was sent; return that. The consumer's, who takes no more results.
+
+        Doing so again does no harm.
+        """
+        unwanted = self.give_up()
+        self._pending.clear()
+        return unwanted
+
+    def give_up(self) -> "list[BatchFuture]":
+        """Do so while the consumer takes results, which gets CancelledError in place of those that do not come."""
         try:
             self.is_dropped = True
             self.drop()
@@ -350,7 +350,6 @@ class MapRun(Returning):
             note_read(batch)  # its consumer wants no more of it
         if unwanted:
             self._pool.recall(unwanted)
-        self._pending.clear()
         return unwanted
 
     def _taken(self, result: "Any") -> "Any":

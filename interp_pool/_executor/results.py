@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         def listen(self, on_progress: Callable[[Progress], object]) -> None: ...
         def count_left(self) -> int: ...
         def stop(self) -> object: ...
+        def give_up(self) -> object: ...
 
     type Parts = Generator[Any]  # iterators; where the consumer does not block also None, see `MapRun.parts`
 
@@ -39,10 +40,20 @@ class Results(_Chain):
     """The call of map, None if its items go through a `submit`."""
 
     def close(self) -> None:
-        """Send nothing more, and drop the results that are there, also before the first was taken."""
-        if self.run is not None:
-            self.run.stop()
-        self._parts.close()
+        """Send nothing more, and drop the results that are there, also before the first was taken.
+
+        While another thread takes the next result, or what that calls closes this: that thread gets CancelledError.
+        """
+        run = self.run
+        try:
+            self._parts.close()
+        except ValueError:  # it runs
+            if run is None:
+                raise
+            run.give_up()
+            return
+        if run is not None:
+            run.stop()
         deque(self, maxlen=0)  # the rest of the part whose turn it was
 
 

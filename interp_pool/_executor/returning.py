@@ -26,7 +26,7 @@ from functools import partial
 from operator import length_hint
 
 from interp_api import holding
-from interp_pool._core.batch_sizes import estimate, rest_size
+from interp_pool._core.batch_sizes import estimate, lateness, rest_size
 from interp_pool._executor.taking import Taking
 from interp_pool._futures.batch_future import BatchFuture
 
@@ -102,6 +102,15 @@ class Returning(Taking):
         Doing so again does no harm.
         """
         self._measured.append((batch, items, seconds, True))
+
+    @property
+    def is_all_sent(self) -> bool:
+        """Whether no item is there that a worker without work could be sent."""
+        return not self._items and not self._returned
+
+    def lateness(self, items: int) -> float:
+        """Return the seconds after which a batch of so many items takes too long. May be called by any thread."""
+        return lateness(self._seconds, items)
 
     @property
     def first(self) -> BatchFuture:

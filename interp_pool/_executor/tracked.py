@@ -8,7 +8,7 @@ from operator import length_hint
 
 from interp_pool._executor.results import Results
 from interp_pool._options.checks import check_flag, check_seconds, check_str
-from interp_pool._seeing.bars import LIBRARIES, make_bars
+from interp_pool._seeing.bars import LIBRARIES, finite, make_bars
 from interp_pool._seeing.reports import Listener
 
 TYPE_CHECKING = False
@@ -55,7 +55,7 @@ def progress[T](
     """
     if hasattr(iterable, "__aiter__") and not hasattr(iterable, "__iter__"):
         raise TypeError("progress() takes a plain iterable, and amap() gives an asynchronous one: use its on_progress")
-    if total is not None and check_seconds("total", total) < 0:
+    if total is not None and check_seconds("total", total, what="number") < 0:
         raise ValueError(f"total must be at least 0, got {total!r}")
     if description is not None:
         check_str("description", description)
@@ -68,7 +68,7 @@ def progress[T](
             f"got {type(iterable).__name__}"
         )
     iterator = iter(iterable)
-    bars = make_bars(library, _total_of(iterable, run) if total is None else total, description)
+    bars = make_bars(library, _total_of(iterable, run) if total is None else finite(total), description)
     if per_task and run is not None:
         _listen(run, Listener(bars.show))
     return Tracked(iterator, bars)

@@ -171,26 +171,27 @@ def check_map(timeout: float | None, chunksize: int | None, buffersize: int | No
     return None if timeout > threading.TIMEOUT_MAX / 2 else monotonic() + timeout
 
 
-def check_seconds(name: str, value: object, *, or_none: str = " or None") -> float:
+def check_seconds(name: str, value: object, *, or_none: str = " or None", what: str = "number of seconds") -> float:
     """Check a duration or a time, and return it as a float.
 
     Args:
         name: of the argument.
         value: what was given.
-        or_none: for the words of the error.
+        or_none: for the words of the error, as what follows.
+        what: it is to be.
 
     Raises:
         TypeError: it is not a number.
         ValueError: it is nan.
     """
     if not isinstance(value, int | float):
-        raise TypeError(f"{name} must be a number of seconds{or_none}, got {value!r}")
+        raise TypeError(f"{name} must be a {what}{or_none}, got {value!r}")
     try:
         seconds = float(value)
     except OverflowError:
         seconds = float("inf") if value > 0 else float("-inf")
     if seconds != seconds:
-        raise ValueError(f"{name} must be a number of seconds{or_none}, got {value!r}")
+        raise ValueError(f"{name} must be a {what}{or_none}, got {value!r}")
     return seconds
 
 

@@ -10,7 +10,7 @@ them has taken is not there, and is left alone.
 from collections import deque
 
 from interp_api import PoolQueue
-from interp_pool._core.task_book import MOST_IN_FLIGHT
+from interp_pool._core.task_book import MOST_SENT
 from interp_pool._pool.outcomes import payload_size
 
 TYPE_CHECKING = False
@@ -54,14 +54,14 @@ class Calls:
     def discard(self) -> None:
         """Drop everything that no worker has taken: nobody would take the results."""
         lost: deque[tuple[object, object]] = deque()
-        self.queue.drain(lost, MOST_IN_FLIGHT + self._staff.stop_sentinels)
+        self.queue.drain(lost, MOST_SENT + self._staff.stop_sentinels)
         self._staff.stop_sentinels -= sum(item[0] is None for item in lost)
 
     def take_back(self, work_ids: set[int]) -> set[int]:
         """Take tasks out; return the numbers of those that were still there."""
         taken: deque[tuple[Any, Any]] = deque()
         if work_ids:
-            self.queue.drain(taken, MOST_IN_FLIGHT + self._staff.stop_sentinels)
+            self.queue.drain(taken, MOST_SENT + self._staff.stop_sentinels)
         recalled: set[int] = set()
         for entry in taken:
             call: tuple[Any, ...] = entry[0] or ()
@@ -76,7 +76,7 @@ class Calls:
         """Have workers take some tasks before others, as far as none has taken them."""
         taken: deque[tuple[Any, Any]] = deque()
         if work_ids:
-            self.queue.drain(taken, MOST_IN_FLIGHT + self._staff.stop_sentinels)
+            self.queue.drain(taken, MOST_SENT + self._staff.stop_sentinels)
         calls: list[tuple[Any, ...]] = [entry[0] or () for entry in taken]
         for call in sorted(calls, key=lambda call: not call or abs(call[0]) not in work_ids):
             self.put_back(call)

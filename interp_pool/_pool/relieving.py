@@ -11,7 +11,8 @@ has no task. In a pool without such tasks nothing looks.
     S2  a task stalls: its worker is asked for the children that it keeps. It sends the next one itself where a worker
         sleeps, but one that was about to, and of which the pool had heard before, was missed
     S3  no worker is free, or about to be: each task that waits so gets a worker more, up to MOST of these; its children
-        go before other tasks of their priority, which might come to stall as well
+        go before other tasks of their priority, which might come to stall as well, and some of them before all that
+        was sent: that may be as much as may be sent, and nothing but tasks that stall
     S4  tasks that do not rest any more, or have ended, get none: the workers that are too many end after their tasks
     S5  there are tasks: go on in LOOK seconds. There are none: the workers send the next child they get, whatever they
         were told, and nobody looks until S1
@@ -23,8 +24,10 @@ stall, once.
 from functools import partial
 from time import monotonic, process_time
 
-from interp_pool._core.backlog import bring_forward
+from interp_pool._core.backlog import bring_forward, take_out
+from interp_pool._core.task_book import MOST_SENT, MOST_URGENT
 from interp_pool._core.worker_book import ACTIVE
+from interp_pool._futures.claims import start
 from interp_pool._process.stuck import warn_of
 from interp_pool._process.timer import timer
 from interp_pool._wire.places import name_place
@@ -106,7 +109,7 @@ class Relieving:
             resting[task].ask_for_tasks(is_sure=True)  # S2
         if not is_needed:
             return
-        self._hurry({child for children in stalled.values() for child in children})
+        self._hurry([child for children in stalled.values() for child in children])
         kernel.want_workers()
         kernel.top_up()
         goes_on = any(worker.task not in resting and not worker.awaited for worker in active)
@@ -121,9 +124,28 @@ class Relieving:
     def _hurry(self, children: "Collection[Task]") -> None:
         """Have children begun before other tasks."""
         kernel = self._kernel
-        if any(child.work_id is None for child in children):
-            bring_forward(kernel.tasks.backlog, children.__contains__)
+        waiting = {child for child in children if child.work_id is None}
+        if waiting:
+            bring_forward(kernel.tasks.backlog, waiting.__contains__)
+            self._send_some(waiting, MOST_URGENT - len(children) + len(waiting))
         kernel.calls.bring_forward({child.work_id for child in children if child.work_id is not None})
+
+    def _send_some(self, children: "Collection[Task]", count: int) -> None:
+        """Send so many of the children that wait, whether the window has room for them or not."""
+        kernel, tasks = self._kernel, self._kernel.tasks
+        count = max(0, min(count, MOST_SENT - len(tasks.in_flight)))
+        chosen = [child for child in tasks.backlog if child in children][:count]
+        for child in chosen:
+            if child.placed:
+                continue  # an exception struck before it was taken out
+            if start(child.future):
+                kernel.calls.send(child)
+                if child.control is not None:
+                    kernel.watch(child)
+            else:
+                child.end()
+                tasks.unsent += 1
+        take_out(tasks.backlog, chosen.__contains__, [])
 
     def _rest(self) -> None:
         """There are no tasks: look no more until a worker sends a child again (S5)."""

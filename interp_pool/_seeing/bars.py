@@ -164,11 +164,12 @@ class _RichBars(_TaskBars):
         self._progress.advance(self._items)
 
     def _add(self, progress: "Progress") -> "Any":
-        return self._progress.add_task("", total=progress.total)
+        return self._progress.add_task("", total=finite(progress.total))
 
     def _draw(self, bar: "Any", progress: "Progress") -> None:
         text = self._escape(label_of(progress))
-        self._progress.update(bar, completed=progress.done, total=progress.total, description=text)
+        total, done = finite(progress.total), finite(progress.done)
+        self._progress.update(bar, completed=total or 0 if done is None else done, total=total, description=text)
 
     def _remove(self, bar: "Any") -> None:
         self._progress.remove_task(bar)
@@ -178,6 +179,14 @@ class _RichBars(_TaskBars):
 
 
 _MAKERS: "dict[Library, Callable[[float | None, str | None], Bars]]" = {"tqdm": _TqdmBars, "rich": _RichBars}
+
+
+def finite(number: float | None) -> float | None:
+    """Return a number that bars can show, None for one that is too large, as for a total that is not known."""
+    try:
+        return None if number is None or float(number) == float("inf") else number
+    except OverflowError:
+        return None
 
 
 def is_another(progress: "Progress", last: "Progress") -> bool:

@@ -188,7 +188,7 @@ def _imports(found: Figures) -> Advice | None:
 def _summary(found: Figures, *, is_all: bool) -> Advice:
     most = min(found.max_workers, found.cpus)
     share = min(1.0, found.parallel / (most or 1))
-    text = f"On average {found.parallel:.1f} of {plural(found.max_workers, 'worker')} had something to do"
+    text = f"On average {found.parallel:.1f} of {plural(found.workers_at_once, 'worker')} had something to do"
     if found.max_workers > found.cpus:
         text += f", and shared {plural(found.cpus, 'processor')}"
     return Advice("fine", 0.0, f"{text}{': there is little to gain' if is_all and share > 0.85 else ''}.")

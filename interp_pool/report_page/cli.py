@@ -38,10 +38,12 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _make(arguments: _Arguments) -> int:
+    trace = read(arguments.trace)  # first: what cannot be read need not have a name
     out = arguments.trace.with_suffix(".html") if arguments.out is None else arguments.out
-    if out == arguments.trace:
+    if out.exists() and out.samefile(arguments.trace):
         raise TraceError(f"{out} is the trace itself: name another file with -o")
-    out.write_text(page(read(arguments.trace), arguments.trace.name), encoding="utf-8")
+    made = page(trace, arguments.trace.name).encode(errors="backslashreplace")  # names need not be text
+    out.write_bytes(made)
     print(out)
     return 0
 

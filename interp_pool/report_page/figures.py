@@ -94,6 +94,11 @@ class Figures:
         """How many workers were busy on average."""
         return sum(count * seconds for count, seconds in self.busy_at_once.items()) / (self.seconds or 1.0)
 
+    @property
+    def workers_at_once(self) -> int:
+        """How many there may be, or were: with abandoned ones, and those for tasks that rest, more than may be."""
+        return max(self.max_workers, *self.busy_at_once, 0)
+
     def share_of(self, most: int) -> float:
         """Return the share of the time in which at most so many workers were busy."""
         return sum(each for count, each in self.busy_at_once.items() if count <= most) / (self.seconds or 1.0)

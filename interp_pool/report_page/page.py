@@ -118,7 +118,7 @@ def _tiles(found: Figures) -> str:
     tiles = [
         (seconds_text(found.seconds), "from the first task to the last"),
         (f"{found.tasks:,}", "tasks and messages of map"),
-        (f"{found.parallel:.1f} of {found.max_workers}", "workers busy on average"),
+        (f"{found.parallel:.1f} of {found.workers_at_once}", "workers busy on average"),
         (f"{found.cpus}", "processors" if found.cpus != 1 else "processor"),
         (percent(found.share_of(1)), "of the time one was busy at most"),
     ]

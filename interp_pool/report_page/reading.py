@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from interp_pool._commands.layout import one_line
+
 __all__ = ["Count", "Moment", "Pool", "Task", "Trace", "TraceError", "Worker", "parse", "read"]
 
+_LONGEST_NAME = 80
 _FIRST_WORKER = 10  # the thread id of a pool's first worker, see `_seeing.trace_events`
 
 
@@ -119,7 +122,8 @@ def read(path: Path) -> Trace:
             return parse(lines)
     except OSError as exc:
         raise TraceError(f"cannot read {path}: {exc.strerror or exc}") from exc
-    except ValueError as exc:
+    except (ValueError, TypeError, AttributeError, LookupError, OverflowError) as exc:
+        # The last four: events that mean something else to another program. All tools may write this format.
         raise TraceError(f"{path} is no trace of interp_pool: {exc}") from exc
 
 
@@ -145,8 +149,8 @@ def _events(lines: Iterable[str]) -> Iterable[dict[str, Any]]:
             continue
         try:
             found: Any = json.loads(text)
-        except ValueError:
-            return  # the program ended in the middle of it
+        except (ValueError, RecursionError):
+            return  # the program ended in the middle of it, or it is nothing of ours
         events: Any = found.get("traceEvents", [found]) if hasattr(found, "get") else found
         if hasattr(events, "append"):
             yield from (each for each in events if hasattr(each, "get"))
@@ -164,7 +168,8 @@ class _Reader:
 
     def add(self, event: dict[str, Any]) -> None:
         phase = event.get("ph")
-        args: dict[str, Any] = event.get("args") or {}
+        given: Any = event.get("args")
+        args: dict[str, Any] = given if hasattr(given, "get") else {}
         if phase == "M":
             self._add_metadata(event, args)
             return
@@ -217,7 +222,7 @@ class _Reader:
             pool = self._trace.pools[self._pool(event)]
             pool.name, pool.max_workers = str(args.get("pool", args.get("name"))), int(args.get("max_workers", 0))
         elif name == "thread_name" and (number := self._worker_of(event)) is not None:
-            self._trace.workers[number].name = str(args.get("name"))
+            self._trace.workers[number].name = _name(args)
 
     def _add_slice(self, event: dict[str, Any], args: dict[str, Any], at: float) -> None:
         category, number = event.get("cat"), self._worker_of(event)
@@ -228,7 +233,7 @@ class _Reader:
             worker = self._trace.workers[number]
             worker.began, worker.ready = at, at + seconds * 1e6
         elif category in ("task", "map"):
-            task = Task(str(event.get("name")), number, at, args["ran_ns"] / 1e9 if "ran_ns" in args else seconds)
+            task = Task(_name(event), number, at, args["ran_ns"] / 1e9 if "ran_ns" in args else seconds)
             task.waited, task.unpickling, task.encoding = (
                 args.get(name, 0) / 1e9 for name in ("waited_ns", "unpickling_ns", "encoding_ns")
             )
@@ -253,3 +258,11 @@ class _Reader:
             self._workers[pool, thread] = len(self._trace.workers)
             self._trace.workers.append(Worker(f"worker {thread - _FIRST_WORKER}", pool))
         return self._workers[pool, thread]
+
+
+def _name(named: dict[str, Any]) -> str:
+    """Return a name as it can be read: in one line that is not long, and never blank."""
+    name = str(named.get("name"))
+    text = one_line(name) if name.strip() else repr(name)
+    half = _LONGEST_NAME // 2
+    return text if len(text) <= _LONGEST_NAME else f"{text[:half]}...{text[-half:]}"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from interp_pool._commands import console
-from interp_pool._commands.layout import plural, table
+from interp_pool._commands.layout import one_line, plural, table
 
 if TYPE_CHECKING:
     from interp_pool._seeing.shapes import Snapshot
@@ -36,8 +36,8 @@ def main(argv: Sequence[str]) -> int:
         argv: The arguments after `top`.
 
     Returns:
-        The exit status: 0, also when the program has ended meanwhile; 1 when it does not answer; 2 when there is no
-        program to look at, or this user must not; 141 when the reader of the output is gone.
+        The exit status: 0, also when the program has ended meanwhile; 1 when the output cannot be written; 2 when there
+        is no program to look at, it does not answer, or this user must not; 141 when the reader of the output is gone.
 
     Raises:
         SystemExit: The arguments are wrong (status 2), or --help was asked for (status 0).
@@ -127,13 +127,17 @@ def _show(program: "Monitored", arguments: _Arguments) -> int:
 def _list(programs: "dict[int, Monitored]", *, as_json: bool) -> None:
     """Print which programs there are."""
     from interp_pool.top.asking import Ended
+    from interp_pool.top.programs import TopError
 
     found: list[Snapshot] = []
-    for program in programs.values():
+    silent: list[int] = []
+    for pid, program in programs.items():
         try:
             found.append(program.snapshot())
         except Ended:
             continue
+        except TopError:
+            silent.append(pid)
         finally:
             program.close()
     if as_json:
@@ -144,9 +148,10 @@ def _list(programs: "dict[int, Monitored]", *, as_json: bool) -> None:
             str(each["pid"]),
             plural(len(each["pools"]), "pool"),
             f"{sum(pool['counts']['tasks_running'] for pool in each['pools']):,}",
-            each["program"],
+            one_line(each["program"]),
         )
         for each in found
     ]
+    rows += [(str(pid), "", "", "does not answer") for pid in silent]
     print(table(("PID", "pools", "running", "program"), rows, "><><"))
     print(f"look at one of them: {_PROGRAM} PID")

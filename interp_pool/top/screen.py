@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from interp_pool._commands.layout import plural
+from interp_pool._commands.layout import one_line, plural
 from interp_pool._seeing.shapes import PoolShape, Snapshot, TaskShape, TimesShape, WorkerShape
 
 __all__ = ["ALIGN", "HEADERS", "Order", "Row", "duration", "heading", "pool_lines", "rows_of"]
@@ -49,7 +49,8 @@ _KEYS: dict[Order, Callable[[Row], tuple[object, ...]]] = {
 def heading(now: Snapshot) -> str:
     """Return a line about the program."""
     memory = "" if now["memory"] is None else f", {now['memory'] / (1 << 20):,.1f} MiB in memory"
-    return f"{now['program']}, process {now['pid']}, Python {now['python']}, up {duration(now['age'])}{memory}"
+    program = one_line(now["program"])
+    return f"{program}, process {now['pid']}, Python {now['python']}, up {duration(now['age'])}{memory}"
 
 
 def pool_lines(pool: PoolShape, now: Snapshot, before: Snapshot | None) -> list[str]:
@@ -75,7 +76,7 @@ def pool_lines(pool: PoolShape, now: Snapshot, before: Snapshot | None) -> list[
         *(f"{counts[name]:,} {name}" for name in ("interrupts", "timeouts", "restarts") if counts[name]),
     ]
     times = [f"{name} {_times(each)}" for name, each in pool["times"].items() if each is not None and each["count"]]
-    return [f"{pool['name']}: {', '.join(parts)}", *([f"  {', '.join(times)}"] if times else [])]
+    return [f"{one_line(pool['name'])}: {', '.join(parts)}", *([f"  {', '.join(times)}"] if times else [])]
 
 
 def rows_of(now: Snapshot, before: Snapshot | None, order: Order) -> list[Row]:
@@ -116,12 +117,13 @@ def duration(seconds: float) -> str:
 def _row(number: int, pool: PoolShape, worker: WorkerShape, cpu: str) -> Row:
     task = worker["task"]
     if task is None:
-        cells = str(number), worker["name"], worker["state"], cpu, "", "", ""
+        cells = str(number), one_line(worker["name"]), worker["state"], cpu, "", "", ""
         return Row(number, cells, pool["number"], None, "", -1.0)
     state = "stopping" if task["is_stopping"] and worker["state"] == "running" else worker["state"]
     seconds = task["seconds"]
     time = _UNKNOWN if seconds is None else duration(seconds)
-    cells = str(number), worker["name"], state, cpu, time, _name(task, worker), _where(task)
+    name, where = one_line(_name(task, worker)), one_line(_where(task))
+    cells = str(number), one_line(worker["name"]), state, cpu, time, name, where
     return Row(number, cells, pool["number"], task["id"], task["name"], -1.0 if seconds is None else seconds)
 
 

@@ -12,7 +12,7 @@ from interp_pool import Progress
 from interp_pool._executor.refusals import refuse_on_progress
 from interp_pool._executor.tracked import Tracked
 from interp_pool._seeing import bars as bars_module
-from interp_pool._seeing.bars import _TaskBars, is_another, label_of
+from interp_pool._seeing.bars import _TaskBars, finite, is_another, label_of
 from interp_pool._seeing.reports import Listener
 
 
@@ -73,7 +73,7 @@ def test_library_that_is_named_and_missing_is_an_error(without, library):
 @pytest.mark.parametrize(
     ("kwargs", "error", "text"),
     [
-        ({"total": "3"}, TypeError, "total must be a number"),
+        ({"total": "3"}, TypeError, "total must be a number or None, got"),
         ({"total": -1}, ValueError, "total must be at least 0, got -1"),
         ({"description": 3}, TypeError, "description must be a str"),
         ({"library": "curses"}, ValueError, "library must be 'tqdm', 'rich' or None, got 'curses'"),
@@ -216,3 +216,13 @@ def test_what_hears_nothing_says_so():
 def test_listener_is_a_callable():
     with pytest.raises(TypeError, match="on_progress must be a callable or None, got 3"):
         Listener(3)
+
+
+@pytest.mark.parametrize("number", [None, 0, 3.5, 10**100])
+def test_number_that_a_bar_can_show_is_shown(number):
+    assert finite(number) == number
+
+
+@pytest.mark.parametrize("number", [float("inf"), 10**400])
+def test_number_that_is_too_large_for_a_bar_is_none(number):
+    assert finite(number) is None

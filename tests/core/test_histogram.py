@@ -86,3 +86,16 @@ def test_cumulative_counts_are_those_below_each_bound():
 def test_statistics_have_none_unless_they_are_given():
     nothing = Statistics(*[0] * 20)
     assert (nothing.run_times, nothing.wait_times, nothing.encode_times) == (None, None, None)
+
+
+def test_histogram_tells_what_it_holds_in_a_line():
+    """The numbers of its 160 buckets are in `counts`."""
+    assert repr(Histogram()) == "<Histogram count=0 sum=0>"
+    meter = Meter()
+    meter.add(1.0, 3)
+    assert repr(meter.read()).startswith("<Histogram count=3 sum=3 median=")
+
+
+def test_histogram_and_something_else_have_no_sum():
+    with pytest.raises(TypeError, match="unsupported operand"):
+        Histogram() + 1

@@ -97,6 +97,9 @@ class TestFigures:
         assert found.parallel == 1.5
         assert found.share_of(1) == 0.5
         assert (found.starting, found.starved) == (0.0, 0.0)
+        assert found.workers_at_once == 2
+        assert figures(trace([(0, 0.0, 4.0), (1, 1.0, 2.0)], max_workers=1)).workers_at_once == 2
+        assert figures(trace([(0, 0.0, 4.0)], max_workers=8)).workers_at_once == 8
 
     def test_tasks_on_top_of_others_are_not_counted_twice(self) -> None:
         tasks = [Task("outer", 0, 0.0, 4.0), Task("inner", 0, 1.0, 1.0)]

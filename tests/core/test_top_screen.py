@@ -144,3 +144,15 @@ def test_nothing_was_seen_yet():
 )
 def test_duration_has_a_unit_that_fits(seconds, text):
     assert duration(seconds) == text
+
+
+def test_names_do_not_reach_the_terminal_as_they_are():
+    """The words of a command line, and names, may have ends of lines, and what clears a screen."""
+    told = snapshot(pool(worker("w\t0", task(1, "task f()\r", 1.0)), worker("w\x1b1"), name="a\x1b[31mb"))
+    text = as_text(state_of({**told, "program": "-c import os\nprint(\x1b[2J)"}))
+    assert "-c import os\\nprint(\\x1b[2J), process 7" in text
+    assert "a\\x1b[31mb: 2 workers" in text
+    assert "w\\t0" in text
+    assert "f()\\r" in text
+    assert "w\\x1b1" in text
+    assert all(line.isprintable() for line in text.splitlines())

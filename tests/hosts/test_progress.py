@@ -111,3 +111,8 @@ def test_example_of_the_howto_draws_its_bars(tmp_path):
     assert (done.returncode, done.stdout) == (0, "52397\n")
     assert "primes: 100%" in done.stderr
     assert "80/80" in done.stderr
+
+
+def test_total_without_an_end_is_shown_as_unknown(library, screen):
+    for total in (float("inf"), 10**400):
+        assert [*interp_pool.progress([1, 2], total=total, library=library)] == [1, 2]

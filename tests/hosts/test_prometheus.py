@@ -77,6 +77,20 @@ def test_pools_are_scraped_with_counts_states_and_histograms(scrape):
     assert told["interp_pool_task_encode_seconds_count", "crunch"] == 3
 
 
+def test_counters_do_not_go_back_when_one_of_several_pools_of_a_name_ends(scrape):
+    ended = "interp_pool_tasks_ended_total", "crunch"
+    with InterpreterPoolExecutor(1, thread_name_prefix="crunch") as lasting:
+        assert lasting.submit(tasks.identity, 1).result(60) == 1
+        for number in range(2, 4):
+            with InterpreterPoolExecutor(1, thread_name_prefix="crunch") as executor:
+                assert executor.submit(tasks.identity, 1).result(60) == 1
+                assert scrape()[ended] == number
+            told = scrape()
+            assert told[ended] == told["interp_pool_task_run_seconds_count", "crunch"] == number
+            assert told["interp_pool_max_workers", "crunch"] == 1
+    assert ended not in scrape()
+
+
 def test_buckets_hold_what_took_up_to_their_bound(scrape):
     with InterpreterPoolExecutor(1, thread_name_prefix="crunch") as executor:
         executor.submit(tasks.spend, 0.02).result(60)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 
 import progress_tasks as tasks
 import pytest
@@ -349,3 +349,13 @@ def test_bar_of_a_map_knows_its_total_and_what_its_tasks_report(monkeypatch):
     assert {progress.item for progress in made[0].shown} - {None} <= {*range(500)}
     assert made[4].shown[0].worker.startswith("worker")
     assert all(bars.is_closed for bars in made)
+
+
+def test_map_that_is_closed_by_who_hears_its_progress_is_cancelled(caplog):
+    """As by a button that ends it: the consumer waits meanwhile, and its results are not fewer without a word."""
+    with executor_on(None, 2) as executor:
+        results = executor.map(tasks.report_item, range(1000), on_progress=lambda _: results.close())
+        with pytest.raises(CancelledError):
+            list(results)
+        assert executor.submit(abs, -1).result() == 1
+    assert caplog.text == ""
