@@ -47,7 +47,7 @@ class Lines(RawIOBase):
 
     def write(self, data: "Any", /) -> int:
         """Take some bytes; tell the lines that end in them."""
-        taken = bytes(data)
+        taken = b"".join((data,))  # bytes(10) would be ten of them
         with self._lock:
             ident = get_ident()
             line = self._begun.setdefault(ident, bytearray())

@@ -225,6 +225,15 @@ def test_other_outputs_are_refused(output):
         InterpreterPoolExecutor(output=output)
 
 
+def test_file_that_takes_no_text_is_refused(tmp_path):
+    with (tmp_path / "out").open("wb") as file, pytest.raises(TypeError, match="output must be"):
+        InterpreterPoolExecutor(output=file)
+    with (tmp_path / "out").open("w") as file:
+        pass
+    with pytest.raises(ValueError, match="output must be a file that is open, got "):
+        InterpreterPoolExecutor(output=file)
+
+
 def test_next_executor_of_a_warm_interpreter_prints_as_usual(capfd):
     lines = []
     with InterpreterPoolExecutor(1, output=lines.append) as executor:
