@@ -63,15 +63,18 @@ def begin(disabled: int, _captures: bool, loggers: "list[tuple[str, int, bool]]"
     logging.basicConfig = _basic_config
     names = {name for name, *_ in loggers}
     for name in _known - names:
-        logging.getLogger(name).setLevel(logging.NOTSET)
-        logging.getLogger(name).disabled = False
+        _set(name, logging.NOTSET, is_disabled=False)
     for name, level, is_disabled in loggers:
-        logger = logging.getLogger(name)
-        logger.setLevel(level)
-        logger.disabled = is_disabled
+        _set(name, level, is_disabled=is_disabled)
     _known.clear()
     _known.update(names)
-    logging.disable(disabled)
+    logging.disable(disabled)  # which has all loggers forget what they have cached: last, and once
+
+
+def _set(name: str, level: int, *, is_disabled: bool) -> None:
+    """Set what a logger is to let pass. Not with `setLevel`: each has all loggers forget what they have cached."""
+    logger = logging.getLogger(name)
+    logger.level, logger.disabled = level, is_disabled
 
 
 def end() -> None:

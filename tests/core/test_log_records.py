@@ -14,6 +14,7 @@ from interp_pool._core.task import Task
 from interp_pool._core.told import Told
 from interp_pool._seeing.levels import encoded_levels, follow_levels, is_configured
 from interp_pool._seeing.logs import hear
+from interp_pool._worker import forwarding
 from interp_pool._worker.forwarding import _is_taken, message_of
 
 
@@ -183,6 +184,19 @@ def test_levels_that_are_members_of_an_enum_are_told_as_numbers(bare):
     _, disabled, _, loggers = loads(encoded_levels())
     assert disabled == 35
     assert ("core.work", 35, False) in loggers
+
+
+def test_worker_forgets_once_what_loggers_have_cached(bare, monkeypatch):
+    cleared, loggers = [], [("core.loud", logging.DEBUG, False), ("core.off", logging.ERROR, True)]
+    monkeypatch.setattr(bare.manager, "_clear_cache", lambda: cleared.append([getattr(*each) for each in watched]))
+    watched = [(logging.getLogger(name), "level") for name, *_ in loggers]
+    try:
+        forwarding.begin(0, False, loggers)
+        forwarding.begin(0, False, loggers[:1])
+    finally:
+        forwarding.end()
+    assert cleared == [[logging.DEBUG, logging.ERROR], [logging.DEBUG, logging.NOTSET]]
+    assert not logging.getLogger("core.off").disabled
 
 
 def test_follower_is_told_of_each_change_as_long_as_it_lives(bare):
