@@ -76,7 +76,9 @@ class Lines(RawIOBase):
 
     def _tell_begun(self) -> None:
         for ident in [*self._begun]:
-            self._tell(self._begun.pop(ident))
+            line = self._begun.pop(ident)
+            if line:  # otherwise it wrote nothing, or was struck before
+                self._tell(line)
 
 
 def shown(line: bytes | bytearray) -> str:

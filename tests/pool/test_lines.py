@@ -117,6 +117,13 @@ def test_bytes_that_tasks_write_arrive_as_lines():
     assert lines == ["grün ☕", "bad \\xff"]
 
 
+def test_nothing_is_no_line():
+    lines = []
+    with InterpreterPoolExecutor(1, output=lines.append) as executor:
+        executor.submit(lines_tasks.write_bytes, b"").result()
+    assert lines == []
+
+
 def test_surrogates_arrive_escaped():
     lines = []
     with InterpreterPoolExecutor(1, output=lines.append) as executor:
