@@ -4,6 +4,7 @@ import doctest
 import pdb
 import sys
 import types
+from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 
 noted = []
@@ -32,6 +33,11 @@ def stop_in_a_class():
             breakpoint()
 
     Inside().method()
+
+
+def stop_in_a_thread():
+    with ThreadPoolExecutor(1) as threads:
+        return str(threads.submit(breakpoint).exception())
 
 
 def stop_with_commands(n):

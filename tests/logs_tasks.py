@@ -36,6 +36,11 @@ def log(text, *args, level=logging.INFO, name="work", **options):
     logging.getLogger(name).log(level, text, *args, **options)
 
 
+def log_without_propagating(text):
+    logging.getLogger("work").propagate = False
+    log(text)
+
+
 def log_many(name, count):
     for number in range(count):
         log("%s %d", name, number)

@@ -3,6 +3,7 @@
 import os
 import threading
 from errno import EACCES, EISDIR, ENOENT
+from io import BufferedIOBase, RawIOBase
 from time import monotonic
 
 TYPE_CHECKING = False
@@ -26,6 +27,7 @@ def check_output_file(name: str, value: object) -> str:
 
     Raises:
         TypeError: it is no path.
+        ValueError: no file can have that name.
         OSError: it cannot be written.
     """
     given: object = value
@@ -33,6 +35,12 @@ def check_output_file(name: str, value: object) -> str:
         given = os.fspath(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]  # or bytes
     if not isinstance(given, str):
         raise TypeError(f"{name} must be a path, got {value!r}")
+    try:
+        has_null = b"\0" in os.fsencode(given)
+    except UnicodeEncodeError as exc:
+        raise ValueError(f"{name} must be a path that the system can have, got {value!r}") from exc
+    if has_null:
+        raise ValueError(f"{name} must be a path that the system can have, got {value!r}")
     path = os.path.abspath(given)
     folder = os.path.dirname(path)
     if os.path.isdir(path):
@@ -70,10 +78,15 @@ def check_output(name: str, value: object) -> object:
     """Check where lines of output are to go, and return it.
 
     Raises:
-        TypeError: it is neither "prefix", nor can it be called or be written to.
+        TypeError: it is neither "prefix", nor can it be called, nor text be written to it.
+        ValueError: it is a file that is closed.
     """
-    if value != "prefix" and not callable(value) and not callable(getattr(value, "write", None)):
+    if value == "prefix" or callable(value):
+        return value
+    if not callable(getattr(value, "write", None)) or isinstance(value, RawIOBase | BufferedIOBase):
         raise TypeError(f"{name} must be 'prefix', a callable that takes a line, or a text file, got {value!r}")
+    if getattr(value, "closed", False) is True:
+        raise ValueError(f"{name} must be a file that is open, got {value!r}")
     return value
 
 

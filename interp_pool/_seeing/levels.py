@@ -26,13 +26,17 @@ _followers: "WeakSet[Follower]" = WeakSet()
 
 
 def encoded_levels() -> bytes:
-    """Return what a worker is to know of the loggers, see `_worker.logs`. Takes no lock."""
+    """Return what a worker is to know of the loggers, see `_worker.logs`. Takes no lock.
+
+    Levels and names may be members of an enum, which cannot be marshalled.
+    """
     root, captures = logging.root, logging._warnings_showwarning is not None  # type: ignore[attr-defined]
-    loggers = [("root", root.level, root.disabled)]
-    loggers += [
-        (logger.name, logger.level, logger.disabled) for logger in _loggers() if logger.level or logger.disabled
+    loggers = [
+        (str.__str__(logger.name), int(logger.level), bool(logger.disabled))
+        for logger in (root, *_loggers())
+        if logger is root or logger.level or logger.disabled
     ]
-    return dumps((_number(), root.manager.disable, captures, loggers))
+    return dumps((_number(), int(root.manager.disable), captures, loggers))
 
 
 def is_configured() -> bool:

@@ -54,6 +54,8 @@ if TYPE_CHECKING:
 
 
 _WATCH = "interp_pool._worker.logs"
+_LEVEL_NAMES = {getattr(logging, name): name for name in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")}
+"""As they are unless somebody names them otherwise."""
 
 
 def forward_logs(options: "PoolOptions", kernel: "HasManager") -> None:
@@ -62,7 +64,7 @@ def forward_logs(options: "PoolOptions", kernel: "HasManager") -> None:
         return
     forwarder = _Forwarder(options.log, kernel)
     options.watches.append(forwarder.watch)  # which keeps it
-    options.hearers[LOG] = hear
+    options.hearers[LOG] = forwarder.hear
     follow_levels(forwarder)
 
 
@@ -71,7 +73,7 @@ class _Forwarder:
 
     def __init__(self, mode: "WhoseHandlers | None", kernel: "HasManager") -> None:
         self._mode, self._kernel = mode, ref(kernel)
-        self._is_due = False
+        self._is_due = self._has_failed = False
 
     def watch(self) -> "Watch | None":
         """Return what watches the tasks of a worker that starts now."""
@@ -98,9 +100,23 @@ class _Forwarder:
             for worker in kernel.staff.workers.values():
                 worker.tell_levels(watch[1])
 
+    def hear(self, told: "Told") -> None:
+        """Give a record to its logger. What comes of an error is one message, for the first one."""
+        try:
+            hear(told)
+        except Exception as exc:  # a handler's, or a filter's
+            if not self._has_failed:
+                self._has_failed = True
+                text = "a handler or filter cannot take a record of %s; there is no message about others:"
+                logging.getLogger("concurrent.futures").error(text, told.task_name or "a worker", exc_info=exc)
+
 
 def hear(told: "Told") -> None:
-    """Give a record to its logger."""
+    """Give a record to its logger.
+
+    Raises:
+        Exception: of a handler or a filter.
+    """
     attributes, payloads = loads(told.body)
     logger = logging.getLogger(attributes["name"])
     if not logger.isEnabledFor(attributes["levelno"]):
@@ -114,4 +130,7 @@ def hear(told: "Told") -> None:
         attributes["threadName"] = told.worker
     if attributes.get("taskName") is None:
         attributes["taskName"] = told.plain_name
+    level = attributes["levelno"]
+    if attributes.get("levelname") == _LEVEL_NAMES.get(level, f"Level {level}"):
+        attributes["levelname"] = logging.getLevelName(level)  # which the program alone may have named
     logger.handle(logging.makeLogRecord(attributes))

@@ -142,6 +142,7 @@ def in_context(
             decoded: Any = decode(entry)
         except Exception as exc:
             if names is None:
+                exc.add_note(f"the value of context variable {number + 1} of {len(entries)} that go along")
                 raise
             _tell_left_out(names[number], exc)
             continue

@@ -48,9 +48,9 @@ def _check_input(debugger: "Any", frame: "FrameType | None") -> None:
 
 
 def _route_of_task(frame: "FrameType | None") -> str:
-    """Return what the route of a pool calls the task that a frame is in."""
+    """Return what the route of a pool calls the task that a frame is in; in a thread of the task nobody knows."""
     route = ""
     while frame is not None and not (module := str(frame.f_globals.get("__name__"))).startswith("interp_pool."):
         route = f"{module.replace('__mp_main__', '__main__')}:{frame.f_code.co_qualname}"
         frame = frame.f_back
-    return route
+    return "module:function" if frame is None else route

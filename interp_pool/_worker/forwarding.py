@@ -3,7 +3,8 @@
 Owns the place where records are taken: a logger beyond the root, where everything that propagates arrives after all
 handlers of this interpreter. The root has no handler of ours, so `logging.basicConfig` of a task works, unless it asks
 for nothing in particular: so do `logging.info` and its like, of a root without handlers. A record that a handler of the
-interpreter's own has taken is that one's, and not told twice.
+interpreter's own has taken is that one's, and not told twice. One that does not propagate, and that nobody has, is
+taken as `logging.lastResort`.
 
 What is told is a marshalled pair: the attributes of the record, and payloads of those that are no scalars.
 """
@@ -14,6 +15,7 @@ from marshal import dumps
 
 from interp_api import encode
 from interp_pool._wire.messages import LOG
+from interp_pool._wire.texts import brief
 from interp_pool._worker.telling import tell
 
 TYPE_CHECKING = False
@@ -28,9 +30,7 @@ _SCALARS = frozenset((type(None), bool, int, float, str, bytes))
 _formatter = logging.Formatter()
 _known: set[str] = set()  # the loggers whose levels are the program's
 _beyond = logging.Logger("the program")  # noqa: LOG001  # one that nobody finds by its name
-
-
-_configure = logging.basicConfig
+_configure, _last_resort, _get_message = logging.basicConfig, logging.lastResort, logging.LogRecord.getMessage
 
 
 class _Forwarding(logging.Handler):
@@ -45,8 +45,8 @@ class _Forwarding(logging.Handler):
         if _is_taken(record):
             return False
         try:
-            if not tell(LOG, message_of(record)) and logging.lastResort is not None:
-                logging.lastResort.handle(record)  # outside of tasks, in a child process
+            if not tell(LOG, message_of(record)) and _last_resort is not None:
+                _last_resort.handle(record)  # outside of tasks, in a child process
         except Exception:
             self.handleError(record)
         return True
@@ -55,20 +55,24 @@ class _Forwarding(logging.Handler):
 def begin(disabled: int, _captures: bool, loggers: "list[tuple[str, int, bool]]") -> None:
     """Forward records from now on, or go on with other levels."""
     if not _beyond.handlers:
-        _beyond.addHandler(_Forwarding())
+        _beyond.addHandler(forwarding := _Forwarding())
+        logging.lastResort = forwarding
     logging.root.parent = _beyond
     logging.basicConfig = _basic_config
     names = {name for name, *_ in loggers}
     for name in _known - names:
-        logging.getLogger(name).setLevel(logging.NOTSET)
-        logging.getLogger(name).disabled = False
+        _set(name, logging.NOTSET, is_disabled=False)
     for name, level, is_disabled in loggers:
-        logger = logging.getLogger(name)
-        logger.setLevel(level)
-        logger.disabled = is_disabled
+        _set(name, level, is_disabled=is_disabled)
     _known.clear()
     _known.update(names)
-    logging.disable(disabled)
+    logging.disable(disabled)  # which has all loggers forget what they have cached: last, and once
+
+
+def _set(name: str, level: int, *, is_disabled: bool) -> None:
+    """Set what a logger is to let pass. Not with `setLevel`: each has all loggers forget what they have cached."""
+    logger = logging.getLogger(name)
+    logger.level, logger.disabled = level, is_disabled
 
 
 def end() -> None:
@@ -76,6 +80,8 @@ def end() -> None:
     logging.root.parent = None
     if logging.basicConfig is _basic_config:
         logging.basicConfig = _configure
+    if isinstance(logging.lastResort, _Forwarding):
+        logging.lastResort = _last_resort
     _beyond.handlers.clear()
     _known.clear()
 
@@ -101,7 +107,7 @@ def _is_taken(record: logging.LogRecord) -> bool:
         for handler in logger.handlers:
             if level >= handler.level and not isinstance(handler, logging.NullHandler):
                 return True
-        logger = logger.parent
+        logger = logger.parent if logger.propagate else None
     return False
 
 
@@ -113,13 +119,20 @@ def message_of(record: logging.LogRecord) -> bytes:
     """
     told: Told = {**record.__dict__}
     text, args = record.getMessage(), record.args  # whoever cannot format it is told where it was logged
-    if type(record.msg) is not str or (args and not (type(args) is tuple and _SCALARS.issuperset(map(type, args)))):
+    is_plain = type(record.msg) is str and type(record).getMessage is _get_message
+    if not is_plain or (args and not (type(args) is tuple and _SCALARS.issuperset(map(type, args)))):
         told["msg"], told["args"] = text, None
     if record.exc_info:
         told["exc_text"] = record.exc_text or _formatter.formatException(record.exc_info)
     told["exc_info"] = None
+    told["name"], told["levelno"] = _plain(record.name), _plain(record.levelno)
     others = [name for name, value in told.items() if type(value) not in _SCALARS and name != "args"]
     return dumps((told, {name: payload for name in others if (payload := _payload_or_text(told, name)) is not None}))
+
+
+def _plain(value: "Any") -> "Any":
+    """Return a name or a level, which may be a member of an enum, as what it is to marshal and to loggers."""
+    return str.__str__(value) if isinstance(value, str) else int(value) if isinstance(value, int) else value
 
 
 def _payload_or_text(told: "Told", name: str) -> bytes | None:
@@ -131,5 +144,8 @@ def _payload_or_text(told: "Told", name: str) -> bytes | None:
         payload = None
     if type(payload) is bytes:
         return payload
-    told[name] = repr(value)
+    try:
+        told[name] = repr(value)
+    except Exception as exc:
+        told[name] = f"<{type(value).__qualname__} whose repr() failed: {brief(exc)}>"
     return None

@@ -45,7 +45,7 @@ class Lines(RawIOBase):
 
     def write(self, data: "Any", /) -> int:
         """Take some bytes; tell the lines that end in them."""
-        taken = bytes(data)
+        taken = b"".join((data,))  # bytes(10) would be ten of them
         with self._lock:
             ident = get_ident()
             line = self._begun.setdefault(ident, bytearray())
@@ -74,7 +74,9 @@ class Lines(RawIOBase):
 
     def _tell_begun(self) -> None:
         for ident in [*self._begun]:
-            self._tell(self._begun.pop(ident))
+            line = self._begun.pop(ident)
+            if line:  # otherwise it wrote nothing, or was struck before
+                self._tell(line)
 
 
 def shown(line: bytes | bytearray) -> str:

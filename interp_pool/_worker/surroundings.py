@@ -150,7 +150,7 @@ class _WholeLines(BufferedWriter):
 
     def write(self, data: "Any", /) -> int:
         """Take bytes; write what is held if the next line cannot be written with it."""
-        data = bytes(data)  # the same, most of the time
+        data = b"".join((data,))  # the same, most of the time; bytes(10) would be ten of them
         start, ended = 0, data.rfind(b"\n") + 1
         while start < ended:
             end = data.rfind(b"\n", start, max(start, start + self.AT_ONCE - self._held)) + 1

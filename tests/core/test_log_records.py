@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from enum import IntEnum, StrEnum
 from marshal import loads
 
 import pytest
@@ -13,6 +14,7 @@ from interp_pool._core.task import Task
 from interp_pool._core.told import Told
 from interp_pool._seeing.levels import encoded_levels, follow_levels, is_configured
 from interp_pool._seeing.logs import hear
+from interp_pool._worker import forwarding
 from interp_pool._worker.forwarding import _is_taken, message_of
 
 
@@ -72,6 +74,43 @@ def test_attributes_that_are_no_scalars_are_pickled_or_become_text():
     assert attributes["number"] == 1.5
 
 
+class Level(IntEnum):
+    AUDIT = 35
+
+
+class Name(StrEnum):
+    WORK = "core.work"
+
+
+class Braced(logging.LogRecord):
+    def getMessage(self):  # noqa: N802  # as its base
+        return self.msg.format(*self.args)
+
+
+class Odd:
+    def __reduce__(self):
+        raise TypeError("not this one")
+
+    def __repr__(self):
+        raise ValueError("nor like this")
+
+
+def test_level_and_name_may_be_members_of_an_enum():
+    attributes, payloads = loads(message_of(record_of("text", name=Name.WORK, levelno=Level.AUDIT)))
+    assert (attributes["name"], attributes["levelno"], payloads) == ("core.work", 35, {})
+    assert loads(message_of(record_of("text", name=None)))[0]["name"] is None
+
+
+def test_record_of_a_class_of_its_own_is_formatted_where_it_is_made():
+    attributes, _ = loads(message_of(Braced("core.work", logging.INFO, __file__, 7, "{} of {}", (1, 2), None)))
+    assert (attributes["msg"], attributes["args"]) == ("1 of 2", None)
+
+
+def test_attribute_that_has_not_even_a_repr_keeps_no_record_back():
+    attributes, _ = loads(message_of(record_of("text", odd=Odd())))
+    assert attributes["odd"] == "<Odd whose repr() failed: nor like this>"
+
+
 def test_exception_goes_as_text_once():
     try:
         raise ValueError("bad")
@@ -104,6 +143,17 @@ def test_record_is_taken_by_a_handler_on_the_way_to_the_root(bare, name, handler
     logger.removeHandler(handler)
 
 
+def test_handler_beyond_a_logger_that_does_not_propagate_takes_nothing(bare):
+    logger, handler = logging.getLogger("core.work"), logging.NullHandler()
+    bare.handlers = [logging.StreamHandler()]
+    logger.propagate = False
+    assert not _is_taken(record_of("text"))
+    logger.addHandler(handler)
+    logger.propagate = True
+    assert _is_taken(record_of("text"))
+    logger.removeHandler(handler)
+
+
 def test_program_is_configured_by_any_handler_that_does_something(bare):
     bare.handlers = []  # as above
     assert not is_configured()
@@ -126,6 +176,27 @@ def test_workers_are_told_the_levels_that_are_set(bare):
         ("core.off", logging.NOTSET, True),
     ]
     assert loads(encoded_levels())[0] > number
+
+
+def test_levels_that_are_members_of_an_enum_are_told_as_numbers(bare):
+    logging.getLogger(Name.WORK).setLevel(Level.AUDIT)
+    logging.disable(Level.AUDIT)
+    _, disabled, _, loggers = loads(encoded_levels())
+    assert disabled == 35
+    assert ("core.work", 35, False) in loggers
+
+
+def test_worker_forgets_once_what_loggers_have_cached(bare, monkeypatch):
+    cleared, loggers = [], [("core.loud", logging.DEBUG, False), ("core.off", logging.ERROR, True)]
+    monkeypatch.setattr(bare.manager, "_clear_cache", lambda: cleared.append([getattr(*each) for each in watched]))
+    watched = [(logging.getLogger(name), "level") for name, *_ in loggers]
+    try:
+        forwarding.begin(0, False, loggers)
+        forwarding.begin(0, False, loggers[:1])
+    finally:
+        forwarding.end()
+    assert cleared == [[logging.DEBUG, logging.ERROR], [logging.DEBUG, logging.NOTSET]]
+    assert not logging.getLogger("core.off").disabled
 
 
 def test_follower_is_told_of_each_change_as_long_as_it_lives(bare):
@@ -164,6 +235,19 @@ def test_record_gets_the_names_it_lacks(bare):
         ("mine", "Task-1"),
         ("worker_1", "given up"),
     ]
+
+
+def test_level_has_the_name_that_the_program_gives_it(bare):
+    bare.addHandler(kept := Kept())
+    bare.setLevel("INFO")
+    before = logging.getLevelName(logging.INFO)
+    logging.addLevelName(logging.INFO, "NOTE")
+    try:
+        for name in ("INFO", "named in the task"):
+            hear(Told(message_of(record_of("text", levelname=name)), "worker_0", None))
+    finally:
+        logging.addLevelName(logging.INFO, before)
+    assert [record.levelname for record in kept.records] == ["NOTE", "named in the task"]
 
 
 def test_record_below_the_level_on_arrival_is_dropped(bare):

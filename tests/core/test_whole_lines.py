@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interp_pool._seeing.output import Lines
+from interp_pool._worker.output import Lines as TaskLines
 from interp_pool._worker.output import shown
 from interp_pool._worker.surroundings import _LONGEST_LINE, _WholeLines
 
@@ -50,6 +51,14 @@ def test_each_write_has_whole_lines_that_are_written_as_one(lengths, size):
     for each in writes + rest:
         assert each.endswith(b"\n")
         assert len(each) <= _WholeLines.AT_ONCE or each.count(b"\n") == 1  # a line that is longer comes alone
+
+
+@pytest.mark.parametrize("wrong", [10, [65], "text"])
+def test_what_is_no_bytes_is_refused(wrong):
+    with pytest.raises(TypeError):
+        written([wrong])
+    with pytest.raises(TypeError):
+        TaskLines("stdout", None).write(wrong)
 
 
 def test_line_without_an_end_is_held_as_long_as_there_is_room():

@@ -36,6 +36,10 @@ def test_breakpoint_in_an_item_of_map_names_what_to_route(single, tmp_path):
             [*view.map(tasks.stop_for, range(3))]
 
 
+def test_breakpoint_in_a_thread_of_a_task_names_no_function_of_that(single):
+    assert 'route=["module:function"]' in single.submit(tasks.stop_in_a_thread).result(60)
+
+
 def test_route_in_the_error_leads_to_the_program(single, monkeypatch):
     (route,) = re.findall(r"route=\[\"(.*?)\"\]", str(single.submit(tasks.stop).exception(60)))
     seen = []

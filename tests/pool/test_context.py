@@ -263,7 +263,9 @@ def test_all_leaves_out_what_no_worker_finds_and_tells_that_once(caplog):
 def test_value_that_no_worker_can_unpickle_fails_its_task():
     trace.set(context_tasks.OnlyHere())
     with InterpreterPoolExecutor(1) as executor:
-        assert "no number" in str(executor.options(context=[trace]).submit(context_tasks.seen).exception())
+        error = executor.options(context=[trace]).submit(context_tasks.seen).exception()
+    assert "no number" in str(error)
+    assert "the value of context variable 1 of 1 that go along" in "".join(traceback.format_exception(error))
 
 
 @in_own_context

@@ -117,6 +117,13 @@ def test_bytes_that_tasks_write_arrive_as_lines():
     assert lines == ["grün ☕", "bad \\xff"]
 
 
+def test_nothing_is_no_line():
+    lines = []
+    with InterpreterPoolExecutor(1, output=lines.append) as executor:
+        executor.submit(lines_tasks.write_bytes, b"").result()
+    assert lines == []
+
+
 def test_surrogates_arrive_escaped():
     lines = []
     with InterpreterPoolExecutor(1, output=lines.append) as executor:
@@ -223,6 +230,15 @@ def test_pool_has_one_output_for_its_executors():
 def test_other_outputs_are_refused(output):
     with pytest.raises(TypeError, match=r"output must be 'prefix', a callable that takes a line, or a text file, got "):
         InterpreterPoolExecutor(output=output)
+
+
+def test_file_that_takes_no_text_is_refused(tmp_path):
+    with (tmp_path / "out").open("wb") as file, pytest.raises(TypeError, match="output must be"):
+        InterpreterPoolExecutor(output=file)
+    with (tmp_path / "out").open("w") as file:
+        pass
+    with pytest.raises(ValueError, match="output must be a file that is open, got "):
+        InterpreterPoolExecutor(output=file)
 
 
 def test_next_executor_of_a_warm_interpreter_prints_as_usual(capfd):

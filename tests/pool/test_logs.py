@@ -133,8 +133,14 @@ def test_handler_that_raises_harms_no_task(kept, executor, logged):
     kept.act = act
     assert executor.submit(logs_tasks.log, "bad").result() is None
     executor.submit(logs_tasks.log, "good").result()
-    assert kept.texts == ["bad", "good"]
-    assert [type_ for _, _, type_ in logged] == [ValueError]
+    executor.submit(logs_tasks.log, "bad").result()
+    assert kept.texts == ["bad", "good", "bad"]
+    assert [type_ for _, _, type_ in logged] == [ValueError]  # once
+
+
+def test_record_that_does_not_propagate_arrives(kept, executor):
+    executor.submit(logs_tasks.log_without_propagating, "not beyond its logger").result()
+    assert kept.texts == ["not beyond its logger"]
 
 
 def test_what_cannot_be_pickled_is_formatted_in_the_worker(kept, executor):

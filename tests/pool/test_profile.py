@@ -188,6 +188,9 @@ def test_path_that_cannot_be_written_is_an_error_at_once(tmp_path):
             executor.options(profile=tmp_path / "none" / "out.prof")
         with pytest.raises(TypeError, match="profile must be a path, got 1"):
             executor.options(name="x").options(profile=1)
+        for impossible in ("a\0b", "\ud800"):
+            with pytest.raises(ValueError, match="profile must be a path that the system can have"):
+                executor.options(profile=impossible)
         error = executor.submit(tasks.measured_child, str(tmp_path), 1).exception()
     assert isinstance(error, IsADirectoryError)
 
