@@ -130,7 +130,7 @@ def hear(told: "Told") -> None:
         attributes["threadName"] = told.worker
     if attributes.get("taskName") is None:
         attributes["taskName"] = told.plain_name
-    level = attributes["levelno"]
+    level: int = attributes["levelno"]
     if attributes.get("levelname") == _LEVEL_NAMES.get(level, f"Level {level}"):
         attributes["levelname"] = logging.getLevelName(level)  # which the program alone may have named
     logger.handle(logging.makeLogRecord(attributes))
