@@ -120,8 +120,10 @@ def _settle(before: Census) -> Census:
 def _one_time_descriptors() -> None:
     """Let the runtime and the package open what they open with the first interpreter or pool, and never close."""
     from interp_pool._worker.load_lock import shared_load_lock
+    from interp_pool._worker.profiling import turn
 
     shared_load_lock()
+    turn()
     interpreter = _interpreters.create()
     _interpreters.destroy(interpreter)
     effects.noted.clear()  # they are no test's

@@ -2,6 +2,7 @@
 
 import cProfile
 import sys
+import threading
 
 from interp_pool import current_executor
 
@@ -60,3 +61,15 @@ def measured_children(file, count):
 
 def plain_child(n):
     return current_executor().submit(work, n).result()
+
+
+def wait(started, gate):
+    started.put(None)
+    gate.get(timeout=60)
+
+
+def work_beside_a_thread(_):
+    thread = threading.Thread(target=work, args=(1000,))
+    thread.start()
+    work(1000)
+    thread.join()

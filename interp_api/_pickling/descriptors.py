@@ -39,7 +39,7 @@ from interp_api._runtime.cpython import (
     queue_refs_released,
 )
 from interp_api._wakeup.channel import create_linked
-from interp_api._wakeup.interpreter_mutex import holding, release
+from interp_api._wakeup.interpreter_mutex import holding, release_mutex
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def keep(sender: "Any") -> tuple[int, int, int] | None:
         raise OSError(f"cannot send {sender!r}: it is closed")
     duplicate = os.dup(descriptor)
     claim = queue_create(0, UNBOUND_OP_REPLACE)
-    release(claim)
+    release_mutex(claim)
     keeper = create_linked(_KEEPERS + claim)
     _sent.add(keeper)
     _note(keeper, claim, duplicate)

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 _REPLACE = UNBOUND_OP_REPLACE
 
 
-def release(qid: int) -> None:
+def release_mutex(qid: int) -> None:
     """Make of a new queue a mutex that nobody holds, or give it back."""
     queue_put(qid, None, _REPLACE)
 
 
-def acquire(qid: int, taken: list[object]) -> None:
+def acquire_mutex(qid: int, taken: list[object]) -> None:
     """Take the mutex, and record that in the list given.
 
     Raises:
@@ -35,7 +35,7 @@ def holding[**P, T](qid: int, action: "Callable[P, T]", *args: P.args, **kwargs:
     """
     taken: list[object] = []
     try:
-        acquire(qid, taken)
+        acquire_mutex(qid, taken)
         return action(*args, **kwargs)
     finally:
         if taken:

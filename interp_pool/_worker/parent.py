@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 TRACKER = "the resource tracker of multiprocessing"
 AUTHKEY = "the authkey of multiprocessing"
 MAY_IGNORE_CTRL_C = "whether to go on at Ctrl-C"
+TURN = "whose turn it is to be measured"
 LOCATION = "the location of module "  # and its name
 
 PROCESS = "multiprocessing.process"

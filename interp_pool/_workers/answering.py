@@ -4,7 +4,7 @@ import os
 import sys
 
 from interp_api import QueueNotFoundError, SimpleQueue
-from interp_pool._worker.parent import AUTHKEY, LOCATION, MAY_IGNORE_CTRL_C, TRACKER
+from interp_pool._worker.parent import AUTHKEY, LOCATION, MAY_IGNORE_CTRL_C, TRACKER, TURN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +21,12 @@ def _authkey() -> bytes:
     from multiprocessing.process import current_process
 
     return bytes(current_process().authkey)
+
+
+def _turn() -> int:
+    from interp_pool._worker.profiling import turn
+
+    return turn()
 
 
 def _nothing() -> None:
@@ -43,7 +49,7 @@ def _locate(name: str) -> tuple[str | None, tuple[str, ...] | None] | None:
     return (None, locations or ()) if has_submodules else None
 
 
-_ANSWERS = {TRACKER: _tracker, AUTHKEY: _authkey, MAY_IGNORE_CTRL_C: _nothing}
+_ANSWERS = {TRACKER: _tracker, AUTHKEY: _authkey, TURN: _turn, MAY_IGNORE_CTRL_C: _nothing}
 
 
 def answer(what: str, reply_id: int) -> None:

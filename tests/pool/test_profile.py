@@ -35,7 +35,7 @@ def executor_on(fallback, workers=1):
 
 @pytest.mark.parametrize("fallback", [None, "process"])
 def test_file_has_all_tasks_once_the_executor_is_shut_down(file, fallback):
-    with executor_on(fallback, workers=2) as executor:
+    with executor_on(fallback, workers=1 if fallback is None else 2) as executor:
         measured = executor.options(profile=file)
         assert measured.submit(tasks.work, 10).result() == 55
         assert [*measured.map(tasks.item, range(100))] == [*range(1, 101)]
@@ -153,7 +153,10 @@ def test_child_that_asks_for_it_is_measured_wherever_it_runs(file, workers):
     with executor_on(None, workers) as executor:
         assert executor.submit(tasks.measured_child, str(file), 4).result() == 10
         assert executor.submit(tasks.measured_children, str(file), 30).result() == sum(range(1, 31)) + 1
-    assert counts(file) == {"work": 1, "step": 4 + 30 + 1}
+    measured = counts(file)
+    assert measured["work"] == 1
+    assert 0 < measured["step"] <= 4 + 30 + 1
+    assert measured["step"] == 35 or workers == 2  # of which one is measured at a time
 
 
 def test_child_on_top_of_a_measured_task_is_a_part_of_it(file):
@@ -173,6 +176,27 @@ def test_task_on_a_thread_of_the_program_is_not_measured_which_is_logged_once(fi
     text = f"task work() is not in the profile {file}: it ran on a thread of the program"
     assert [record.getMessage().startswith(text) for record in caplog.records] == [True]
     assert not file.exists()
+
+
+def test_one_worker_is_measured_at_a_time_and_what_runs_meanwhile_is_told(file, caplog):
+    with executor_on(None, workers=2) as executor:
+        measured, started, gate = executor.options(profile=file), create_queue(), create_queue()
+        first = measured.submit(tasks.wait, started, gate)
+        started.get(timeout=60)
+        assert measured.submit(tasks.work, 10).result(60) == 55
+        gate.put(None)
+        first.result(60)
+        assert measured.submit(tasks.work, 20).result(60) == 210
+    assert counts(file)["work"] == counts(file)["wait"] == 1
+    assert caplog.text.count("it ran while another worker was measured") == 1
+
+
+@pytest.mark.stress
+def test_two_workers_are_measured_while_threads_run_in_them(file):
+    """CPython 3.13 to 3.15 crashed, or hung, in half of such runs."""
+    with executor_on(None, workers=2) as executor:
+        list(executor.options(profile=file).map(tasks.work_beside_a_thread, range(40), chunksize=1))
+    assert 0 < counts(file)["work_beside_a_thread"] <= 40
 
 
 def test_task_beside_another_profiler_is_not_measured_which_is_logged(file, caplog):

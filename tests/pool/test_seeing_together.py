@@ -19,7 +19,7 @@ def test_everything_at_once(tmp_path, caplog, fallback):
     routes = {} if fallback is None else {"fallback": fallback, "route": ["seen_tasks"]}
     token = seen_tasks.USER.set("anna")
     options = {"context": [seen_tasks.USER], "profile": profile, "name": "seen"}
-    with InterpreterPoolExecutor(2, histograms=True, output=lines.append, **routes) as executor:
+    with InterpreterPoolExecutor(1, histograms=True, output=lines.append, **routes) as executor:
         with interp_pool.trace(trace):
             view = executor.options(**options)
             future = view.submit(seen_tasks.tell_everything, 1)
