@@ -174,7 +174,7 @@ class PoolArguments(Declared):
         default=False,
         check=check_flag,
         doc="""whether `statistics()` tells how long tasks waited and ran, and how long pickling their results took. A
-            task costs about a microsecond more then. Pools of a program that `python -m interp_pool top` can look at,
+            task costs 2 to 3 microseconds more then. Pools of a program that `python -m interp_pool top` can look at,
             or that are made after `interp_pool.metrics.register()`, have them anyway.""",
     )
     exit_timeout: float | None = option(

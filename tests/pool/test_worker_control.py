@@ -266,9 +266,8 @@ def test_questions_that_nobody_waits_for_any_more_are_in_nobodys_way(held):
 def test_request_is_carried_out_once(loop, monkeypatch):
     """A second exception would strike what the task does about the first."""
     struck = SimpleQueue()
-    monkeypatch.setattr(
-        control_thread, "_ACTIONS", [lambda control, work_id: struck.put(work_id)] * (MOST_INTERRUPTS + 2)
-    )
+    actions = [lambda control, work_id: struck.put(work_id)] * len(control_thread._ACTIONS)
+    monkeypatch.setattr(control_thread, "_ACTIONS", actions)
     for work_id in (1, 2, 3):
         loop.interrupt(work_id)
         assert struck.get(60) == work_id
