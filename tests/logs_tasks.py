@@ -106,8 +106,8 @@ def log_in_asyncio():
 
 def log_when_let_go(said, wait):
     """Wait for two bytes, for an interrupt may strike before the first wait."""
-    os.write(said, b"x")
     try:
+        os.write(said, b"x")
         os.read(wait, 1)
     finally:
         os.read(wait, 1)

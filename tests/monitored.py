@@ -97,15 +97,26 @@ def finish(made, line="go\n"):
     return made.returncode, output, errors
 
 
+# A process with other threads must not fork for a terminal: this one takes it, as its own, and becomes `top`.
+TAKE_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.executable, [sys.executable, "-m", "interp_pool", "top", *sys.argv[1:]])
+"""
+
+
 class Screen:
     """A terminal with `top` in it. At the end of its block that must end by itself; then it has a status."""
 
     def __init__(self, *arguments):
         self.status, self._seen = None, ""
-        self._child, self._terminal = pty.fork()
-        if not self._child:
-            os.environ.update(TERM="xterm", COLUMNS="120", LINES="30")
-            os.execv(sys.executable, [sys.executable, "-m", "interp_pool", "top", *arguments])
+        self._terminal, inner = pty.openpty()
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", TAKE_TERMINAL, *map(str, arguments)],
+            stdin=inner, stdout=inner, stderr=inner, start_new_session=True,
+            env={**os.environ, "TERM": "xterm", "COLUMNS": "120", "LINES": "30"},
+        )  # fmt: skip
+        os.close(inner)
 
     def press(self, keys):
         os.write(self._terminal, keys.encode())
@@ -128,7 +139,7 @@ class Screen:
         except OSError:
             pass  # how Linux says that nobody has the terminal any more
         os.close(self._terminal)  # which ends it, if it has not
-        self.status = os.waitstatus_to_exitcode(os.waitpid(self._child, 0)[1])
+        self.status = self._process.wait(60)
 
 
 def press_keys(screen):
