@@ -105,13 +105,14 @@ def _join(threads: set[threading.Thread]) -> None:
 
 
 def _settle(before: Census) -> Census:
-    """Take a census once everything that is on its way out has left."""
-    _release_reserve()
-    if (now := Census.take()) == before:
-        return now
-    _join(now.threads - before.threads)
-    del now  # a thread of the standard library's process pool keeps its queues as long as anybody keeps it
-    gc.collect()
+    """Take a census once everything that is on its way out has left: what has is waited for, and may let go of more."""
+    for _ in range(3):
+        _release_reserve()
+        if (now := Census.take()) == before:
+            return now
+        _join(now.threads - before.threads)
+        del now  # a thread of the standard library's process pool keeps its queues as long as anybody keeps it
+        gc.collect()
     _release_reserve()
     return Census.take()
 
