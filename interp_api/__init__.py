@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from interp_api._wakeup.doorbell import ring as ring
     from interp_api._wakeup.doorbell import wait_at as wait_at
     from interp_api._wakeup.interpreter_mutex import acquire_mutex as acquire_mutex
+    from interp_api._wakeup.interpreter_mutex import make_release as make_release
     from interp_api._wakeup.interpreter_mutex import release_mutex as release_mutex
     from interp_api._wakeup.place import Place as Place
     from interp_api._wakeup.pool_queue import PoolQueue as PoolQueue
@@ -86,7 +87,7 @@ _MODULES = {
     "_pickling.main_module": "check_main_is_not_loading expect_main forget_main load_main_ahead note_main",
     "_queues.queue": "Queue create_queue list_all_queues",
     "_wakeup.simple_queue": "SimpleQueue",
-    "_wakeup.interpreter_mutex": "acquire_mutex release_mutex",
+    "_wakeup.interpreter_mutex": "acquire_mutex make_release release_mutex",
     "_wakeup.place": "Place",
     "_wakeup.pool_queue": "PoolQueue",
     "_interpreters.tracing": "before_tracing check_tracing",

@@ -20,6 +20,7 @@ from interp_pool._options.checks import (
     check_word,
 )
 from interp_pool._options.declared import Declared, option, unless_none
+from interp_pool._wire.messages import LEFT_OUT
 from interp_pool._wire.texts import brief
 from interp_pool._worker.importing import modules_being_imported
 
@@ -213,7 +214,7 @@ class PoolOptions(PoolArguments):
         # What watches the tasks in a worker, asked for when that starts, and what hears what they tell, by topic; see
         # `_worker.telling`. A fallback has the same.
         self.watches: list[Callable[[], Watch | None]] = []
-        self.hearers: dict[str, Callable[[Any], None]] = {"context": _hear_left_out}
+        self.hearers: dict[str, Callable[[Any], None]] = {LEFT_OUT: _hear_left_out}
         self.is_metered = self.histograms or is_metering()
         self.most_workers = self.max_workers or os.process_cpu_count() or 1
         check_sizes(self.most_workers, self.min_workers)

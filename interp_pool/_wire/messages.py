@@ -186,10 +186,10 @@ SETUP = "__interp_pool_setup__"
     TASK_TRACED,
 ) = range(25)
 
-PROGRESS, LOG, OUTPUT, PROFILE = "progress", "log", "output", "profile"
+PROGRESS, LOG, OUTPUT, PROFILE, LEFT_OUT = "progress", "log", "output", "profile", "left out"
 """The topics of what is told: what tasks report; their records, see `_worker.forwarding`; whether lines are of the
 standard error, and these as one text without the last end; (file, marshalled statistics, why there are none), one of
-the last two None."""
+the last two None; a line on a context variable that a worker does not find."""
 
 RECALL, DROP, STOP, LEAVE = range(4)
 """What a worker asks of the children of its tasks."""

@@ -15,6 +15,7 @@ from contextvars import Context, ContextVar, copy_context
 
 from interp_api import IS_MAIN_INTERPRETER, decode
 from interp_pool._wire.failures import set_traceback
+from interp_pool._wire.messages import LEFT_OUT
 from interp_pool._worker import surroundings
 
 TYPE_CHECKING = False
@@ -33,8 +34,6 @@ else:
     from _functools import partial as Partial  # noqa: N812  # functools would bring a dozen more
 
 _LONGEST = 500  # characters of a text
-LEFT_OUT = "context"
-"""The topic of what is told of a variable that a worker does not find."""
 
 _here: "ContextVar[tuple[Declaration, Context]]" = ContextVar("_here")
 _own_filters: "list[list[Any]]" = []  # the worker's, while a task has others

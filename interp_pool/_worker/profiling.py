@@ -18,7 +18,15 @@ import sys
 from cProfile import Profile
 from functools import partial
 
-from interp_api import IS_MAIN_INTERPRETER, QueueError, SimpleQueue, acquire_mutex, portable, release_mutex
+from interp_api import (
+    IS_MAIN_INTERPRETER,
+    QueueError,
+    SimpleQueue,
+    acquire_mutex,
+    make_release,
+    portable,
+    release_mutex,
+)
 from interp_pool._wire.failures import without_outer_frame
 from interp_pool._wire.messages import PROFILE
 from interp_pool._worker.parent import TURN, ask
@@ -37,7 +45,7 @@ _TOOL = sys.monitoring.PROFILER_ID
 _ITS_OWN_END = "<method 'disable' of '_lsprof.Profiler' objects>"
 
 _measuring: "Measured | None" = None  # in this interpreter
-_turn: list[SimpleQueue] = []  # once it is known
+_turns: dict[int, SimpleQueue] = {}  # by process, once it is known: at a fork a worker may have the parent's
 _excused: set[tuple[str, str]] = set()  # files, and why something was not measured for them: told once
 _of_message: "dict[str, Profile]" = {}  # by file: what items of the message of `map` that runs have taken
 
@@ -54,6 +62,7 @@ class Measured(_Partial):
         global _measuring
         profile: Profile | None = None
         taken: list[object] = []
+        give_back = make_release(self.turn)
         try:
             why_not = self._why_not(taken)
             if why_not is not None:
@@ -75,7 +84,7 @@ class Measured(_Partial):
             raise
         finally:
             if taken:
-                release_mutex(self.turn)
+                give_back()
             if _measuring is self:
                 _measuring = None
             if profile is not None and not self.is_item:
@@ -106,13 +115,14 @@ class Measured(_Partial):
 
 def turn() -> int:
     """Return the id of the mutex of all workers of this process. A worker asks its pool, which may block."""
-    if not _turn:
+    process = os.getpid()
+    if process not in _turns:
         known: Any = None if IS_MAIN_INTERPRETER else ask(TURN)
         made = SimpleQueue(known)
         if known is None:
             release_mutex(made.id)
-        _turn.append(made)
-    return _turn[0].id
+        _turns[process] = made
+    return _turns[process].id
 
 
 def measured(function: "Callable[..., Any]", file: str, *, is_item: bool) -> Measured:

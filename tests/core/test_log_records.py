@@ -8,6 +8,7 @@ from enum import IntEnum, StrEnum
 from marshal import loads
 
 import pytest
+from records import Kept
 
 from interp_api import decode
 from interp_pool._core.task import Task
@@ -212,15 +213,6 @@ def test_follower_is_told_of_each_change_as_long_as_it_lives(bare):
     del follower
     bare.setLevel("ERROR")
     assert len(met) == 2
-
-
-class Kept(logging.Handler):
-    def __init__(self):
-        super().__init__()
-        self.records = []
-
-    def emit(self, record):
-        self.records.append(record)
 
 
 def test_record_gets_the_names_it_lacks(bare):

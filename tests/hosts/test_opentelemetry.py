@@ -7,7 +7,6 @@ from contextvars import Context
 
 import pytest
 
-from interp_api import QueueEmpty, create_queue
 from interp_pool import InterpreterPoolExecutor
 
 pytestmark = pytest.mark.hosts
@@ -20,13 +19,6 @@ from opentelemetry import baggage, context, trace  # noqa: E402
 from opentelemetry.sdk.trace import TracerProvider  # noqa: E402
 
 TRACER = TracerProvider().get_tracer("program")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _own_bell():
-    """Let the main thread open the descriptor it waits with, which it keeps."""
-    with pytest.raises(QueueEmpty):
-        create_queue().get(timeout=0.001)
 
 
 @pytest.fixture(params=[None, "process", "thread"])

@@ -11,20 +11,12 @@ import progress_tasks
 import pytest
 
 import interp_pool
-from interp_api import QueueEmpty, create_queue
 from interp_pool import InterpreterPoolExecutor, Progress
 from interp_pool._seeing.bars import make_bars
 
 pytestmark = pytest.mark.hosts
 
 COUNT = 101
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _own_bell():
-    """Let the main thread open the descriptor it waits with, which it keeps."""
-    with pytest.raises(QueueEmpty):
-        create_queue().get(timeout=0.001)
 
 
 @pytest.fixture(params=["tqdm", "rich"])

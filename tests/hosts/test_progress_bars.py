@@ -8,19 +8,11 @@ from concurrent.futures import as_completed
 import pytest
 import tasks
 
-from interp_api import QueueEmpty, create_queue
 from interp_pool import InterpreterPoolExecutor
 
 pytestmark = pytest.mark.hosts
 
 COUNT = 101
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _own_bell():
-    """Let the main thread open the descriptor it waits with, which it keeps."""
-    with pytest.raises(QueueEmpty):
-        create_queue().get(timeout=0.001)
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from urllib.request import urlopen
 import pytest
 import tasks
 
-from interp_api import QueueEmpty, create_queue
 from interp_pool import InterpreterPool, InterpreterPoolExecutor
 from interp_pool._process import watched
 
@@ -20,13 +19,6 @@ from prometheus_client.parser import text_string_to_metric_families  # noqa: E40
 from interp_pool import metrics  # noqa: E402
 
 pytestmark = pytest.mark.hosts
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _own_bell():
-    """Let the main thread open the descriptor it waits with, which it keeps."""
-    with pytest.raises(QueueEmpty):
-        create_queue().get(timeout=0.001)
 
 
 @pytest.fixture

@@ -8,20 +8,10 @@ from logging.handlers import QueueHandler, QueueListener
 
 import logging_tasks
 import pytest
+from records import Kept
 
 from interp_api import create_queue
 from interp_pool import InterpreterPoolExecutor
-
-
-class Kept(logging.Handler):
-    """Keeps the records."""
-
-    def __init__(self):
-        super().__init__()
-        self.records = []
-
-    def emit(self, record):
-        self.records.append(record)
 
 
 @pytest.fixture

@@ -10,26 +10,10 @@ import warnings
 import logs_tasks
 import pytest
 import tasks
+from records import Kept
 
 from interp_api import create_queue
 from interp_pool import BrokenInterpreterPool, InterpreterPoolExecutor
-
-
-class Kept(logging.Handler):
-    """Keeps the records."""
-
-    def __init__(self):
-        super().__init__()
-        self.records = []
-        self.act = lambda record: None
-
-    def emit(self, record):
-        self.records.append(record)
-        self.act(record)
-
-    @property
-    def texts(self):
-        return [record.getMessage() for record in self.records]
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ import profile_tasks as tasks
 import pytest
 import scripts
 
-from interp_api import create_queue
+from interp_api import acquire_mutex, create_queue
 from interp_pool import InterpreterPool, InterpreterPoolExecutor, TaskInterrupted, write_profiles
+from interp_pool._worker import profiling
 
 SHORT = 0.02  # seconds
 
@@ -189,6 +190,17 @@ def test_one_worker_is_measured_at_a_time_and_what_runs_meanwhile_is_told(file, 
         assert measured.submit(tasks.work, 20).result(60) == 210
     assert counts(file)["work"] == counts(file)["wait"] == 1
     assert caplog.text.count("it ran while another worker was measured") == 1
+
+
+def test_forked_child_has_a_turn_of_its_own(monkeypatch):
+    """The parent's may be a worker's that the child does not have."""
+    parents = profiling.turn()
+    monkeypatch.setattr(profiling, "_turns", {**profiling._turns})
+    monkeypatch.setattr(profiling.os, "getpid", lambda: 0)
+    taken = []
+    acquire_mutex(profiling.turn(), taken)
+    assert taken
+    assert profiling.turn() != parents
 
 
 @pytest.mark.stress
