@@ -4,12 +4,12 @@ The names are loaded when they are first used, so that a worker pays only for wh
 there are `list_all_queues`, and the building blocks of a pool: `PoolQueue` and `SimpleQueue`; `encode`, `encode_call`,
 `decode` and `detach` for what they carry, with `portable` for functions among it, `enclose` for what was encoded
 before, and `function_head` and `is_importing` for who must not wait for an import; `Doorbell`, `ring` and `wait_at` to
-wake a thread of another interpreter, and `Place` for a loop that is woken like one; `claim`, `unclaim` and `creating`
-for interpreters that nobody else is to enter or close; `note_main`, `is_found_in_main`, `expect_main`,
-`load_main_ahead`, `forget_main` and `check_main_is_not_loading` for the parent's main module; `holding`, `is_held_here`
-and `free_in_child` for locks that signal handlers and forks come across, and `comes_again` for what those raise;
-`check_tracing`, `before_tracing` and `CLOSING_LEAKS` for what the runtime can and cannot do, `IS_MAIN_INTERPRETER` for
-where this is.
+wake a thread of another interpreter, and `Place` for a loop that is woken like one; `claim`, `unclaim`,
+`create_claimed` and `creating` for interpreters that nobody else is to enter or close; `note_main`, `expect_main`,
+`is_found_in_main`, `load_main_ahead`, `forget_main` and `check_main_is_not_loading` for the parent's main module;
+`holding`, `is_held_here` and `free_in_child` for locks that signal handlers and forks come across, and `comes_again`
+for what those raise; `check_tracing`, `before_tracing` and `CLOSING_LEAKS` for what the runtime can and cannot do,
+`IS_MAIN_INTERPRETER` for where this is.
 """
 
 TYPE_CHECKING = False
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from interp_api._interpreters.interpreter import Interpreter as Interpreter
     from interp_api._interpreters.interpreter import claim as claim
     from interp_api._interpreters.interpreter import create as create
+    from interp_api._interpreters.interpreter import create_claimed as create_claimed
     from interp_api._interpreters.interpreter import get_current as get_current
     from interp_api._interpreters.interpreter import get_main as get_main
     from interp_api._interpreters.interpreter import is_shareable as is_shareable
@@ -82,7 +83,8 @@ _MODULES = {
     "_pickling.function_head": "function_head",
     "_interpreters.guards": "creating",
     "_interpreters.importing": "is_importing",
-    "_interpreters.interpreter": "Interpreter claim create get_current get_main is_shareable list_all unclaim",
+    "_interpreters.interpreter": "Interpreter claim create create_claimed get_current get_main is_shareable list_all "
+    "unclaim",
     "_runtime.locks": "free_in_child holding is_held_here",
     "_pickling.main_module": "check_main_is_not_loading expect_main forget_main load_main_ahead note_main",
     "_queues.queue": "Queue create_queue list_all_queues",

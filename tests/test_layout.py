@@ -29,7 +29,7 @@ HOUSE = {
             "fallback_pickler function_head frames descriptors inheritance codec enclosed"
         ),
         "_queues": "shared_counter unbound readable items store awaiting queue",
-        "_interpreters": "alive entry_lock tracing guards importing remote entering interpreter",
+        "_interpreters": "alive entry_lock tracing making guards importing remote entering interpreter",
         "__init__": "",
     },
     "interp_pool": {

@@ -4,13 +4,13 @@
   that use them at the same time corrupt the heap (gh-136421) or follow a null pointer.
 - 3.13.0 to 3.13.4 may count the users of queues wrongly, and then free all queues when a worker ends (gh-125716): the
   main interpreter adds users that never leave.
-- Creating interpreters is serialised: 3.13 initialises static types without locks (gh-129817 and others).
 - A fork with a live interpreter kills the child (gh-139759): those of this package that are idle are closed before, and
   none is made meanwhile.
 - An interpreter that is left at exit makes 3.13 hang if it has a thread, and 3.14+ warn (gh-128639, gh-141528).
 
-Closing against running is `_interpreters.entry_lock`'s, and against listing `_interpreters.alive`'s; removed queue
-items are `_queues.unbound`'s; tracemalloc is `_interpreters.tracing`'s.
+Closing against running is `_interpreters.entry_lock`'s, and against listing `_interpreters.alive`'s; making against
+all these is `_interpreters.making`'s; removed queue items are `_queues.unbound`'s; tracemalloc is
+`_interpreters.tracing`'s.
 """
 
 import _codecs
@@ -18,10 +18,11 @@ import atexit
 import os
 import sys
 from _thread import RLock
-from itertools import starmap
 
 from interp_api._interpreters.alive import end, list_interpreters
 from interp_api._interpreters.entry_lock import EntryLock
+from interp_api._interpreters.making import created, make, settle
+from interp_api._interpreters.making import creating as creating  # noqa: PLC0414  # public here: see the end
 from interp_api._interpreters.tracing import check_tracing, guard_start
 from interp_api._runtime.cpython import (
     CURRENT_ID,
@@ -30,57 +31,46 @@ from interp_api._runtime.cpython import (
     STATICS_FIRST_IN_MAIN,
     WHENCE_STDLIB,
     InterpreterError,
-    interpreter_create,
     interpreter_destroy,
     load_queues_again,
 )
 from interp_api._runtime.light_imports import partial
 from interp_api._runtime.locks import holding, is_held_here
-from interp_api._wakeup.arena import ENTRY_SPAN
 from interp_api._wakeup.seats import is_ended
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
-
-creating = RLock()
-"""Held while an interpreter is being made: the runtime lists it before it can be entered without a crash.
-
-Held during a fork too: an interpreter made between the look for those that are there and the fork would kill the child.
-Reentrant, because a signal handler may list interpreters meanwhile, or fork.
-"""
 
 closing = RLock()
 """Held while a fork closes interpreters: who is refused by one of them can wait for what comes of that."""
 
-_MOST_ATTEMPTS = 32  # to create an interpreter that can have an entry lock; there are many more of these
-
 _has_statics = False
-_created: set[int] = set()  # by this interpreter, and perhaps closed since
 _held: list[bool] = []  # one entry while `creating` is held for a fork; guarded by that
 
 
-def create_guarded(made: list[int]) -> None:
-    """Create an interpreter in the only way this package does, with `creating` held.
-
-    Args:
-        made: gets its id, in the step that makes it.
+def create_guarded(made: list[int], *, gives_away: bool) -> None:
+    """Make an interpreter in the only way this package does; the arguments are those of `making.make`.
 
     Raises:
         InterpreterError: the runtime could not, or tracemalloc is tracing.
     """
     check_tracing("create an interpreter")
-    guard_start(creating)
+    guard_start(_settled)
     if STATICS_FIRST_IN_MAIN and not _has_statics and IS_MAIN_INTERPRETER:
         _initialise_statics()  # before the first interpreter can
-    for _ in range(_MOST_ATTEMPTS):
-        made.extend(starmap(interpreter_create, ((),)))
-        _created.update(made)
-        if EntryLock(made[0], is_ours=True).open():  # before somebody who lists it opens one that says "not ours"
-            return
-        end(interpreter_destroy, made[0])  # its cell is that of one that still lives
-        _created.discard(made.pop())
-    raise InterpreterError(f"no entry lock is free: {ENTRY_SPAN} interpreters are the most there can be")
+    make(made, gives_away=gives_away)
+
+
+def _settled[R](step: "Callable[[], R]") -> R:
+    """Take a step while no interpreter is made, and all that were are listed."""
+
+    def settle_first() -> R:
+        settle()
+        return step()
+
+    return holding(creating, settle_first)
 
 
 def _initialise_statics() -> None:
@@ -113,28 +103,28 @@ def close_guarded(lock: EntryLock, id: int) -> None:
     """
     lock.run("interpreter running", end, interpreter_destroy, id)
     lock.unclaim()
-    _created.discard(id)
+    created.discard(id)
 
 
 def _close_leftovers() -> None:
     """At exit: destroy what was created here and is still there, waiting for its threads."""
-    for id in sorted(_created):
+    for id in sorted(created):
         try:
             close_guarded(EntryLock(id), id)
         except InterpreterError:
             pass  # closed meanwhile, or a daemon thread is in it: the runtime's own exit has to cope
-    _created.clear()
+    created.clear()
 
 
 def _before_fork() -> None:
     """Close what is idle, unless something runs: then the child is lost, and closing would only cost the parent."""
-    idle, left = holding(creating, _look)
+    idle, left = _settled(_look)
     closed = 0
     if not left:
         closed, left = _close(idle)  # which may wait for threads inside, and so not while nothing can be created
     _held.extend(map(creating.acquire, (True,)))  # until after the fork
     if not left:
-        idle, left = _look()
+        idle, left = _settled(_look)
         if not left:  # what was made meanwhile is young
             more, left = _close(idle)
             closed += more
@@ -205,4 +195,5 @@ if sys.platform != "win32" and IS_MAIN_INTERPRETER:
     from interp_api._wakeup.fork import renew_in_child
 
     renew_in_child(closing)
+    # Hooks before a fork run in the reverse order: who has `creating` from here registers its own after this one.
     os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)

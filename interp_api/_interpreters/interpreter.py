@@ -19,7 +19,8 @@ from interp_api._errors import (
 from interp_api._interpreters.alive import list_interpreters
 from interp_api._interpreters.entering import ENTER, encode_names, encode_task, message, to_script
 from interp_api._interpreters.entry_lock import EntryLock
-from interp_api._interpreters.guards import close_guarded, closing, create_guarded, creating
+from interp_api._interpreters.guards import close_guarded, closing, create_guarded
+from interp_api._interpreters.making import creating, making, settle
 from interp_api._interpreters.remote import ARGUMENTS_FAILED, RESULT
 from interp_api._interpreters.tracing import check_tracing
 from interp_api._pickling.again import comes_again
@@ -71,14 +72,18 @@ def create() -> "Interpreter":
 
     Source: `concurrent.interpreters.create`, CPython 3.14.
     """
-    return holding(creating, _create)  # so long does a fork in another thread wait, which would close it before
+    return making(_create)
+
+
+def create_claimed() -> "Interpreter":
+    """Do `create` and `claim`, with no fork of another thread in between, which would close what is idle."""
+    return making(_create_claimed)
 
 
 def claim(interpreter: "Interpreter") -> None:
     """Keep an interpreter for the calling thread until `unclaim`: nobody else enters or closes it, nor does a fork.
 
-    A fork in another thread is like one beside a running interpreter then: its child is killed. Who claims what it has
-    just created does both with `creating` held, so that no fork comes in between.
+    A fork in another thread is like one beside a running interpreter then: its child is killed.
 
     Raises:
         InterpreterNotFoundError: the interpreter was destroyed.
@@ -100,7 +105,13 @@ def unclaim(interpreter: "Interpreter") -> None:
     interpreter._entry_lock.unclaim()  # pyright: ignore[reportPrivateUsage]  # as above
 
 
-def _create() -> "Interpreter":
+def _create_claimed(gives_away: bool) -> "Interpreter":
+    interpreter = _create(gives_away)
+    claim(interpreter)
+    return interpreter
+
+
+def _create(gives_away: bool) -> "Interpreter":
     from interp_api._pickling.main_module import check_main_is_not_loading, note_main
 
     check_main_is_not_loading("create an interpreter")
@@ -108,7 +119,7 @@ def _create() -> "Interpreter":
     made: list[int] = []
     undoing = map(interpreter_destroy, made)
     try:
-        create_guarded(made)
+        create_guarded(made, gives_away=gives_away)
         id = made[0]
         interpreter = Interpreter(id)
         interpreter_own(id)  # only now: somebody's `list_all` may have had a handle of its own in between, and lost it
@@ -190,6 +201,7 @@ class Interpreter:
         known = _known.get(id)
         if known is not None:
             return known
+        settle(id)
         self._id, self._whence, self._is_ready = id, interpreter_whence(id), False
         self._references = []
         if self._whence == WHENCE_STDLIB:

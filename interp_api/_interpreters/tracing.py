@@ -15,10 +15,10 @@ from interp_api._runtime.cpython import (
     TRACEMALLOC_CRASHES,
     InterpreterError,
 )
+from interp_api._runtime.light_imports import partial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from _thread import RLock
     from collections.abc import Callable
     from typing import Any
 
@@ -51,8 +51,12 @@ def before_tracing(release: "Callable[[], None]") -> None:
     _releases.append(release)
 
 
-def guard_start(creating: "RLock") -> None:
-    """Have `tracemalloc.start()` refuse while there are interpreters, which are made under the lock `creating`."""
+def guard_start(while_none_is_made: "Callable[[Callable[[], None]], None]") -> None:
+    """Have `tracemalloc.start()` refuse while there are interpreters.
+
+    Args:
+        while_none_is_made: takes a step while nobody makes an interpreter.
+    """
     if _tracer is None or _tracer.start is not _start:
         return
 
@@ -60,18 +64,21 @@ def guard_start(creating: "RLock") -> None:
         """Start tracing Python memory allocations; refused while there are interpreters (see `interp_api`)."""
         for release in _releases:
             release()
-        with creating:
-            count = len(list_interpreters()) - 1
-            if count and not _tracer.is_tracing():
-                raise InterpreterError(
-                    f"cannot trace allocations while there are interpreters ({count} now): CPython {_version()} would "
-                    "crash (gh-134604); close() them, and shut their executors down, first"
-                )
-            _start(nframe)
+        while_none_is_made(partial(_start_alone, nframe))
 
     _tracer.start = start
     if (tracemalloc := sys.modules.get("tracemalloc")) is not None:
         tracemalloc.start = start  # type: ignore[attr-defined]  # it took the name over when it was imported
+
+
+def _start_alone(nframe: int) -> None:
+    count = len(list_interpreters()) - 1
+    if count and not _tracer.is_tracing():
+        raise InterpreterError(
+            f"cannot trace allocations while there are interpreters ({count} now): CPython {_version()} would "
+            "crash (gh-134604); close() them, and shut their executors down, first"
+        )
+    _start(nframe)
 
 
 def _version() -> str:

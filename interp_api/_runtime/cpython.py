@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 if sys.version_info >= (3, 14):
     from interp_api._runtime.cpython_314 import (
         CLOSING_LEAKS,
+        CREATES_IN_THREADS,
         SPARE_QUEUE_USERS,
         STATICS_FIRST_IN_MAIN,
         TRACEMALLOC_CRASHES,
@@ -47,6 +48,7 @@ if sys.version_info >= (3, 14):
 else:
     from interp_api._runtime.cpython_313 import (
         CLOSING_LEAKS,
+        CREATES_IN_THREADS,
         SPARE_QUEUE_USERS,
         STATICS_FIRST_IN_MAIN,
         TRACEMALLOC_CRASHES,
@@ -184,6 +186,7 @@ def current_interpreter() -> tuple[int, int]:
 
 __all__ = [
     "CLOSING_LEAKS",
+    "CREATES_IN_THREADS",
     "CURRENT_ID",
     "IS_MAIN_INTERPRETER",
     "SPARE_QUEUE_USERS",

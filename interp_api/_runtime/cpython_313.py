@@ -32,6 +32,8 @@ STATICS_FIRST_IN_MAIN = True
 # count their users without a lock. A user too few, and the queues of all are freed while there are some. Of 7,800
 # interpreters that did so beside another, 4 were not counted, and none twice. Each user more costs 70 us and 5 KB.
 SPARE_QUEUE_USERS = 32 if sys.version_info < (3, 13, 5) else 0
+# gh-129817 and others: static types are initialised without locks.
+CREATES_IN_THREADS = False
 # gh-110411: each create and close leaks 1.4 MB at least.
 CLOSING_LEAKS = True
 

@@ -40,12 +40,7 @@ _PACKAGE_PARENTS = [
 
 def create_claimed() -> Interpreter:
     """Return a new interpreter, claimed for this thread before a fork in another one can close it."""
-    return interp_api.holding(interp_api.creating, _create_claimed)
-
-
-def _create_claimed() -> Interpreter:
-    interpreter = interp_api.create()
-    interp_api.claim(interpreter)
+    interpreter = interp_api.create_claimed()
     note_new(interpreter)
     return interpreter
 

@@ -9,7 +9,7 @@ import tasks
 
 import interp_api
 from interp_api import Interpreter, InterpreterError, InterpreterNotFoundError
-from interp_api._interpreters import entry_lock, guards
+from interp_api._interpreters import entry_lock, making
 from interp_api._interpreters.entry_lock import EntryLock
 from interp_api._runtime.cpython import interpreter_destroy, queue_list
 from interp_api._wakeup.arena import ENTRY_LOCKS, ENTRY_SPAN, Region, tables
@@ -216,7 +216,7 @@ def test_create_makes_another_one_when_the_cell_is_that_of_one_that_lives(few_ce
 
 def test_create_gives_up_when_no_cell_is_free_and_leaves_nothing(few_cells, monkeypatch):
     monkeypatch.setattr(entry_lock, "ENTRY_SPAN", 1)
-    monkeypatch.setattr(guards, "_MOST_ATTEMPTS", 2)
+    monkeypatch.setattr(making, "_MOST_ATTEMPTS", 2)
     only = interp_api.create()
     with pytest.raises(InterpreterError, match="no entry lock is free"):
         interp_api.create()

@@ -81,8 +81,8 @@ def test_handle_made_and_lost_while_it_is_created_does_not_end_it(monkeypatch):
 
     real = interpreter.create_guarded
 
-    def create_and_list(made):
-        real(made)
+    def create_and_list(made, **kwargs):
+        real(made, **kwargs)
         interp_api.list_all()
 
     monkeypatch.setattr(interpreter, "create_guarded", create_and_list)

@@ -223,7 +223,7 @@ def test_pool_without_room_for_interpreters_tells_why(monkeypatch, logged):
     def refuse():
         raise InterpreterError("no room for another interpreter")
 
-    monkeypatch.setattr(interp_api, "create", refuse)
+    monkeypatch.setattr(interp_api, "create_claimed", refuse)
     told = pytest.raises(BrokenInterpreterPool, match="no room for another interpreter")
     with InterpreterPoolExecutor(1, reuse=False) as executor, told:
         executor.submit(tasks.identity, 1).result(60)

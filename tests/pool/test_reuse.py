@@ -308,12 +308,12 @@ def test_interpreter_in_which_no_worker_can_start_is_replaced(logged):
 def test_worker_that_cannot_start_in_any_interpreter_breaks_the_pool_with_the_last_error(logged, monkeypatch):
     made = []
 
-    def create(original=interp_api.create):
+    def create(original=interp_api.create_claimed):
         made.append(original())
         made[-1].exec("import sys; sys.modules['interp_pool'] = None")
         return made[-1]
 
-    monkeypatch.setattr(interp_api, "create", create)
+    monkeypatch.setattr(interp_api, "create_claimed", create)
     with InterpreterPoolExecutor(1) as executor:
         error = executor.submit(tasks.identity, 5).exception(60)
     assert "interp_pool" in str(error)

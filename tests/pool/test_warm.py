@@ -156,7 +156,7 @@ def test_warm_up_that_fails_in_the_background_is_logged(monkeypatch, caplog):
     def fail():
         raise interp_api.InterpreterError("no more memory")
 
-    monkeypatch.setattr(interp_api, "create", fail)
+    monkeypatch.setattr(interp_api, "create_claimed", fail)
     warm_up(1, wait=True)
     assert [record.getMessage() for record in caplog.records] == ["cannot make a warm interpreter: no more memory"]
 
