@@ -198,10 +198,16 @@ def test_end_of_an_interpreter_is_rung_by_the_last_of_takers_who_come_and_go_whi
     wait_for_end(closing[0], guard)
 
 
-def test_taker_that_is_struck_after_it_has_left_lets_the_interpreter_end(monkeypatch, interpreter, threads):
-    queue = create_queue()
-    interpreter.call(tasks.put, queue, [["first"], ["second"]])
-    original, land_item = boxes.queue_get, store.land_item
+@pytest.mark.parametrize(
+    ("create", "module", "name", "dead"),
+    [(create_queue, store, "land_item", UNBOUND), (SimpleQueue, simple_queue, "_as_it_is", None)],
+)
+def test_taker_that_is_struck_after_it_has_left_lets_the_interpreter_end(
+    monkeypatch, interpreter, threads, create, module, name, dead
+):
+    queue = create()
+    interpreter.call(tasks.put, queue, [("first",), ("second",)])
+    original, land_item = boxes.queue_get, getattr(module, name)
     closing = []
 
     def land(content):  # between T4 and T6
@@ -217,12 +223,12 @@ def test_taker_that_is_struck_after_it_has_left_lets_the_interpreter_end(monkeyp
         original(id)
         raise Struck
 
-    monkeypatch.setattr(store, "land_item", land)
+    monkeypatch.setattr(module, name, land)
     with pytest.raises(Struck):
         queue.get()
     guard, end = closing
     wait_for_end(end, guard)
-    assert queue.get() is UNBOUND
+    assert queue.get() is dead
 
 
 @pytest.mark.parametrize("kind", KINDS)
