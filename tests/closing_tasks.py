@@ -74,6 +74,26 @@ def put_and_end_slowly(queue, items, kind, reached, go_on):
     boxes._bury_all = stop
 
 
+def put_and_look_slowly(queue, items, reached, go_on):
+    """Put items; at the exit, stop after each call of the runtime that shows whether takers are left, until told."""
+    from interp_api._wakeup import boxes
+
+    put(queue, items)
+    originals = boxes.queue_count, boxes.queue_append
+
+    def stop_after(function):
+        def stopping(*args):
+            result = function(*args)
+            reached.put(None)
+            if go_on.get():
+                boxes.queue_count, boxes.queue_append = originals
+            return result
+
+        return stopping
+
+    boxes.queue_count, boxes.queue_append = map(stop_after, originals)
+
+
 def consume(queue, results, is_over):
     """Get until told otherwise; put what went wrong, by its text, and how many came whole and dead."""
     from interp_api import UNBOUND, ItemInterpreterDestroyed, QueueEmpty

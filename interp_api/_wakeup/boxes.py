@@ -130,8 +130,10 @@ def take_boxed(token: int, queue: Slot, land: "Callable[[object], object]", step
                 return (land(content) if kind is tuple else content,)  # T5
         finally:
             try:
-                if steps and queue_get(guard.id)[0]:  # T6
-                    ring_all(guard, GETTER)  # T7
+                if steps:
+                    queue_get(guard.id)  # T6
+                    if memory[closed]:
+                        ring_all(guard, GETTER)  # T7
             except QueueNotFoundError:
                 pass  # its interpreter has not waited for who came so late
     except QueueError:
@@ -164,9 +166,18 @@ def _know(box: int) -> "_Known":
 
 
 def lose(token: object, queue: Slot, steps: "list[Any]") -> None:
-    """Take out of its box what a taker that was struck has not: it took the token, if it is one, and did `steps`."""
-    if type(token) is int and token >= TOKENS and len(steps) < 2:  # T2, T4
+    """Do what a taker that was struck has not: it took the token, if it is one, and did `steps`."""
+    if type(token) is not int or token < TOKENS:
+        return
+    if len(steps) < 2:  # T2, T4
         take_boxed(token, queue, _let_go, [])
+        return
+    box = (token - TOKENS) >> 2
+    try:
+        *_, guard = _known.get(box) or _know(box)
+    except QueueError:
+        return  # its interpreter has ended
+    ring_all(guard, GETTER)  # T7
 
 
 def _let_go(_content: object) -> object:
@@ -186,9 +197,9 @@ def _end() -> None:
         _has_ended = True
         boxes = [*_boxes.items()]
         _boxes.clear()
-    _guard.region.memory[_guard.base + IS_CLOSED] = 1
-    fence(_guard)
-    wait_until(_is_left, _guard, GETTER, None)
+    _guard.region.memory[_guard.base + IS_CLOSED] = 1  # C1
+    fence(_guard)  # C2
+    wait_until(_is_left, _guard, GETTER, None)  # C3, C4
     for items, (box, bury) in boxes:
         try:
             _bury_all(box, bury)
@@ -217,8 +228,4 @@ def _tell_heirs(items: int) -> None:
 
 def _is_left() -> bool | None:
     assert _guard is not None
-    guard = _guard.id
-    for _ in range(queue_count(guard)):
-        queue_append(guard, True)
-        queue_get(guard)
-    return not queue_count(guard) or None
+    return not queue_count(_guard.id) or None  # C3

@@ -10,7 +10,7 @@ from functools import partial
 
 import closing_tasks as tasks
 import pytest
-from waiting import HEIR, is_slept_at
+from waiting import GETTER, HEIR, is_slept_at
 
 import interp_api
 from interp_api import (
@@ -23,7 +23,7 @@ from interp_api import (
 )
 from interp_api._interpreters import interpreter as interpreter_module
 from interp_api._queues import items, store
-from interp_api._runtime.cpython import queue_count, queue_list
+from interp_api._runtime.cpython import queue_count, queue_get, queue_list
 from interp_api._wakeup import boxes, simple_queue
 
 ITEMS = {"text": "text", "float": 1.5, "bytes": b"bytes", "tuple": (1, ("a", None)), "pickled": [1, [2]], "int": 7}
@@ -61,6 +61,14 @@ def guard_in_use():
     alive = set(queue_list())
     (guard,) = {guard.id for *_, guard in boxes._known.values() if guard.id in alive and queue_count(guard.id)}
     return guard
+
+
+def wait_for_end(closing, guard):
+    """Return when an interpreter has been closed; an end that nobody has rung for fails the test, and is let go on."""
+    try:
+        closing.result(10)
+    finally:
+        boxes.ring_all(guard, GETTER)
 
 
 def close_by_handle(interpreter):
@@ -153,6 +161,74 @@ def test_two_takers_of_one_interpreter_are_both_waited_for(monkeypatch, interpre
     places[1][1].set()
     closing.result(60)
     assert sorted(future.result(60) for future in getting) == [[1], [2]]
+
+
+def test_end_of_an_interpreter_is_rung_by_the_last_of_takers_who_come_and_go_while_it_looks(
+    monkeypatch, interpreter, threads
+):
+    """Between any two calls of the runtime at C3, who is at a box leaves and another one comes."""
+    queue, reached, go_on = create_queue(), create_queue(), create_queue()
+    interpreter.call(tasks.put_and_look_slowly, queue, [[number] for number in range(6)], reached, go_on)
+    monkeypatch.setattr(boxes, "_inherit", lambda box, queue: None)  # or each would wait for the box to be gone
+    tokens = [queue_get(queue.id)[0] for _ in range(6)]
+    box = (tokens[0] - boxes.TOKENS) >> 2
+    *how, memory, closed, guard = boxes._know(box)
+    closing = []
+
+    class Memory:
+        """What a taker looks at: at T3 it stops there until the end has looked at the guard once more."""
+
+        def __init__(self):
+            self.is_new = True
+
+        def __getitem__(self, place):
+            if self.is_new:
+                self.is_new = False
+                if closing:
+                    go_on.put(False)
+                else:
+                    closing.append(threads.submit(interpreter.close))
+                reached.get(timeout=60)
+            return memory[place]
+
+    for token in tokens:
+        monkeypatch.setitem(boxes._known, box, (*how, Memory(), closed, guard))
+        assert boxes.take_boxed(token, queue._store.slot, store.land_item, []) is None
+    go_on.put(True)
+    wait_for_end(closing[0], guard)
+
+
+@pytest.mark.parametrize(
+    ("create", "module", "name", "dead"),
+    [(create_queue, store, "land_item", UNBOUND), (SimpleQueue, simple_queue, "_as_it_is", None)],
+)
+def test_taker_that_is_struck_after_it_has_left_lets_the_interpreter_end(
+    monkeypatch, interpreter, threads, create, module, name, dead
+):
+    queue = create()
+    interpreter.call(tasks.put, queue, [("first",), ("second",)])
+    original, land_item = boxes.queue_get, getattr(module, name)
+    closing = []
+
+    def land(content):  # between T4 and T6
+        guard = boxes.open_slotted(guard_in_use())
+        closing.extend([guard, threads.submit(interpreter.close)])
+        while not is_slept_at(guard.id):
+            assert not closing[1].done()
+        monkeypatch.setattr(boxes, "queue_get", strike)
+        return land_item(content)
+
+    def strike(id):  # between T6 and T7
+        monkeypatch.setattr(boxes, "queue_get", original)
+        original(id)
+        raise Struck
+
+    monkeypatch.setattr(module, name, land)
+    with pytest.raises(Struck):
+        queue.get()
+    guard, end = closing
+    wait_for_end(end, guard)
+    assert queue.get() is dead
 
 
 @pytest.mark.parametrize("kind", KINDS)
