@@ -34,7 +34,7 @@ HOUSE = {
     },
     "interp_pool": {
         "_errors": "",
-        "_wire": "interrupted texts messages answer places names known_packages refused failures decoding",
+        "_wire": "interrupted texts messages answer places names known_packages refused failures hints decoding",
         "_process": (
             "ctrl_c watched locks thread_state background memory exit_status stuck hooks aside timer open_tasks "
             "notebook profiles"

@@ -20,7 +20,7 @@ from interp_pool._pool.control import Control
 from interp_pool._pool.hearing import note_told
 from interp_pool._pool.kernel import CALL_POOL, Kernel
 from interp_pool._pool.nesting import Nesting
-from interp_pool._pool.outcomes import decode_failure_now, fail_lost, result_size
+from interp_pool._pool.outcomes import decode_failure_now, fail_lost, fail_unsettled, result_size
 from interp_pool._pool.pump import Pump
 from interp_pool._pool.sizing import Sizing
 from interp_pool._pool.starting import Starting, log
@@ -213,7 +213,7 @@ class Manager:
                     self._put_off(action)
                 action()
             except BaseException as exc:  # a callback's SystemExit; a future that somebody else has settled
-                log("the pool goes on after an error in a callback or a future:", exc)
+                self._note_failed(action, exc)
             del action
             kernel.acting = acting  # of a callback that forks, in which this is
 
@@ -244,11 +244,20 @@ class Manager:
         else:
             self._nesting.note_done(item, kind, body, seconds)
 
+    def _note_failed(self, action: object, cause: BaseException) -> None:
+        """Tell of an action that has failed, and end the future that it was to end: nobody else would."""
+        for item in _tasks_of(action):
+            try:
+                fail_unsettled(item, cause)
+            except BaseException as exc:  # a callback's
+                log("the pool goes on after an error in a callback:", exc)
+        log("the pool goes on after an error in a callback or a future:", cause)
+
     def _put_off(self, action: object) -> None:
         """Before an action: put off the callbacks of a future that it may end."""
-        for arg in getattr(action, "args", ()):
-            if isinstance(arg, Task) and not arg.future.done() and arg.future.has_callbacks:
-                self.callbacks.append(partial(arg.future.run_callbacks, arg.future.take_callbacks()))
+        for item in _tasks_of(action):
+            if not item.future.done() and item.future.has_callbacks:
+                self.callbacks.append(partial(item.future.run_callbacks, item.future.take_callbacks()))
 
     def _pause_if_idle(self) -> bool:
         """Before a fork, end when nothing is left to do; return whether that is so. Called with the lock held."""
@@ -359,6 +368,10 @@ _WORKER_EVENTS = {
     WORKER_LEFT: WorkerEvent.WORKER_LEFT,
     WORKER_ENDED: WorkerEvent.WORKER_ENDED,
 }
+
+
+def _tasks_of(action: object) -> "list[Task]":
+    return [arg for arg in getattr(action, "args", ()) if isinstance(arg, Task)]
 
 
 def _readable(message: "Any", kernel: Kernel) -> "ResultItem":

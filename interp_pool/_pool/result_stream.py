@@ -133,7 +133,13 @@ class ResultReader:
 
         while advance() and not has_end():
             left = None if deadline is None else deadline - monotonic()
-            if (left is not None and left <= 0) or not self._results.wait(left, spin=spin, unless=has_end):
+            if left is not None and left <= 0:
+                return
+            try:
+                is_there = self._results.wait(left, spin=spin, unless=has_end)
+            except (OSError, RuntimeError):
+                return  # there is no descriptor, or no seat, for this thread's bell: the manager has one
+            if not is_there:
                 return
 
     def call_off(self) -> None:
