@@ -142,6 +142,18 @@ class ResultReader:
             if not is_there:
                 return
 
+    def work_alone(self, action: "Callable[[], object]", timeout: float | None) -> None:
+        """Call `action` in the manager's thread while nobody can stand in for it.
+
+        Blocks: until whoever stands in has given way, at most so many seconds; then nothing is called.
+        """
+        self._end_all_lodging()
+        if self._turn.acquire(timeout=-1 if timeout is None else timeout):
+            try:
+                action()
+            finally:
+                self._turn.release()
+
     def call_off(self) -> None:
         """If this very thread stands in, further up its stack, let the manager work again.
 
