@@ -122,9 +122,11 @@ class Manager:
                 self._kernel.routing.end()
 
     def _process_all(self) -> None:
-        reader = self._kernel.reader
-        while self.process_messages() and self._kernel.reader is reader and not self._kernel.is_closed:
-            pass  # another reader is that of a forked child; a callback that waits may have met the end
+        kernel, reader = self._kernel, self._kernel.reader
+        # A callback that waits may have met the end: then there is nothing to wait for. Another reader is that of a
+        # forked child.
+        while self.process_messages(0.0 if kernel.is_closed else None) and kernel.reader is reader:
+            pass
 
     def stand_in(self, future: "TaskFuture[Any]", has_arrived: "Callable[[], bool]", deadline: float | None) -> None:
         """In a callback that waits for a future: work until that is done; see `InCallback.work`."""
