@@ -186,10 +186,17 @@ def without_frames(exc: BaseException) -> BaseException:
     long as the exception, and make a cycle with it.
     """
     if exc.__traceback__ is not None and exc.__traceback__.tb_next is not None:
-        from traceback import format_tb
+        try:
+            from traceback import format_tb
 
-        text = "".join(format_tb(exc.__traceback__.tb_next)).rstrip()
-        add_note(exc, f"Traceback (most recent call last):\n{text}")
+            text = "".join(format_tb(exc.__traceback__.tb_next)).rstrip()
+            add_note(exc, f"Traceback (most recent call last):\n{text}")
+        except (ImportError, OSError):
+            pass  # no descriptor is free to read what that imports: the error itself is told all the same
+    return _drop_frames(exc)
+
+
+def _drop_frames(exc: BaseException) -> BaseException:
     link: BaseException | None = exc
     for _ in range(20):  # a chain can be a ring
         if link is not None:
@@ -285,7 +292,7 @@ def fail_unsettled(item: "Task", cause: BaseException) -> None:
     """
     if not item.future.done():
         error = ResultPicklingError(f"result could not be taken: {describe(cause)}")
-        error.__cause__ = without_frames(cause)
+        error.__cause__ = _drop_frames(cause)  # their text may need an import, too
         _fail(item, error)
 
 

@@ -29,6 +29,7 @@ def look(future):
 if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
     with InterpreterPoolExecutor(1) as executor:
+        look(executor.submit(divmod, 1, 0))  # what an error needs is loaded, here and in the worker
         print(look(executor.submit(use_up)), look(executor.submit(divmod, 1, 0)), look(executor.submit(divmod, 7, 2)))
         print(executor.submit(close_all).result(20), look(executor.submit(use_up)), executor.submit(close_all).result())
 """
