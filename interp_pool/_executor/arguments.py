@@ -48,7 +48,8 @@ class ExecutorArguments(PoolArguments):
         Raises:
             TypeError: they do not, or the pool is none.
         """
-        if self.thread_name_prefix is None or _is_context(self.thread_name_prefix):
+        prefix: Any = self.thread_name_prefix
+        if prefix is None or _is_context(prefix):
             self.__dict__["thread_name_prefix"] = ""  # by position, it is mp_context for a ProcessPoolExecutor
         if self.context is not None:
             self.__dict__["context"] = check_variables("context", self.context)

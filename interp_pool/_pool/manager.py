@@ -128,7 +128,7 @@ class Manager:
         while self.process_messages(0.0 if kernel.is_closed else None) and kernel.reader is reader:
             pass
 
-    def stand_in(self, future: "TaskFuture[Any]", has_arrived: "Callable[[], bool]", deadline: float | None) -> None:
+    def stand_in(self, _: "TaskFuture[Any]", has_arrived: "Callable[[], bool]", deadline: float | None) -> None:
         """In a callback that waits for a future: work until that is done; see `InCallback.work`."""
         self.in_callback.work(self, has_arrived, deadline)
 

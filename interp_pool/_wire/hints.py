@@ -14,17 +14,16 @@ _SIGNALS = (
     "a worker has no signal handlers: for a time limit use executor.options(timeout=...), set other handlers in the "
     f"program, or {_IN_A_PROCESS}"
 )
+_PREEXEC = (
+    "a worker cannot run Python between fork and exec: use subprocess's start_new_session, process_group, user, group, "
+    f"extra_groups or umask instead, or {_IN_A_PROCESS}"
+)
+_FORK = (
+    f"a worker cannot fork: use subprocess, os.posix_spawn or multiprocessing.get_context('spawn'), or {_IN_A_PROCESS}"
+)
 _HINTS = (
-    (
-        "preexec_fn not supported within subinterpreters",
-        "a worker cannot run Python between fork and exec: use subprocess's start_new_session, process_group, user, "
-        f"group, extra_groups or umask instead, or {_IN_A_PROCESS}",
-    ),
-    (
-        "fork not supported for",
-        "a worker cannot fork: use subprocess, os.posix_spawn or multiprocessing.get_context('spawn'), or "
-        f"{_IN_A_PROCESS}",
-    ),
+    ("preexec_fn not supported within subinterpreters", _PREEXEC),
+    ("fork not supported for", _FORK),
     ("exec not supported for", f"a worker is no process that could be replaced: use subprocess, or {_IN_A_PROCESS}"),
     (
         "daemon threads are disabled in this",

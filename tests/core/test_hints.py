@@ -56,7 +56,7 @@ def main(monkeypatch):
 
 @pytest.mark.usefixtures("main")
 def test_name_that_the_program_alone_has_is_told():
-    """ungoogled-software/ungoogled-chromium#3866: what was set after a fork is not there with any other start method."""
+    """ungoogled-software/ungoogled-chromium#3866: what is set before a fork is there with no other start method."""
     (note,) = notes_of(NameError("name 'data' is not defined", name="data"))
     assert note.startswith("'data' is set in the program alone")
     assert "initializer=" in note

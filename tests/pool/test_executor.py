@@ -92,6 +92,7 @@ def test_executor_in_what_is_sent_is_told(executor, of, remedy):
     assert "which stays in its interpreter" in str(error)
     assert remedy in str(error)
 
+
 def test_submit_from_many_threads_at_once_loses_nothing(executor):
     futures: list[Future[int]] = []
     start = threading.Barrier(8)

@@ -50,7 +50,7 @@ def test_future_whose_result_cannot_be_taken_has_that_error(single, monkeypatch,
     future = single.submit(tasks.fail, ValueError("own"))
     done = []
     future.add_done_callback(done.append)  # so it is the manager who takes the result
-    with pytest.raises(ResultPicklingError, match="result could not be taken: OSError: .*too many open files"):
+    with pytest.raises(ResultPicklingError, match=r"result could not be taken: OSError: .*too many open files"):
         future.result(60)
     monkeypatch.undo()
     assert single.submit(tasks.identity, 1).result(60) == 1
