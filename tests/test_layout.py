@@ -34,7 +34,7 @@ HOUSE = {
     },
     "interp_pool": {
         "_errors": "",
-        "_wire": "interrupted texts messages answer places names known_packages refused failures decoding",
+        "_wire": "interrupted texts messages answer places names known_packages refused failures hints decoding",
         "_process": (
             "ctrl_c watched locks thread_state background memory exit_status stuck hooks aside timer open_tasks "
             "notebook profiles"
@@ -60,8 +60,8 @@ HOUSE = {
         ),
         "_pool": (
             "result_stream outcomes process_hooks calls pool_trace routing kernel hearing traced pump metering lodging "
-            "recall overdue control looking ending relieving waits sizing starting renewal intake nesting manager "
-            "forking leases single tracing pool"
+            "recall overdue control looking ending relieving waits sizing starting renewal intake nesting in_callback "
+            "manager forking leases single tracing pool"
         ),
         "_awaiting": "bell on_asyncio on_trio library map_waiter awaited_reports",
         "_executor": (

@@ -1,5 +1,7 @@
 """The arguments of an executor: those of a pool, or a pool, and what is there for other executors' sake."""
 
+import sys
+
 from interp_pool._options.declared import option
 from interp_pool._options.pool_options import PoolArguments
 from interp_pool._options.task_options import NO_OPTIONS, TaskOptions, check_variables
@@ -27,7 +29,8 @@ class ExecutorArguments(PoolArguments):
 
     mp_context: object = option(
         default=None,
-        doc="accepted, and without effect, so that a call of ProcessPoolExecutor needs no change.",
+        doc="""accepted, and without effect, so that a call of ProcessPoolExecutor needs no change; also as the second
+            argument by position.""",
     )
     pool: "InterpreterPool | None" = option(
         default=None,
@@ -45,6 +48,9 @@ class ExecutorArguments(PoolArguments):
         Raises:
             TypeError: they do not, or the pool is none.
         """
+        prefix: Any = self.thread_name_prefix
+        if prefix is None or _is_context(prefix):
+            self.__dict__["thread_name_prefix"] = ""  # by position, it is mp_context for a ProcessPoolExecutor
         if self.context is not None:
             self.__dict__["context"] = check_variables("context", self.context)
         pool: Any = self.pool
@@ -65,3 +71,9 @@ class ExecutorArguments(PoolArguments):
         """Return what was given for a pool of its own."""
         given = self.given()
         return {name: given[name] for name in PoolArguments.declared if name in given}
+
+
+def _is_context(value: object) -> bool:
+    """Return whether it is one of multiprocessing."""
+    kind = getattr(sys.modules.get("multiprocessing.context"), "BaseContext", ())
+    return isinstance(value, kind)

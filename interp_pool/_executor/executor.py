@@ -16,6 +16,7 @@ from interp_pool._futures.stopping import GRACE, Reason
 from interp_pool._options.declared import keywords, takes
 from interp_pool._options.task_options import NO_OPTIONS, TaskOptions
 from interp_pool._process.ctrl_c import struck_by_ctrl_c
+from interp_pool._wire.texts import IN_OWNER, stays_here
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
     from contextlib import AbstractContextManager
     from os import PathLike
-    from typing import Any, Unpack, overload
+    from typing import Any, NoReturn, Unpack, overload
 
     from interp_pool._core.statistics import Statistics
     from interp_pool._executor.arguments import MapArguments
@@ -69,6 +70,9 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} on {self._pool!r}>"
+
+    def __getstate__(self) -> "NoReturn":
+        raise stays_here(self, IN_OWNER)
 
     @property
     def _max_workers(self) -> int:  # type: ignore[override]  # read-only, as all of these: they are the pool's

@@ -17,11 +17,11 @@ from interp_pool._options.checks import check_timeout
 from interp_pool._process.ctrl_c import is_cancelling
 from interp_pool._wire.interrupted import TaskInterrupted
 from interp_pool._wire.places import describe_place
-from interp_pool._wire.texts import describe
+from interp_pool._wire.texts import describe, stays_here
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, NoReturn
 
     from interp_pool._futures.ports import Pool
     from interp_pool._futures.progress import Progress
@@ -43,6 +43,9 @@ class TaskFuture[T](LazyFuture[T]):
     _pool: "Pool[TaskFuture[Any]] | None"
     is_interrupted_by_cancel = False
     _progress: "Report | None" = None
+
+    def __getstate__(self) -> "NoReturn":
+        raise stays_here(self, "send its result()")
 
     def cancel(self) -> bool:
         """Cancel the task if no worker has begun with it; return whether it is cancelled.

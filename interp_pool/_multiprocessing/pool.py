@@ -138,6 +138,8 @@ class Pool(multiprocessing_pool.Pool):
         callback: "Callable[[Any], object] | None" = None,
         error_callback: "Callable[[BaseException], object] | None" = None,
     ) -> "Any":
+        if chunksize is not None and chunksize < 1:
+            raise ValueError(f"chunksize must be 1 or more, got {chunksize}")  # where theirs returns Nones
         made = super()._map_async(  # type: ignore[misc]  # what all of map and starmap call since 3.3
             func, iterable, mapper, chunksize, _reporting(callback), _reporting(error_callback)
         )

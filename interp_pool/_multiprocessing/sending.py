@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     type Outcome = tuple[bool, Any]  # whether it has a result, and that or the exception
 
 AHEAD = 64
+_TERMINATED = "the pool was terminated before this task had begun"
 
 _theirs: "Any" = multiprocessing_pool  # what type checkers do not know of it is the same from 3.13 to 3.15
 _CHUNKS: "dict[Any, Callable[..., list[Any]]]" = {
@@ -111,7 +112,7 @@ class Sending:
     def stop(self) -> None:
         """Take no more, and end what there is. Never blocks."""
         self._is_stopped = True
-        self._room.release(AHEAD)  # who waits for it looks
+        self._room.release(AHEAD)  # who waits for it sends its item, which is refused
         self._executor.terminate_workers()
 
     def join(self) -> None:
@@ -141,8 +142,6 @@ class Sending:
         count = 0
         for task in tasks:  # which cannot fail: what the iterable raises is the last task
             self._room.acquire()
-            if self._is_stopped:
-                return count
             count += 1
             if not self._send(task, has_room=True):
                 return count
@@ -169,7 +168,8 @@ class Sending:
         try:
             future: Any = self._submit(function, args, kwds)
         except Exception as exc:
-            self._finish(job, place, (False, exc), meant, has_room=has_room)
+            error = CancelledError(_TERMINATED) if self._is_stopped and isinstance(exc, RuntimeError) else exc
+            self._finish(job, place, (False, error), meant, has_room=has_room)
             return not isinstance(exc, RuntimeError)  # it is shut down, or the interpreter is exiting
 
         def note_done(done: "TaskFuture[Any]") -> None:
@@ -229,7 +229,7 @@ def outcome_of(future: "TaskFuture[Any]") -> "Outcome":
     try:
         error = future.exception()
     except CancelledError:
-        return False, CancelledError("the pool was terminated before this task had begun")
+        return False, CancelledError(_TERMINATED)
     return (True, future.result()) if error is None else (False, as_told(error))
 
 

@@ -14,13 +14,13 @@ from time import monotonic
 
 from interp_api import InterpreterError
 from interp_pool._core.states import Instruction, WorkerEvent
-from interp_pool._core.task import Task
 from interp_pool._core.task_book import MOST_IN_FLIGHT
 from interp_pool._pool.control import Control
 from interp_pool._pool.hearing import note_told
+from interp_pool._pool.in_callback import InCallback, PutOff, tasks_of
 from interp_pool._pool.kernel import CALL_POOL, Kernel
 from interp_pool._pool.nesting import Nesting
-from interp_pool._pool.outcomes import decode_failure_now, fail_lost, result_size
+from interp_pool._pool.outcomes import decode_failure_now, fail_lost, fail_unsettled, result_size
 from interp_pool._pool.pump import Pump
 from interp_pool._pool.sizing import Sizing
 from interp_pool._pool.starting import Starting, log
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from typing import Any, Protocol
 
+    from interp_pool._futures.task_future import TaskFuture
     from interp_pool._wire.messages import Refusal, ResultItem
     from interp_pool._workers.handle import Worker
 
@@ -81,6 +82,7 @@ class Manager:
         "_starting",
         "_with_timers",
         "callbacks",
+        "in_callback",
     )
 
     def __init__(
@@ -96,13 +98,14 @@ class Manager:
         self._kernel, self._pump, self._control = kernel, pump, control
         self._sizing, self._starting, self._nesting = sizing, starting, nesting
         self._with_timers = with_timers
+        self.in_callback = InCallback(kernel)
         self.reset()
 
     def reset(self) -> None:
         """Begin anew; also in a forked child."""
         self._nesting.reset()
         self._refused: set[str] = set()  # modules that were warned of
-        self.callbacks: list[Callable[[], None]] = []  # put off; only while this thread forks
+        self.callbacks: list[Callable[[], None]] = []  # put off, while this thread forks or a callback waits
 
     def manage(self) -> None:
         """Start workers and take result items until the pool is closed."""
@@ -119,9 +122,15 @@ class Manager:
                 self._kernel.routing.end()
 
     def _process_all(self) -> None:
-        reader = self._kernel.reader
-        while self.process_messages() and self._kernel.reader is reader:  # another one is that of a forked child
+        kernel, reader = self._kernel, self._kernel.reader
+        # A callback that waits may have met the end: then there is nothing to wait for. Another reader is that of a
+        # forked child.
+        while self.process_messages(0.0 if kernel.is_closed else None) and kernel.reader is reader:
             pass
+
+    def stand_in(self, _: "TaskFuture[Any]", has_arrived: "Callable[[], bool]", deadline: float | None) -> None:
+        """In a callback that waits for a future: work until that is done; see `InCallback.work`."""
+        self.in_callback.work(self, has_arrived, deadline)
 
     def _let_stuck_end(self) -> None:
         """Let each abandoned worker end as soon as its task does; what it sends then nobody takes.
@@ -147,13 +156,13 @@ class Manager:
             is_ending = self._follow(messages)
         # A result may point into its worker's memory: nothing of it may outlive the settling.
         del taken, messages
-        self._carry_out()
+        self.carry_out()
         with kernel.lock:
             kernel.is_dealing = False
         self._pump.drop_settled()
         if kernel.wishes:
             kernel.todo.append(kernel.catch_up)
-            self._carry_out()  # which goes on after an error
+            self.carry_out()  # which goes on after an error
         return not is_ending
 
     def _follow(self, messages: "list[ResultItem]") -> bool:
@@ -201,19 +210,19 @@ class Manager:
             elif self._kernel.is_forgotten:
                 self._kernel.perform(self._kernel.core.ask_shutdown())
 
-    def _carry_out(self) -> None:
+    def carry_out(self) -> None:
         """Do what is owed, in order."""
         kernel = self._kernel
         is_forking = kernel.core.is_pausing and kernel.paused_by == threading.get_ident()
+        puts_off = is_forking or self.in_callback.is_waiting
         while kernel.todo:
             acting, kernel.acting = kernel.acting, kernel.todo[0]
             action = kernel.todo.popleft()
             try:
-                if is_forking:
-                    self._put_off(action)
-                action()
+                if not (puts_off and self._put_off(action)):
+                    action()
             except BaseException as exc:  # a callback's SystemExit; a future that somebody else has settled
-                log("the pool goes on after an error in a callback or a future:", exc)
+                self._note_failed(action, exc)
             del action
             kernel.acting = acting  # of a callback that forks, in which this is
 
@@ -222,7 +231,7 @@ class Manager:
         with self._kernel.lock:
             self._kernel.perform(self._kernel.core.fail(cause))
             self._call_off_timers()
-        self._carry_out()
+        self.carry_out()
         log("the manager thread of a pool failed:", cause)
 
     def _note_result(self, kind: int, work_id: int, body: "Any", seconds: float) -> None:
@@ -244,11 +253,24 @@ class Manager:
         else:
             self._nesting.note_done(item, kind, body, seconds)
 
-    def _put_off(self, action: object) -> None:
-        """Before an action: put off the callbacks of a future that it may end."""
-        for arg in getattr(action, "args", ()):
-            if isinstance(arg, Task) and not arg.future.done() and arg.future.has_callbacks:
-                self.callbacks.append(partial(arg.future.run_callbacks, arg.future.take_callbacks()))
+    def _note_failed(self, action: object, cause: BaseException) -> None:
+        """Tell of an action that has failed, and end the future that it was to end: nobody else would."""
+        for item in tasks_of(action):
+            try:
+                fail_unsettled(item, cause)
+            except BaseException as exc:  # a callback's
+                log("the pool goes on after an error in a callback:", exc)
+        log("the pool goes on after an error in a callback or a future:", cause)
+
+    def _put_off(self, action: object) -> bool:
+        """Before an action: put off the callbacks of a future that it may end. Or the action, if it is these."""
+        if isinstance(action, PutOff):
+            self.callbacks.append(action)
+            return True
+        for item in tasks_of(action):
+            if not item.future.done() and item.future.has_callbacks:
+                self.callbacks.append(PutOff(item.future.run_callbacks, item.future.take_callbacks()))
+        return False
 
     def _pause_if_idle(self) -> bool:
         """Before a fork, end when nothing is left to do; return whether that is so. Called with the lock held."""

@@ -11,7 +11,7 @@ from functools import partial
 from threading import current_thread, main_thread
 
 import interp_api
-from interp_api import InterpreterError
+from interp_api import InterpreterError, is_importing
 from interp_pool._errors import (
     ResultImportError,
     ResultPicklingError,
@@ -100,12 +100,12 @@ def settle(item: "Task", kind: int, body: "Any") -> None:
     if item.is_tried and item.future.done():
         item.end()  # who tried was struck before that
         return
-    is_importing = kind not in (VALUE, DATA) and interp_api.is_importing()
+    waits = kind not in (VALUE, DATA) and is_importing()  # to unpickle it might take until an import has ended
     is_told = kind >= TASK_FAILED and body[-1] is not None  # of the module that was refused
     result: object = None
     error: BaseException | None = None
     if kind <= BATCH_DONE:
-        if is_importing:  # its consumer unpickles it
+        if waits:  # its consumer unpickles it
             item.future.add_part(interp_api.detach(body))  # type: ignore[attr-defined]  # a BatchFuture
         else:
             part, error = _decode(RESULT, body, item.name)
@@ -113,7 +113,7 @@ def settle(item: "Task", kind: int, body: "Any") -> None:
                 item.future.add_part(part)  # type: ignore[attr-defined]  # as above
         if kind == BATCH_PART and error is None:
             return
-    elif is_importing:
+    elif waits:
         _settle_undecoded(item, kind, body)
         return
     else:
@@ -186,10 +186,17 @@ def without_frames(exc: BaseException) -> BaseException:
     long as the exception, and make a cycle with it.
     """
     if exc.__traceback__ is not None and exc.__traceback__.tb_next is not None:
-        from traceback import format_tb
+        try:
+            from traceback import format_tb
 
-        text = "".join(format_tb(exc.__traceback__.tb_next)).rstrip()
-        add_note(exc, f"Traceback (most recent call last):\n{text}")
+            text = "".join(format_tb(exc.__traceback__.tb_next)).rstrip()
+            add_note(exc, f"Traceback (most recent call last):\n{text}")
+        except (ImportError, OSError):
+            pass  # no descriptor is free to read what that imports: the error itself is told all the same
+    return _drop_frames(exc)
+
+
+def _drop_frames(exc: BaseException) -> BaseException:
     link: BaseException | None = exc
     for _ in range(20):  # a chain can be a ring
         if link is not None:
@@ -200,7 +207,7 @@ def without_frames(exc: BaseException) -> BaseException:
 
 def decode_failure_now(failure: "Failure", needed_by: str) -> BaseException:
     """Return the exception without waiting for an import: while there is one, what tells of the exception instead."""
-    return decode_failure((None, *failure[1:]) if interp_api.is_importing() else failure, needed_by)
+    return decode_failure((None, *failure[1:]) if is_importing() else failure, needed_by)
 
 
 def task_error(kind: int, failed: "Failure", name: str) -> BaseException:
@@ -276,6 +283,17 @@ def fail_lost(item: "Task", failure: "Failure | str") -> None:
     error = WorkerLostError(f"the worker failed while it ran {item.name}: {why}; the pool goes on with another")
     error.__cause__ = cause
     _fail(item, error)
+
+
+def fail_unsettled(item: "Task", cause: BaseException) -> None:
+    """End the future of a task whose outcome is there and could not be made of what the worker sent.
+
+    There is no more memory or no free descriptor, say, for something that has to be imported.
+    """
+    if not item.future.done():
+        error = ResultPicklingError(f"result could not be taken: {describe(cause)}")
+        error.__cause__ = _drop_frames(cause)  # their text may need an import, too
+        _fail(item, error)
 
 
 def fail(item: "Task", error: BaseException) -> None:

@@ -25,13 +25,14 @@ from interp_pool._seeing.logs import forward_logs
 from interp_pool._seeing.reports import hear
 from interp_pool._wire.messages import PROFILE, PROGRESS
 from interp_pool._wire.names import names_of
+from interp_pool._wire.texts import IN_OWNER, stays_here
 from interp_pool._workers.hosted_worker import host_maker
 from interp_pool._workers.reserve import reserve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
-    from typing import Any
+    from typing import Any, NoReturn
 
     from interp_pool._core.task import Task
     from interp_pool._core.told import Told
@@ -53,6 +54,9 @@ class InterpreterPool(SinglePool):
 
     Thread safety: all methods.
     """
+
+    def __getstate__(self) -> "NoReturn":
+        raise stays_here(self, IN_OWNER)
 
     @takes(PoolOptions)
     def __init__(self, options: PoolOptions) -> None:

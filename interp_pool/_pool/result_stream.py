@@ -133,8 +133,26 @@ class ResultReader:
 
         while advance() and not has_end():
             left = None if deadline is None else deadline - monotonic()
-            if (left is not None and left <= 0) or not self._results.wait(left, spin=spin, unless=has_end):
+            if left is not None and left <= 0:
                 return
+            try:
+                is_there = self._results.wait(left, spin=spin, unless=has_end)
+            except (OSError, RuntimeError):
+                return  # there is no descriptor, or no seat, for this thread's bell: the manager has one
+            if not is_there:
+                return
+
+    def work_alone(self, action: "Callable[[], object]", timeout: float | None) -> None:
+        """Call `action` in the manager's thread while nobody can stand in for it.
+
+        Blocks: until whoever stands in has given way, at most so many seconds; then nothing is called.
+        """
+        self._end_all_lodging()
+        if self._turn.acquire(timeout=-1 if timeout is None else timeout):
+            try:
+                action()
+            finally:
+                self._turn.release()
 
     def call_off(self) -> None:
         """If this very thread stands in, further up its stack, let the manager work again.

@@ -210,7 +210,8 @@ class SinglePool:
         """Take results, while the manager sleeps, until a future is done; see `Pump.stand_in`."""
         if self._kernel.core.is_pausing:
             self._forking.end_pause_here()
-        self.pump.stand_in(future, self._has_arrived(future), deadline)
+        worker = self._manager if self._manager.in_callback.is_here() else self.pump
+        worker.stand_in(future, self._has_arrived(future), deadline)
 
     def _has_arrived(self, future: "TaskFuture[Any]") -> "Callable[[], bool]":
         """Return what tells whether it is of no use any more to wait for a future here."""
@@ -390,8 +391,7 @@ class SinglePool:
         kernel.changed.wake_all()  # this thread may wait, further up its stack
         for part in (kernel, self._overdue, self._ending, self._sizing, self._starting, self._manager, self._forking):
             part.reset()
-        kernel.core.state, _ = step_pool(core.state, PoolEvent.FORKED)
-        kernel.core.broken = core.broken
+        kernel.core.state, kernel.core.broken = step_pool(core.state, PoolEvent.FORKED)[0], core.broken
         kernel.staff.max_workers, kernel.staff.min_workers = core.workers.max_workers, core.workers.min_workers
         for run in runs:
             run.lose()

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 from interp_api import ExecutionFailed, comes_again, decode
 from interp_pool._wire.failures import notes_of
+from interp_pool._wire.hints import hint_for
 from interp_pool._wire.places import format_places
 from interp_pool._wire.refused import describe_refusal
 
@@ -46,6 +47,8 @@ def decode_failure(failure: "Failure", needed_by: str = "the task") -> BaseExcep
             add_note(exc, note)
     if told is not None and not is_import:
         add_note(exc, told)
+    if refusal is None and (hint := hint_for(failure)) is not None:
+        add_note(exc, hint)
     return exc
 
 

@@ -14,9 +14,13 @@ _OWN = tuple(f"/interp_pool/_worker/{name}.py" for name in ("loop", "running", "
 
 def format_places(places: "Iterable[Place]") -> str:
     """Return lines as in a traceback, with the source where it can be read."""
-    from traceback import FrameSummary, StackSummary
+    places = [*places]
+    try:
+        from traceback import FrameSummary, StackSummary
 
-    return "".join(StackSummary.from_list([FrameSummary(*place) for place in places]).format())
+        return "".join(StackSummary.from_list([FrameSummary(*place) for place in places]).format())
+    except (ImportError, OSError):  # no descriptor is free to read what that imports
+        return "".join(f'  File "{file}", line {line}, in {function}\n' for file, line, function in places)
 
 
 def name_place(places: "list[Place]") -> str:

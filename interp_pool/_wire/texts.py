@@ -1,9 +1,19 @@
-"""How an exception is quoted within the text of another: the first line that is not empty, bounded.
+"""Texts of errors that several places tell.
 
-The whole text, and what it comes from, is in the cause.
+How an exception is quoted within the text of another: the first line that is not empty, bounded. The whole text, and
+what it comes from, is in the cause.
 """
 
+IN_OWNER = (
+    "leave it out of what is sent, with a __getstate__() of its owner, or send a function instead of a method; a task "
+    "gets the executor it runs in from interp_pool.current_executor()"
+)
 _LONGEST = 500  # characters of another error's text within one of ours
+
+
+def stays_here(obj: object, instead: str) -> TypeError:
+    """Return why an executor, a pool or a future cannot be pickled, and what to do: often its owner is sent."""
+    return TypeError(f"cannot pickle {type(obj).__name__!r} object, which stays in its interpreter: {instead}")
 
 
 def describe(cause: "BaseException | str") -> str:

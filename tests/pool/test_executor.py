@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import multiprocessing
 import sys
 import threading
 import weakref
@@ -24,7 +25,7 @@ import tasks
 
 import interp_api
 import interp_pool._pool.pool
-from interp_pool import BrokenInterpreterPool, InterpreterPool, InterpreterPoolExecutor
+from interp_pool import BrokenInterpreterPool, InterpreterPool, InterpreterPoolExecutor, TaskPicklingError
 from interp_pool._core.states import PoolState
 from interp_pool._pool.calls import Calls
 from interp_pool._pool.kernel import Kernel
@@ -56,6 +57,40 @@ def test_repr_tells_state_workers_and_queue(executor, gate):
 def test_mp_context_is_accepted():
     with InterpreterPoolExecutor(1, mp_context=object()) as executor:
         assert executor.submit(tasks.identity, 1).result() == 1
+
+
+@pytest.mark.parametrize("second", [None, multiprocessing.get_context("spawn")])
+def test_arguments_of_a_process_pool_are_accepted_by_position(second):
+    with InterpreterPoolExecutor(1, second, print, ("",)) as executor:
+        assert executor._thread_name_prefix.startswith("InterpreterPoolExecutor-")
+        assert executor.submit(tasks.identity, 1).result(60) == 1
+
+
+class Owner:
+    """Has its executor, and sends a method of its own."""
+
+    def __init__(self, what):
+        self.what = what
+
+    def work(self):
+        """Never runs."""
+
+
+@pytest.mark.parametrize(
+    ("of", "remedy"),
+    [
+        (lambda executor: executor, "current_executor()"),
+        (lambda executor: executor.options(timeout=1), "current_executor()"),
+        (lambda executor: executor._pool, "current_executor()"),
+        (lambda executor: executor.submit(tasks.identity, 1), "send its result()"),
+    ],
+)
+def test_executor_in_what_is_sent_is_told(executor, of, remedy):
+    """noxdafox/pebble#60: the owner of a pool sends its own method, and the pool goes along."""
+    error = executor.submit(Owner(of(executor)).work).exception(60)
+    assert isinstance(error, TaskPicklingError)
+    assert "which stays in its interpreter" in str(error)
+    assert remedy in str(error)
 
 
 def test_submit_from_many_threads_at_once_loses_nothing(executor):

@@ -223,6 +223,30 @@ def test_closed_pool_finishes_what_it_has(gate):
     assert [*results] == [0, 1, 2]
 
 
+@pytest.mark.parametrize("method", ["imap", "imap_unordered"])
+def test_iterator_of_a_terminated_pool_says_that_items_were_not_done(pool, method):
+    """uqfoundation/multiprocess#57: it is iterated over after the with block, whose end terminates the pool."""
+    is_terminated = threading.Event()
+
+    def items():
+        is_terminated.wait(60)
+        yield -1
+
+    results = getattr(pool, method)(abs, items())
+    pool.terminate()
+    is_terminated.set()
+    with pytest.raises(CancelledError, match="the pool was terminated before this task had begun"):
+        next(results)
+
+
+@pytest.mark.parametrize("method", ["map", "map_async", "starmap"])
+@pytest.mark.parametrize("chunksize", [0, -1])
+def test_chunksize_that_makes_no_sense_is_refused(pool, method, chunksize):
+    """multiprocessing's own returns as many Nones."""
+    with pytest.raises(ValueError, match=f"chunksize must be 1 or more, got {chunksize}"):
+        getattr(pool, method)(abs, [-1, -2], chunksize)
+
+
 def test_terminated_pool_ends_what_waits(gate):
     pool = Pool(1)
     results = pool.map_async(gate.exits.get, [True] * 9, 1)

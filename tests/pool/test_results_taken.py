@@ -21,8 +21,8 @@ def test_manager_is_not_woken_for_a_result_that_somebody_waits_for(executor, gat
     while pool._kernel.results.qsize() or not sleepers(pool._kernel.results):
         pass  # until the manager sleeps
     dealt: list[None] = []
-    carry_out = Manager._carry_out
-    monkeypatch.setattr(Manager, "_carry_out", lambda manager: (dealt.append(None), carry_out(manager)))
+    carry_out = Manager.carry_out
+    monkeypatch.setattr(Manager, "carry_out", lambda manager: (dealt.append(None), carry_out(manager)))
 
     def open_when_main_sleeps():
         while not (pool._kernel.reader._owner and sleepers(pool._kernel.results)):
