@@ -32,7 +32,7 @@ from interp_pool._nested.children import Children, cancel
 from interp_pool._nested.exchange import Exchange
 from interp_pool._nested.futures import Waiters
 from interp_pool._nested.stack import Stack
-from interp_pool._wire.messages import HAS_ROUTES, KEPT, LOGS_UNREAD, STOP, TASK
+from interp_pool._wire.messages import ASKED, HAS_ROUTES, KEPT, LOGS_UNREAD, STOP, TASK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -157,6 +157,16 @@ class Nest:
         if self._exchange.has_replies:
             self._stack.held(self._exchange.take_replies)
 
+    def note_asked(self) -> None:
+        """Note that a task was told that a child is not done: who asks again and again rests. Any thread."""
+        self._board[ASKED] += 1
+
+    def note_unwaited(self) -> None:
+        """Note so of one who has no replies taken: another thread takes them. Any thread."""
+        self.note_asked()
+        if self._exchange.has_replies:
+            self._stack.held(self._exchange.listener.start)
+
     def help_until(self, has_arrived: "Callable[[], bool]", deadline: float | None, own: "Any" = None) -> None:
         """Run tasks until something has arrived, or the time is up; at once in a thread that cannot run any.
 
@@ -169,6 +179,8 @@ class Nest:
             self.listen(own)
             return
         self._stack.held(partial(self._stack.help_outside, children, has_arrived, deadline, own))
+        if not has_arrived():
+            self.note_asked()
 
     # What the control thread and the loop ask.
 
