@@ -4,9 +4,8 @@ Owns what is told apart from one look at the workers to the next. It must not kn
 
 A task *rests* if its thread has had next to nothing of a processor since the last look, or has done little but ask
 whether its children are done, and runs no other task, as one does that waits for a future of its children in its own
-thread. It *stalls* if it rests and a child of it waits to be
-begun. Whether it waits for its children, for the network or for a time is not to be seen from outside, and need not be:
-its place in the pool is not used either way. So another worker is *relief* for it, as long as it rests: `max_workers`
+thread. It *stalls* if it rests and a child of it waits to be begun. Whether it waits for its children, for the network
+or for a time is not to be seen from outside, and need not be: its place in the pool is not used either way. So another worker is *relief* for it, as long as it rests: `max_workers`
 limits how many tasks run, and there are never more workers than that beside those that are relieved. A task that
 computes is never relieved.
 

@@ -95,12 +95,15 @@ class Exchange:
         if self._board[AWAITED]:
             return
         for children in [*self.frames.values()]:
-            numbers = [number for number in [*self.handed] if number in children.sent]
-            back = tuple(number for number in numbers if self.handed.pop(number, None) is not None)
-            if back:
-                self.ask(TAKE_BACK, back)
-                children.unasked.update(dict.fromkeys(back))
-                self.wake()  # it may wait again by now, and can ask for it
+            self.give_back(children, [number for number in [*self.handed] if number in children.sent])
+
+    def give_back(self, children: Children, numbers: "Iterable[int]") -> None:
+        """Have others run children that were handed here, as far as they were not begun."""
+        back = tuple(number for number in numbers if self.handed.pop(number, None) is not None)
+        if back:
+            self.ask(TAKE_BACK, back)
+            children.unasked.update(dict.fromkeys(back))
+            self.wake()  # who waits may ask for one of these again
 
     def end_task(self, work_id: int, outcome: "Any") -> bool:
         """A task has ended, and nothing strikes any more (H8); return whether the worker is lost."""
@@ -216,6 +219,7 @@ class Exchange:
             self.handed.pop(number, None)  # the pool has somebody else run it
         if is_stopped:
             if sent:
+                self.ask(TAKE_BACK, tuple(sent))
                 self.ask(STOP, tuple(sent), _GRACE)
             for child in (*unsent.values(), *sent.values()):
                 self.quietly(partial(call_off, child))

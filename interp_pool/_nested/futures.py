@@ -81,6 +81,9 @@ class NestedFuture[T](TaskFuture[T]):
 
     Waiting for it in the thread of a task runs other tasks meanwhile. Then a wait with a time limit may return late, by
     as long as the last of them takes.
+
+    While its parent runs it itself, `interrupt`, in another thread of the parent's, raises RuntimeError: such a task is
+    a part of its parent. With an option it is one of the pool's, and can be interrupted wherever it runs.
     """
 
     _waiters: "Any" = MadeWhenUsed(Waiters)

@@ -105,9 +105,10 @@ is where the worker gets what becomes of them, as (number, kind, body), and befo
                      BEGUN
     DROP             cancel it, if no worker has begun it: kind is CANCELLED, or BEGUN
     STOP             interrupt them; they have so many seconds
-    TAKE_BACK        what was HANDED was not begun, and is not going to be: have somebody else run it
-    LEAVE            their parent has ended, and nobody waits for them any more; of this and STOP: what was HANDED, and
-                     has not ended, was not run
+    TAKE_BACK        what was HANDED was not begun, unless it has ended, and is not going to be: have somebody else run
+                     it
+    LEAVE            their parent has ended, and nobody waits for them any more; what was HANDED was not begun, unless it
+                     has ended
 
 A refusal is what the exception comes from if that is a module that cannot be loaded in a subinterpreter: what to call
 it, its name or "", who imports whom, from the task's function down to it, and whether that has begun. MODULE_REFUSED
