@@ -29,7 +29,7 @@ class Ends:
 
     def __exit__(self: "Endable", exc_type: type[BaseException] | None, *exc_info: object) -> None:
         if exc_type is not None and struck_by_ctrl_c(exc_type, *exc_info[:1]):
-            _stop_after_ctrl_c(self)
+            stop_after_ctrl_c(self)
         self.shutdown()
 
     async def __aenter__(self) -> "Self":
@@ -75,11 +75,12 @@ def _end(executor: "Endable", end: "Future[None]") -> None:
 def _stop_after(executor: "Endable", kind: type[BaseException], error: object = None) -> None:
     """Stop the tasks after an exception that is no error, but somebody's cancelling. Never blocks."""
     if struck_by_ctrl_c(kind, error):
-        _stop_after_ctrl_c(executor)
+        stop_after_ctrl_c(executor)
     elif not issubclass(kind, Exception):
         executor.terminate_workers()
 
 
-def _stop_after_ctrl_c(executor: "Endable") -> None:
+def stop_after_ctrl_c(executor: "Endable") -> None:
+    """Take no more tasks, and stop those that are left. Never blocks."""
     executor.shutdown(wait=False)
     executor._pool.stop_at_once(executor.tasks.open_tasks)

@@ -9,13 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from interp_api import IS_MAIN_INTERPRETER
 from interp_pool._errors import BrokenInterpreterPool
 from interp_pool._executor.arguments import ExecutorArguments
-from interp_pool._executor.ends import Ends
+from interp_pool._executor.ends import Ends, stop_after_ctrl_c
 from interp_pool._executor.listed import ListedWorker
 from interp_pool._executor.view import ExecutorView
 from interp_pool._executor.with_options import WithOptions
 from interp_pool._futures.stopping import GRACE, Reason
 from interp_pool._options.declared import keywords, takes
 from interp_pool._options.task_options import NO_OPTIONS, TaskOptions
+from interp_pool._process.ctrl_c import is_closing_after_ctrl_c
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -348,6 +349,8 @@ class InterpreterPoolExecutor(Ends, ThreadPoolExecutor):
         Blocks: with `wait`, until the last of them has ended. Called from a callback of one of its own futures it does
             not wait, nor from a signal handler or a finalizer that has interrupted the executor's own code.
         """
+        if wait and is_closing_after_ctrl_c():
+            stop_after_ctrl_c(self)
         open_tasks = self.tasks.open_tasks
         if open_tasks is None:
             self._pool.shutdown(wait, cancel_futures=cancel_futures)
