@@ -4,10 +4,10 @@ Owns what is told apart from one look at the workers to the next. It must not kn
 
 A task *rests* if its thread has had next to nothing of a processor since the last look, or has done little but ask
 whether its children are done, and runs no other task, as one does that waits for a future of its children in its own
-thread. It *stalls* if it rests and a child of it waits to be begun. Whether it waits for its children, for the network
-or for a time is not to be seen from outside, and need not be: its place in the pool is not used either way. So another worker is *relief* for it, as long as it rests: `max_workers`
-limits how many tasks run, and there are never more workers than that beside those that are relieved. A task that
-computes is never relieved.
+thread. It *stalls* if it rests and a child of it waits to be begun. Whether it waits for its children, the network or
+a time is not to be seen from outside, and need not be: its place in the pool is not used either way. So another worker
+is *relief* for it, as long as it rests: `max_workers` limits how many tasks run, and there are never more workers than
+that beside those that are relieved. A task that computes is never relieved.
 
 Once one stalls, all parents that rest are relieved: the child that one of them waits for may be the one that stalls.
 """
@@ -58,8 +58,9 @@ class _Seen:
 
     def __init__(self, worker: "Watched", had: float, when: float, before: "_Seen | None") -> None:
         self.task, self.had, self.when, self.asked = worker.task, had, when, worker.asked
-        is_same = before is not None and before.task == self.task
-        self.asked_at_first = before.asked_at_first if is_same else self.asked
+        self.asked_at_first: int = self.asked
+        if before is not None and before.task == self.task:
+            self.asked_at_first = before.asked_at_first
 
     def rests_since(self, before: "_Seen | None") -> bool:
         """Return whether the task has rested since the last look."""

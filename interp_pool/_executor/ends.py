@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     class Endable(Protocol):
         """An executor; its methods tell what they do."""
 
-        _pool: Any
         tasks: Any
 
         def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None: ...
@@ -83,4 +82,4 @@ def _stop_after(executor: "Endable", kind: type[BaseException], error: object = 
 def stop_after_ctrl_c(executor: "Endable") -> None:
     """Take no more tasks, and stop those that are left. Never blocks."""
     executor.shutdown(wait=False)
-    executor._pool.stop_at_once(executor.tasks.open_tasks)
+    executor.tasks.pool.stop_at_once(executor.tasks.open_tasks)

@@ -39,8 +39,8 @@ class InterpreterPoolExecutor(Ends, ThreadPoolExecutor):
 
     Works where a `ProcessPoolExecutor` does: tasks and results are copied by pickle, functions are found by reference.
 
-    At the end of a `with` block its tasks are waited for. `async with` does so without blocking the event loop, and stops
-    them if the block or its end is cancelled.
+    At the end of a `with` block its tasks are waited for. `async with` does so without blocking the event loop, and
+    stops them if the block or its end is cancelled.
 
     Thread safety: all methods may be called from several threads at once.
 

