@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 
 import pytest
-
 from strikes.explore import explore
 from strikes.known import KNOWN, POINT_MODES
 

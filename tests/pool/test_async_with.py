@@ -33,14 +33,16 @@ def test_end_waits_for_tasks_and_not_with_the_loop(gate):
 def test_error_of_the_block_is_raised_when_the_tasks_have_ended(gate, is_view):
     futures = []
 
+    async def use(executor):
+        async with executor.options(name="of a view") if is_view else executor as entered:
+            futures.append(gate.submit(entered))
+            await begun(gate.started)
+            asyncio.get_running_loop().call_soon(gate.open)
+            raise KeyError("block")
+
     async def main():
         with pytest.raises(KeyError, match="block"):
-            async with InterpreterPoolExecutor(1) as executor:
-                async with executor.options(name="of a view") if is_view else executor as entered:
-                    futures.append(gate.submit(entered))
-                    await begun(gate.started)
-                    asyncio.get_running_loop().call_soon(gate.open)
-                    raise KeyError("block")
+            await use(InterpreterPoolExecutor(1))
         assert futures[0].exception(0) is None
 
     asyncio.run(main())

@@ -465,29 +465,6 @@ def test_loop_goes_when_its_program_has_done_with_it(executor):
     assert loops[0]() is None
 
 
-def test_loop_that_is_closed_before_it_wakes_a_coroutine_goes():
-    async def wait_for_ever(bell):
-        await bell.wait(lambda: False)
-
-    async def main():
-        bell = make_bell()
-        waiting = asyncio.ensure_future(wait_for_ever(bell))
-        await asyncio.sleep(0)
-        return bell, waiting
-
-    def run():
-        loop = asyncio.new_event_loop()
-        bell, waiting = loop.run_until_complete(main())
-        bell.release()
-        loop.close()
-        waiting._log_destroy_pending = False
-        return weakref.ref(loop)
-
-    gone = run()
-    gc.collect()
-    assert gone() is None
-
-
 def test_default_executor_that_to_thread_cannot_use_names_the_remedy():
     executor = InterpreterPoolExecutor(1)
 
