@@ -170,6 +170,38 @@ def interrupt_child(started, is_held):
     return was_stopped, type(future.exception()).__name__
 
 
+def interrupt_in_place(options, started):
+    """Interrupt a task, in a thread, while this one runs it; return what that says, and how the task ends."""
+    future, said = current_executor().options(**options).submit(spin_or_return, started), []
+    stop = threading.Event()
+    _stops.append(stop)
+
+    def interrupt():
+        started.get(timeout=60)
+        try:
+            said.append(future.interrupt(60.0))
+        except RuntimeError as exc:
+            said.append(str(exc))
+        stop.set()
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    error = future.exception()
+    thread.join()
+    return said[0], type(error).__name__
+
+
+_stops = []
+
+
+def spin_or_return(started):
+    """Run Python code until somebody in this interpreter says so."""
+    stop = _stops.pop()
+    started.put(None)
+    while not stop.is_set():
+        pass
+
+
 def leave(started, gate, count):
     """Submit tasks and end without waiting."""
     executor = current_executor()

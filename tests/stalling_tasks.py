@@ -6,12 +6,13 @@ import asyncio
 import queue
 import threading
 import time
-from concurrent.futures import wait
+from concurrent.futures import as_completed, wait
+from contextlib import suppress
 
 import tasks
 
 from interp_api import create_queue
-from interp_pool import current_executor
+from interp_pool import current_executor, report
 
 
 def by_thread(function, *args):
@@ -88,6 +89,118 @@ def by_looking(function, *args):
     future, event = current_executor().submit(function, *args), threading.Event()
     while not future.done():
         event.wait(0.01)
+    return future.result()
+
+
+def by_asking(function, *args):
+    """Ask whether it is done, without a pause."""
+    future = current_executor().submit(function, *args)
+    while not future.done():
+        pass
+    return future.result()
+
+
+def by_asking_in_a_thread(function, *args):
+    future = current_executor().submit(function, *args)
+    thread = threading.Thread(target=lambda: [None for _ in iter(future.done, True)])
+    thread.start()
+    thread.join()
+    return future.result()
+
+
+def by_asking_whether_it_runs(function, *args):
+    future = current_executor().submit(function, *args)
+    while not future.running() and not future.done():
+        pass
+    while future.running():
+        pass
+    return future.result()
+
+
+def by_asking_for_progress(function, *args):
+    future = current_executor().submit(report_and_call, function, *args)
+    while future.progress() is None:
+        pass
+    return future.result()
+
+
+def report_and_call(function, *args):
+    report(1, 1)
+    return function(*args)
+
+
+def by_result_at_once(function, *args):
+    future = current_executor().submit(function, *args)
+    while True:
+        try:
+            return future.result(timeout=0)
+        except TimeoutError:
+            pass
+
+
+def by_exception_at_once(function, *args):
+    future = current_executor().submit(function, *args)
+    while True:
+        try:
+            return future.exception(timeout=0) or future.result()
+        except TimeoutError:
+            pass
+
+
+def by_wait_at_once(function, *args):
+    futures = [current_executor().submit(function, *args)]
+    while not wait(futures, timeout=0).done:
+        pass
+    return futures[0].result()
+
+
+def by_as_completed_at_once(function, *args):
+    futures = [current_executor().submit(function, *args)]
+    while True:
+        try:
+            return next(as_completed(futures, timeout=0)).result()
+        except TimeoutError:
+            pass
+
+
+ASKING_WAYS = [
+    by_asking,
+    by_asking_in_a_thread,
+    by_asking_whether_it_runs,
+    by_asking_for_progress,
+    by_result_at_once,
+    by_exception_at_once,
+    by_wait_at_once,
+    by_as_completed_at_once,
+]
+
+
+def compute_and_ask(rounds):
+    """Compute for a while, and look a few times whether a task of this one is done."""
+    future = current_executor().submit(abs, -1)
+    for _ in range(rounds):
+        end = time.monotonic() + 0.05
+        while time.monotonic() < end:
+            pass
+        future.done()
+    return future.result()
+
+
+def after_a_timed_wait(options, way, started, asked, function, *args):
+    """Ask the pool for a task back, and wait in another way when it comes."""
+    started.put(None)
+    asked.get(timeout=60)
+    executor = current_executor()
+    future, event = executor.options(**options).submit(function, *args), threading.Event()
+    with suppress(TimeoutError):
+        future.result(timeout=0.05)
+    started.put(None)
+    if way == "event":
+        future.add_done_callback(lambda _: event.set())
+        event.wait()
+    else:
+        while not future.done():
+            event.wait(0.001 if way == "pause" else 0)
     return future.result()
 
 

@@ -66,7 +66,7 @@ HOUSE = {
         "_awaiting": "bell on_asyncio on_trio library map_waiter awaited_reports",
         "_executor": (
             "listed results wrapping taking returning map_run chunks map_by_submit arguments refusals with_options "
-            "making awaited_run awaited_map view executor scipy_map tracked"
+            "making awaited_run awaited_map view ends executor scipy_map tracked"
         ),
         "_nested": "children futures listening exchange stack nest face",
         "_multiprocessing": "results lost sending pool",

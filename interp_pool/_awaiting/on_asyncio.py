@@ -41,7 +41,7 @@ class _Hub:
 
     def __init__(self, loop: "AbstractEventLoop") -> None:
         self._loop = ref(loop)  # weak: or the dictionary would keep it
-        self._rung: deque[AsyncioBell] = deque()
+        self._rung: deque[ref[AsyncioBell]] = deque()  # weak, too: a loop may be closed before it gets to them
         self._is_called = False
         self._can_watch = True  # descriptors
         # The loop keeps them, as what it calls when their descriptors are readable.
@@ -95,7 +95,7 @@ class _Hub:
 
     def tell(self, bell: "AsyncioBell") -> None:
         """Have a coroutine woken."""
-        self._rung.append(bell)  # R1
+        self._rung.append(ref(bell))  # R1
         loop = self._loop()
         if self._is_called or loop is None:  # R2
             return
@@ -120,7 +120,9 @@ class _Hub:
 
     def _wake_each(self) -> None:
         while self._rung:
-            self._rung[0].wake()
+            bell = self._rung[0]()
+            if bell is not None:
+                bell.wake()
             self._rung.popleft()
 
 

@@ -138,8 +138,10 @@ class NestedBook[W: "NestingWorker"]:
         for child in self.children_of(resting):
             future: Any = child.future
             parents.add(future.parent)
-            if child.state in _UNBEGUN and child.work_id not in begun and not future.is_handed:
-                unbegun.setdefault(future.parent, []).append(child)
+            if child.state in _UNBEGUN and child.work_id not in begun:
+                waiting = unbegun.setdefault(future.parent, [])
+                if not future.is_handed:  # otherwise the parent's worker has it, and is to give it back
+                    waiting.append(child)
         return parents, unbegun
 
     def children_of(self, parents: "Collection[int | None]") -> "list[Task]":

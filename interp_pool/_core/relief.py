@@ -2,12 +2,12 @@
 
 Owns what is told apart from one look at the workers to the next. It must not know queues, futures, threads or clocks.
 
-A task *rests* if its thread has had next to nothing of a processor since the last look, and runs no other task, as one
-does that waits for a future of its children in its own thread. It *stalls* if it rests and a child of it waits to be
-begun. Whether it waits for its children, for the network or for a time is not to be seen from outside, and need not be:
-its place in the pool is not used either way. So another worker is *relief* for it, as long as it rests: `max_workers`
-limits how many tasks run, and there are never more workers than that beside those that are relieved. A task that
-computes is never relieved.
+A task *rests* if its thread has had next to nothing of a processor since the last look, or has done little but ask
+whether its children are done, and runs no other task, as one does that waits for a future of its children in its own
+thread. It *stalls* if it rests and a child of it waits to be begun. Whether it waits for its children, the network or
+a time is not to be seen from outside, and need not be: its place in the pool is not used either way. So another worker
+is *relief* for it, as long as it rests: `max_workers` limits how many tasks run, and there are never more workers than
+that beside those that are relieved. A task that computes is never relieved.
 
 Once one stalls, all parents that rest are relieved: the child that one of them waits for may be the one that stalls.
 """
@@ -36,6 +36,11 @@ if TYPE_CHECKING:
             ...
 
         @property
+        def asked(self) -> int:
+            """How many times its tasks were told that a child is not done, so far."""
+            ...
+
+        @property
         def cpu_seconds(self) -> float:
             """How much of a processor's time its thread has had; infinite where nobody can tell."""
             ...
@@ -43,6 +48,26 @@ if TYPE_CHECKING:
 
 MOST = 64  # workers more than `max_workers`; each is an interpreter, of some MB
 RESTING = 0.1  # of a processor: who sleeps some ms between two looks at something has less
+MANY = 10  # times that a task has asked whether a child is done: it cannot go on, it seems, and asks until it is
+
+
+class _Seen:
+    """What was seen of a worker at the last look."""
+
+    __slots__ = ("asked", "asked_at_first", "had", "task", "when")
+
+    def __init__(self, worker: "Watched", had: float, when: float, before: "_Seen | None") -> None:
+        self.task, self.had, self.when, self.asked = worker.task, had, when, worker.asked
+        self.asked_at_first: int = self.asked
+        if before is not None and before.task == self.task:
+            self.asked_at_first = before.asked_at_first
+
+    def rests_since(self, before: "_Seen | None") -> bool:
+        """Return whether the task has rested since the last look."""
+        if before is None or before.task != self.task or not self.when > before.when:
+            return False
+        is_asking = self.asked != before.asked and self.asked - self.asked_at_first >= MANY
+        return is_asking or self.had - before.had < RESTING * (self.when - before.when)
 
 
 class Relief:
@@ -51,7 +76,7 @@ class Relief:
     __slots__ = ("_seen", "tasks")
 
     def __init__(self) -> None:
-        self._seen: dict[int, tuple[int, float, float]] = {}  # by worker: its task, its processor's time, when
+        self._seen: dict[int, _Seen] = {}  # by worker
         self.tasks: tuple[int, ...] = ()
         """The numbers of those that are relieved."""
 
@@ -63,19 +88,17 @@ class Relief:
             now: on a clock, in seconds.
             of_process: the processor's time that the whole process has had, for where that of a thread is not known.
         """
-        seen: dict[int, tuple[int, float, float]] = {}
+        seen: dict[int, _Seen] = {}
         resting: dict[int, W] = {}
         for worker in workers:
-            task = worker.task
-            if not task or worker.awaited:
+            if not worker.task or worker.awaited:
                 continue
-            had = worker.cpu_seconds
+            had, before = worker.cpu_seconds, self._seen.get(worker.number)
             if had == float("inf"):
                 had = of_process
-            seen[worker.number] = task, had, now
-            before, had_before, then = self._seen.get(worker.number, (0, 0.0, now))
-            if before == task and now > then and had - had_before < RESTING * (now - then):
-                resting[task] = worker
+            seen[worker.number] = found = _Seen(worker, had, now, before)
+            if found.task and found.rests_since(before):
+                resting[found.task] = worker
         self._seen = seen
         return resting
 

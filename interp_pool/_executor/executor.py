@@ -9,13 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from interp_api import IS_MAIN_INTERPRETER
 from interp_pool._errors import BrokenInterpreterPool
 from interp_pool._executor.arguments import ExecutorArguments
+from interp_pool._executor.ends import Ends, stop_after_ctrl_c
 from interp_pool._executor.listed import ListedWorker
 from interp_pool._executor.view import ExecutorView
 from interp_pool._executor.with_options import WithOptions
 from interp_pool._futures.stopping import GRACE, Reason
 from interp_pool._options.declared import keywords, takes
 from interp_pool._options.task_options import NO_OPTIONS, TaskOptions
-from interp_pool._process.ctrl_c import struck_by_ctrl_c
+from interp_pool._process.ctrl_c import is_closing_after_ctrl_c
 from interp_pool._wire.texts import IN_OWNER, stays_here
 
 TYPE_CHECKING = False
@@ -34,10 +35,13 @@ if TYPE_CHECKING:
     from interp_pool._futures.task_future import TaskFuture
 
 
-class InterpreterPoolExecutor(ThreadPoolExecutor):
+class InterpreterPoolExecutor(Ends, ThreadPoolExecutor):
     """An executor whose workers are interpreters of this process, each with its own GIL.
 
     Works where a `ProcessPoolExecutor` does: tasks and results are copied by pickle, functions are found by reference.
+
+    At the end of a `with` block its tasks are waited for. `async with` does so without blocking the event loop, and
+    stops them if the block or its end is cancelled.
 
     Thread safety: all methods may be called from several threads at once.
 
@@ -349,6 +353,8 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         Blocks: with `wait`, until the last of them has ended. Called from a callback of one of its own futures it does
             not wait, nor from a signal handler or a finalizer that has interrupted the executor's own code.
         """
+        if wait and is_closing_after_ctrl_c():
+            stop_after_ctrl_c(self)
         open_tasks = self.tasks.open_tasks
         if open_tasks is None:
             self._pool.shutdown(wait, cancel_futures=cancel_futures)
@@ -364,12 +370,6 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
                 except KeyboardInterrupt:
                     self._pool.stop_at_once(open_tasks)
                     raise
-
-    def __exit__(self, exc_type: type[BaseException] | None, *exc_info: object) -> None:
-        if exc_type is not None and struck_by_ctrl_c(exc_type, *exc_info[:1]):
-            self.shutdown(wait=False)
-            self._pool.stop_at_once(self.tasks.open_tasks)
-        self.shutdown()
 
     def terminate_workers(self) -> None:
         """Stop everything at once, and take no more tasks.

@@ -16,7 +16,7 @@ from interp_pool._options.task_options import TaskOptions
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Iterator
-    from typing import Any, Protocol
+    from typing import Any, Protocol, Self
 
     from interp_pool._core.statistics import Statistics
     from interp_pool._executor.awaited_map import AsyncResults
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         def kill_workers(self) -> None: ...
         def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None: ...
         def __exit__(self, exc_type: type[BaseException] | None, *exc_info: object) -> None: ...
+        async def __aexit__(self, exc_type: type[BaseException] | None, *exc_info: object) -> None: ...
 
 
 def _passed_on(name: str) -> property:
@@ -176,6 +177,12 @@ class ExecutorView(Executor):
 
     def __exit__(self, exc_type: type[BaseException] | None, *exc_info: object) -> None:
         self._executor.__exit__(exc_type, *exc_info)
+
+    async def __aenter__(self) -> "Self":
+        return self
+
+    async def __aexit__(self, exc_type: type[BaseException] | None, *exc_info: object) -> None:
+        await self._executor.__aexit__(exc_type, *exc_info)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Shut the executor down that the tasks run on."""

@@ -16,6 +16,7 @@ from interp_pool._nested.listening import Listener
 from interp_pool._pool.outcomes import call_off
 from interp_pool._wire.interrupted import TaskInterrupted
 from interp_pool._wire.messages import (
+    AWAITED,
     DROP,
     HANDED,
     KEPT,
@@ -26,6 +27,7 @@ from interp_pool._wire.messages import (
     PLACE,
     RETURNED,
     STOP,
+    TAKE_BACK,
     TASK_FAILED,
     TASK_TRACED,
     WANTED,
@@ -82,10 +84,26 @@ class Exchange:
         """Send children of the lowest task in the stack that has some: they are likely to be large (H3)."""
         if self.has_replies:
             self.listener.start()  # nobody may look, and some may have been returned
+        self._give_back_handed()
         for children in [*self.frames.values()]:
             if children.unsent and self.send_some(children):
                 return
         self._results.put((NESTED_TASKS, self._worker_id, (self.replies.id, 0, ()), 0.0))  # it may ask again
+
+    def _give_back_handed(self) -> None:
+        """Have others run what was handed here, if the task that has asked does not wait for it any more."""
+        if self._board[AWAITED]:
+            return
+        for children in [*self.frames.values()]:
+            self.give_back(children, [number for number in [*self.handed] if number in children.sent])
+
+    def give_back(self, children: Children, numbers: "Iterable[int]") -> None:
+        """Have others run children that were handed here, as far as they were not begun."""
+        back = tuple(number for number in numbers if self.handed.pop(number, None) is not None)
+        if back:
+            self.ask(TAKE_BACK, back)
+            children.unasked.update(dict.fromkeys(back))
+            self.wake()  # who waits may ask for one of these again
 
     def end_task(self, work_id: int, outcome: "Any") -> bool:
         """A task has ended, and nothing strikes any more (H8); return whether the worker is lost."""
@@ -201,6 +219,7 @@ class Exchange:
             self.handed.pop(number, None)  # the pool has somebody else run it
         if is_stopped:
             if sent:
+                self.ask(TAKE_BACK, tuple(sent))
                 self.ask(STOP, tuple(sent), _GRACE)
             for child in (*unsent.values(), *sent.values()):
                 self.quietly(partial(call_off, child))

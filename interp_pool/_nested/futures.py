@@ -27,6 +27,12 @@ if TYPE_CHECKING:
         def take_replies(self) -> None:
             """Settle what is there."""
 
+        def note_asked(self) -> None:
+            """Note that who asks was told that something is not done, and does not wait for it."""
+
+        def note_unwaited(self) -> None:
+            """Note the same of who asks the standard library, which does not ask here."""
+
         def listen(self, future: "Any") -> None:
             """Have a future settled while nobody waits that could run its task."""
 
@@ -42,21 +48,31 @@ class HelpingEvent(threading.Event):
 
     def wait(self, timeout: float | None = None) -> bool:
         """Run tasks until it is set, or the time is up; return whether it is set."""
+        Waiters.is_unwaited = False
         deadline = None if timeout is None else monotonic() + timeout
         self._helper.help_until(self.is_set, deadline)
         return super().wait(None if deadline is None else max(0.0, deadline - monotonic()))
 
 
 class Waiters(list["Any"]):
-    """A future's waiters. `helper` is that of all: an interpreter runs one worker at a time."""
+    """A future's waiters. `helper` is that of all: an interpreter runs one worker at a time.
+
+    `as_completed` with a time limit that is over already does not wait, and calls nothing else here: who calls it again
+    and again is noticed when the next waiter comes.
+    """
 
     helper: "ClassVar[Helper | None]" = None
+    is_unwaited: "ClassVar[bool]" = False
+    """Whether the last waiter has not waited."""
 
     def append(self, waiter: "Any") -> None:
         """Add a waiter, and have it helped."""
         event = getattr(waiter, "event", None)
         if self.helper is not None and type(event) is threading.Event:
             waiter.event = HelpingEvent(self.helper, event.is_set())
+            if Waiters.is_unwaited:
+                self.helper.note_unwaited()
+            Waiters.is_unwaited = True
         super().append(waiter)
 
 
@@ -65,6 +81,9 @@ class NestedFuture[T](TaskFuture[T]):
 
     Waiting for it in the thread of a task runs other tasks meanwhile. Then a wait with a time limit may return late, by
     as long as the last of them takes.
+
+    While its parent runs it itself, `interrupt`, in another thread of the parent's, raises RuntimeError: such a task is
+    a part of its parent. With an option it is one of the pool's, and can be interrupted wherever it runs.
     """
 
     _waiters: "Any" = MadeWhenUsed(Waiters)
@@ -90,12 +109,25 @@ class NestedFuture[T](TaskFuture[T]):
         if super().done():
             return True
         self._helper.take_replies()
-        return super().done()
+        if super().done():
+            return True
+        self._helper.note_asked()
+        return False
+
+    def running(self) -> bool:
+        """Return whether the task runs, or was sent to the pool."""
+        return not self.done() and super().running()
 
     def progress(self) -> "Progress | None":
         """Return what the task has reported last; see `TaskFuture.progress`."""
-        self._helper.take_replies()
+        self.done()
         return super().progress()
+
+    def _wait(self, timeout: float | None) -> None:
+        if timeout is not None and not timeout > 0:
+            self.done()
+        else:
+            super()._wait(timeout)
 
     def wait_done(self) -> None:
         """Block until it is done, running tasks meanwhile. What has come of it stays unread."""

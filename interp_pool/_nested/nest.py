@@ -32,7 +32,8 @@ from interp_pool._nested.children import Children, cancel
 from interp_pool._nested.exchange import Exchange
 from interp_pool._nested.futures import Waiters
 from interp_pool._nested.stack import Stack
-from interp_pool._wire.messages import HAS_ROUTES, KEPT, LOGS_UNREAD, STOP, TASK
+from interp_pool._wire.messages import ASKED, HAS_ROUTES, KEPT, LOGS_UNREAD, STOP, TASK
+from interp_pool._worker.surroundings import in_place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,6 +43,11 @@ if TYPE_CHECKING:
     from interp_pool._core.task import Task
     from interp_pool._wire.messages import Place
     from interp_pool._worker.loop import Serving
+
+_RUNS_IN_PLACE = (
+    "cannot interrupt a task that its parent runs itself while it waits: interrupt the parent, or submit the task with "
+    "an option, `current_executor().options(name=...)`, which makes it one of the pool's that can be interrupted alone"
+)
 
 
 class Nest:
@@ -84,12 +90,19 @@ class Nest:
                 self._stack.held(partial(self._exchange.drop, children, number))
 
     def interrupt(self, future: "Any", grace: float) -> bool:
-        """Begin to stop a task; return whether it has not ended. One that runs in place goes on, as its parent does."""
+        """Begin to stop a task; return whether it has not ended.
+
+        Raises:
+            RuntimeError: it runs in place, where an exception from outside is its parent's.
+        """
         children, number = self._find(future)
         if children is not None and number in children.unsent:
             _cancel_unsent(children, number)
         elif children is not None and number in children.sent:
+            self._exchange.give_back(children, [number])
             self._exchange.ask(STOP, (number,), grace)
+        elif any(child is not None and child.future is future for child in [*in_place]):
+            raise RuntimeError(_RUNS_IN_PLACE)
         return not future.done()
 
     def where(self, future: "Any", _timeout: float) -> "tuple[str, list[Place]]":
@@ -157,6 +170,16 @@ class Nest:
         if self._exchange.has_replies:
             self._stack.held(self._exchange.take_replies)
 
+    def note_asked(self) -> None:
+        """Note that a task was told that a child is not done: who asks again and again rests. Any thread."""
+        self._board[ASKED] += 1
+
+    def note_unwaited(self) -> None:
+        """Note so of one who has no replies taken: another thread takes them. Any thread."""
+        self.note_asked()
+        if self._exchange.has_replies:
+            self._stack.held(self._exchange.listener.start)
+
     def help_until(self, has_arrived: "Callable[[], bool]", deadline: float | None, own: "Any" = None) -> None:
         """Run tasks until something has arrived, or the time is up; at once in a thread that cannot run any.
 
@@ -169,6 +192,8 @@ class Nest:
             self.listen(own)
             return
         self._stack.held(partial(self._stack.help_outside, children, has_arrived, deadline, own))
+        if not has_arrived():
+            self.note_asked()
 
     # What the control thread and the loop ask.
 

@@ -132,13 +132,12 @@ class Control:
     # Everything below is called with the lock held.
 
     def stop_soon(self, items: list[Task], seconds: float) -> None:
-        """Have children interrupted whose parent was, or is gone."""
-        self.take_from_stack(items)
+        """Have children interrupted. Called by the manager."""
         if items:
             timer.call_at(0.0, partial(self.stop, items, Reason.INTERRUPT, monotonic() + seconds))
 
     def take_from_stack(self, children: list[Task]) -> None:
-        """Send children to whoever takes them whose parent has ended, and which were handed to its worker in vain."""
+        """Send children to whoever takes them which were handed to the worker of their parent, and not begun there."""
         for item in children:
             future: Any = item.future  # a ChildFuture
             if future.is_handed and not item.is_deferred and item.work_id in self._kernel.tasks.in_flight:
@@ -159,7 +158,9 @@ class Control:
                 gone.append(work_id)
                 self._kernel.note_stopped(item)
                 self._kernel.todo.append(partial(fail_lost, item, f"{top.name}, which ran on top of it, did not end"))
-        self.stop_soon(self._kernel.nested.children_of(gone), GRACE)
+        children = self._kernel.nested.children_of(gone)
+        self.take_from_stack(children)
+        self.stop_soon(children, GRACE)
 
     def _find_all(self, open_tasks: "OpenTasks | None") -> "tuple[list[OpenMap], list[Task]]":
         """Return the runs and the tasks of an executor, or of all."""

@@ -146,10 +146,10 @@ class Nesting:
                     self._kernel.todo.append(partial(self._reply, worker, number, BEGUN, None))
         elif what == STOP:
             self._control.stop_soon(known, seconds)
-        elif what == LEAVE:
+        else:  # LEAVE, TAKE_BACK
             self._control.take_from_stack(known)
             for item in known:
-                _future_of(item).is_left = True
+                _future_of(item).is_left |= what == LEAVE
 
     def note_gone(self, worker: "Worker") -> None:
         """Forget a worker that has ended."""

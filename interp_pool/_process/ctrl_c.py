@@ -9,6 +9,7 @@ What `asyncio.Runner` knows of Ctrl-C is told by no public name. The private one
 
 import signal
 import sys
+import threading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,3 +37,20 @@ def is_cancelling() -> bool:
         return False
     main_task = handler.keywords.get("main_task")
     return main_task is None or main_task.cancelling() > 0  # otherwise the program goes on
+
+
+def is_closing_after_ctrl_c() -> bool:
+    """Return whether `asyncio.run` ends in the main thread, by Ctrl-C, and this is another one that helps it to.
+
+    It shuts the loop's default executor down in a thread, where nobody is told of Ctrl-C any more.
+    """
+    runner: Any = getattr(sys.modules.get("asyncio"), "Runner", None)
+    main = threading.main_thread().ident
+    if runner is None or main is None or threading.get_ident() == main:
+        return False
+    if not isinstance(sys._current_exceptions().get(main), KeyboardInterrupt):  # pyright: ignore[reportPrivateUsage]
+        return False
+    frame = sys._current_frames().get(main)  # pyright: ignore[reportPrivateUsage]  # nor is there another name for this
+    while frame is not None and frame.f_code is not runner.close.__code__:
+        frame = frame.f_back
+    return frame is not None

@@ -41,6 +41,7 @@ Both sides import this file, and it is all they share. A payload is what `interp
     LEVELS           worker       how many tasks wait, one on top of the other, in its stack
     DEEPEST          worker       most of these so far
     AWAITED          worker       the number of the task that the topmost one waits for, -1 for one of several, or 0
+    ASKED            worker       how many times tasks were told that a child of theirs is not done, so far
     PLACE            worker       where its thread sleeps, see `PoolQueue.own_place`, plus one; 0 until it has
     BURIED_COUNT     worker       how many of the cells behind this one are in use
     BURIED           worker       the first of MOST_BURIED cells: the work ids of tasks that wait while another one,
@@ -104,8 +105,9 @@ is where the worker gets what becomes of them, as (number, kind, body), and befo
                      BEGUN
     DROP             cancel it, if no worker has begun it: kind is CANCELLED, or BEGUN
     STOP             interrupt them; they have so many seconds
-    LEAVE            their parent has ended, and nobody waits for them any more; of this and STOP: what was HANDED, and
-                     has not ended, was not run
+    TAKE_BACK        what was HANDED was not begun, unless it has ended, and is not going to be: have somebody else run
+                     it
+    LEAVE            their parent has ended, and nobody waits for them any more; of what was HANDED as with TAKE_BACK
 
 A refusal is what the exception comes from if that is a module that cannot be loaded in a subinterpreter: what to call
 it, its name or "", who imports whom, from the task's function down to it, and whether that has begun. MODULE_REFUSED
@@ -143,10 +145,11 @@ TIMED, BATCH, SINGLE, SPLIT, NESTED, REPORTS, PROFILED, TRACED, METERED = (1 << 
     LEVELS,
     DEEPEST,
     AWAITED,
+    ASKED,
     PLACE,
     BURIED_COUNT,
     BURIED,
-) = range(22)
+) = range(23)
 MOST_BURIED = 100
 INTERRUPT, MOST_INTERRUPTS = BURIED + MOST_BURIED, MOST_BURIED + 1
 BOARD = range(INTERRUPT + MOST_INTERRUPTS)
@@ -191,7 +194,7 @@ PROGRESS, LOG, OUTPUT, PROFILE, LEFT_OUT = "progress", "log", "output", "profile
 standard error, and these as one text without the last end; (file, marshalled statistics, why there are none), one of
 the last two None; a line on a context variable that a worker does not find."""
 
-RECALL, DROP, STOP, LEAVE = range(4)
+RECALL, DROP, STOP, LEAVE, TAKE_BACK = range(5)
 """What a worker asks of the children of its tasks."""
 
 REPORTED, RETURNED, HANDED, BEGUN, CANCELLED = range(-5, 0)

@@ -21,6 +21,7 @@ from interp_api import (
 from interp_pool._core.states import WorkerState
 from interp_pool._core.worker_book import ACTIVE
 from interp_pool._wire.messages import (
+    ASKED,
     AWAITED,
     BEGAN,
     BOARD,
@@ -226,6 +227,11 @@ class Worker:
     def awaited(self) -> int:
         """The number of the child that its task waits for, -1 for one of several, 0 if it does not."""
         return self._cells[AWAITED]
+
+    @property
+    def asked(self) -> int:
+        """How many times its tasks were told that a child of theirs is not done, so far."""
+        return self._cells[ASKED]
 
     @property
     def place(self) -> int:

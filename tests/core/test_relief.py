@@ -12,7 +12,7 @@ from interp_pool._core import relief as relief_module
 from interp_pool._core.backlog import PriorityBacklog, bring_forward
 from interp_pool._core.core import PoolCore
 from interp_pool._core.nested_book import NestedBook
-from interp_pool._core.relief import RESTING, Relief
+from interp_pool._core.relief import MANY, RESTING, Relief
 from interp_pool._core.states import Instruction, WorkerState
 from interp_pool._core.task import Task
 from interp_pool._pool import relieving
@@ -26,7 +26,7 @@ class Worker:
         self.number, self.task, self.awaited, self.keeps_tasks = number, task, awaited, keeps
         self.buried, self.buried_count = [*buried], len(buried)
         self.state, self.is_started, self.is_dirty = WorkerState.READY, True, False
-        self.cpu_seconds = 0.0
+        self.cpu_seconds, self.asked = 0.0, 0
         self.may_leave = False
         self.wanted, self.done = 0, []
 
@@ -72,6 +72,20 @@ def test_task_that_helps_and_one_that_has_just_begun_do_not_rest():
     helping.awaited = 0
     assert look(relief, [helping, other], 1.3) == []  # it may have helped until now
     assert look(relief, [helping, other], 1.4) == [5]
+
+
+def test_task_rests_that_asks_again_and_again_whether_a_child_is_done():
+    relief, worker = Relief(), Worker(0, task=5)
+    worker.asked = 1000  # those before it, too
+    look(relief, [worker], 1.0)
+    for number, (asks, rests) in enumerate([(MANY - 1, False), (1, True), (1, True), (0, False), (1, True)]):
+        worker.cpu_seconds += 0.1
+        worker.asked += asks
+        assert (look(relief, [worker], 1.1 + number / 10) == [5]) is rests
+    worker.task, worker.asked, worker.cpu_seconds = 6, worker.asked + 1, 9.0
+    look(relief, [worker], 1.9)
+    worker.asked, worker.cpu_seconds = worker.asked + 1, 9.1
+    assert look(relief, [worker], 2.0) == []
 
 
 def test_processor_of_the_whole_process_counts_where_that_of_a_thread_is_not_known():
@@ -149,7 +163,7 @@ def test_children_that_were_not_begun_are_found_by_their_parents():
     handed.future.is_handed, ended.is_ended = True, True
     for number, child in enumerate((waiting, sent, running, buried, elsewhere, handed, ended)):
         book.add(0, number, child)
-    assert book.find_unbegun({1, 2, 4, 5}, [1, 2, 11]) == ({1, 2, 4, 5}, {1: [waiting, sent], 2: []})
+    assert book.find_unbegun({1, 2, 4, 5}, [1, 2, 11]) == ({1, 2, 4, 5}, {1: [waiting, sent], 2: [], 4: []})
     assert book.find_unbegun(set(), [1, 2, 11]) == (set(), {})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _interpreters
 import logging
 import os
 import shutil
@@ -101,6 +102,26 @@ def test_cluster_started_by_command(programs):
         with ClusterExecutor(client) as executor:
             assert list(executor.map(triangle, range(100))) == [*map(triangle, range(100))]
             assert executor.statistics().workers == 2
+
+
+def test_scheduler_that_lacks_the_package_serves_the_plugin_and_the_executor_says_what_is_missing(tmp_path):
+    programs = Programs(tmp_path)
+    (tmp_path / "interp_pool.py").write_text("raise ModuleNotFoundError(\"No module named 'interp_pool'\")\n")
+    try:
+        programs.scheduler(PYTHONPATH=str(tmp_path))
+        programs.worker("--nthreads", "2", "--preload", "interp_pool.dask")
+        with distributed.Client(scheduler_file=programs.scheduler_file) as client:
+            client.wait_for_workers(1, timeout=60)
+            with dask.annotate(executor="interpreters"):
+                assert client.submit(_interpreters.get_current).result()[0] != _interpreters.get_main()[0]
+            with pytest.raises(ModuleNotFoundError, match="No module named 'interp_pool'") as info:
+                ClusterExecutor(client)
+            assert info.value.__notes__ == [
+                "interp_pool must be installed where the scheduler runs, and where the workers do"
+            ]
+    finally:
+        told = programs.end()
+    assert "IT DID NOT END" not in "".join(told)
 
 
 def test_killed_scheduler_cancels_what_is_open(tmp_path, fifo):

@@ -143,7 +143,7 @@ def test_cancelled_scope_interrupts_and_keeps_the_worker(run_structured, executo
         return {await executor.run(tasks.current_id) for _ in range(9)} | threads
 
     assert len(run_structured(main)) <= 2
-    assert executor.statistics().interrupts == 2
+    assert executor.statistics().interrupts in (1, 2)  # the second one may not have begun
 
 
 def test_cancelled_scope_waits_without_interrupting(run_structured, executor, started):
@@ -321,3 +321,31 @@ def test_without_trio_the_extra_is_named(monkeypatch):
     monkeypatch.delitem(sys.modules, "interp_pool.trio", raising=False)
     with pytest.raises(ImportError, match=r"pip install 'interp-pool\[trio\]'"):
         import interp_pool.trio  # noqa: F401
+
+
+def test_end_of_async_with_does_not_block_the_loop(run_structured, started):
+    gate = create_queue()
+
+    async def open_gate():
+        gate.put(None)
+
+    async def main():
+        async with anyio.create_task_group() as group, InterpreterPoolExecutor(1) as executor:
+            future = executor.submit(tasks.hold, started, gate)
+            await begun(started)
+            group.start_soon(open_gate)
+        return future.done()
+
+    assert run_structured(main)
+
+
+def test_cancelled_scope_stops_what_the_end_of_async_with_waits_for(run_structured, started):
+    async def main():
+        with anyio.move_on_after(60) as scope:
+            async with InterpreterPoolExecutor(1) as executor:
+                future = executor.submit(tasks.spin, started)
+                await begun(started)
+                scope.cancel()
+        return future.exception(0)
+
+    assert isinstance(run_structured(main), TaskInterrupted)

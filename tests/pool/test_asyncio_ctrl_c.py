@@ -47,6 +47,9 @@ def in_default(function, *args):
     loop.set_default_executor(executor)
     return [loop.run_in_executor(None, function, *args) for _ in range(5)]
 
+def read(call):
+    return call.cancelled() or call.exception()  # or asyncio logs that nobody has
+
 async def main():
     {body}
 
@@ -72,6 +75,15 @@ PLACES = {
     "stuck, not awaited": ("[executor.submit(time.sleep, 3600) for _ in range(5)]", "stuck(2)", "", OUTSIDE),
     "stuck, block inside": ("with executor: [executor.submit(time.sleep, 3600)] * 5; ", "stuck(1)", "", INSIDE),
     "stuck, default executor": ("calls = in_default(time.sleep, 3600)", "stuck(2)", "*calls", INSIDE),
+    "async block inside": ("async with executor: [executor.submit(tasks.spin, started)] * 5; ", "begun(1)", "", INSIDE),
+    "async block inside, run": (
+        "async with executor: calls = [executor.run(tasks.spin, started) for _ in range(5)]; ", "begun(2)", "*calls",
+        INSIDE,
+    ),
+    "default executor, not awaited": (
+        "[call.add_done_callback(read) for call in in_default(tasks.spin, started)]", "begun(2)", "", INSIDE,
+    ),
+    "stuck, default executor, not awaited": ("calls = in_default(time.sleep, 3600)", "stuck(2)", "", INSIDE),
     "not to be interrupted": (
         "calls = [executor.options(interrupt_on_cancel=False).run(tasks.spin, started)]", "begun(1)", "*calls", OUTSIDE,
     ),

@@ -8,6 +8,7 @@ import gc
 import os
 import threading
 import time
+import weakref
 
 import pytest
 import tasks
@@ -215,3 +216,26 @@ def test_loop_without_readers_is_woken_by_the_manager(executor, monkeypatch):
         del asyncio.get_running_loop().add_reader
 
     asyncio.run(main())
+
+
+def test_loop_that_is_closed_before_it_wakes_a_coroutine_goes():
+    async def wait_for_ever(bell):
+        await bell.wait(lambda: False)
+
+    async def main():
+        bell = make_bell()
+        waiting = asyncio.ensure_future(wait_for_ever(bell))
+        await asyncio.sleep(0)
+        return bell, waiting
+
+    def run():
+        loop = asyncio.new_event_loop()
+        bell, waiting = loop.run_until_complete(main())
+        bell.release()
+        loop.close()
+        waiting._log_destroy_pending = False
+        return weakref.ref(loop)
+
+    gone = run()
+    gc.collect()
+    assert gone() is None

@@ -103,6 +103,16 @@ def test_interrupt_of_a_task_by_its_parent(executor, queues):
     assert future.result(60) == (True, "TaskInterrupted")
 
 
+def test_interrupt_of_a_task_in_place_is_refused_and_with_options_strikes_it_alone(single, queues):
+    said, ended = single.submit(nested_tasks.interrupt_in_place, {}, queues[0]).result(60)
+    assert said.startswith("cannot interrupt a task that its parent runs itself while it waits")
+    assert ended == "NoneType"
+    assert single.submit(nested_tasks.interrupt_in_place, {"name": "alone"}, queues[0]).result(60) == (
+        True,
+        "TaskInterrupted",
+    )
+
+
 def test_cancel_of_a_parent_that_waits_interrupts_it_if_so_asked(executor, queues):
     started, ended, is_held, _ = queues
     view = executor.options(interrupt_on_cancel=True)

@@ -37,6 +37,26 @@ def test_every_way_to_wait_ends_on_a_full_pool(sized, subtests, logged):
     assert logged == []
 
 
+def test_every_way_to_ask_without_a_pause_ends_on_a_full_pool(sized, subtests, logged):
+    for way in stalling_tasks.ASKING_WAYS:
+        with subtests.test(way=way.__name__):
+            futures = [sized.submit(way, abs, -number) for number in range(3)]
+            assert [future.result(60) for future in futures] == [0, 1, 2]
+    assert logged == []
+
+
+@pytest.mark.parametrize("way", ["event", "pause", "no pause"])
+@pytest.mark.parametrize("options", [{"name": "handed"}, {"timeout": 60}, {}])
+def test_child_that_comes_back_when_its_parent_waits_in_another_way_is_begun(single, started, gate, way, options):
+    """The pool does not answer while the parent waits with a limit."""
+    future = single.submit(stalling_tasks.after_a_timed_wait, options, way, started, gate.exits, abs, -1)
+    started.get(timeout=60)
+    with single._pool._kernel.lock:
+        gate.open()
+        started.get(timeout=60)
+    assert future.result(60) == 1
+
+
 def test_tasks_that_stall_on_top_of_each_other_end(sized, logged):
     assert sized.submit(stalling_tasks.chain, 5).result(60) == 5
     assert logged == []

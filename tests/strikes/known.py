@@ -17,9 +17,13 @@ _FINALIZER = "a finalizer in Python is struck before its first line"
 _NOT_ITS = "a pool whose maker is struck before it has it in a variable lives until the exit: its manager keeps it"
 _LENT = "a lent interpreter, when the second exception strikes who is giving it back"
 _ENDED = "on CPython 3.13 the two queues of a pool that has ended; looked for without success"
-_LOOP = "the two queues of one pool whose loop was struck; by what they are kept was not looked into"
+_LOOP = "at some points the two queues of a pool whose loop was struck; by what they are kept is not known"
+_TRIO = "a coroutine whose run of Trio was struck twice stays suspended, and wants a run when it is closed"
 
-KNOWN: dict[tuple[str, str], str] = {("create", mode): _FINALIZER for mode in _TWICE}
+KNOWN: dict[tuple[str, str], str] = {
+    **{("create", mode): _FINALIZER for mode in _TWICE},
+    **{(name, mode): _TRIO for name in ("run_under_trio", "amap_under_trio") for mode in _TWICE},
+}
 """What is wrong after a strike."""
 
 KEPT: dict[tuple[str, str], str] = {

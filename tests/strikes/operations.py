@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import time
 from concurrent.futures import as_completed, wait
 
@@ -114,6 +115,32 @@ def amap_under_asyncio(world):
 
 async def _amap(world):
     return [each async for each in world.executor.amap(abs, range(20))]
+
+
+if importlib.util.find_spec("trio"):
+
+    @operation(PoolWorld)
+    def run_under_trio(world):
+        _run_trio(_run, world, 1)
+        yield
+        _run_trio(_run, world, 3)
+
+    @operation(PoolWorld)
+    def amap_under_trio(world):
+        _run_trio(_run, world, 1)
+        yield
+        assert _run_trio(_amap, world) == [*range(20)]
+
+    def _run_trio(function, *args):
+        import trio
+
+        try:
+            return trio.run(function, *args)
+        except trio.TrioInternalError as exc:  # what strikes a callback of Trio's loop ends its run so
+            error = exc.__cause__
+            while isinstance(error, BaseExceptionGroup):
+                error = error.exceptions[0]
+            raise error from None
 
 
 @operation(PoolWorld)
