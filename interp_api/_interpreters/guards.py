@@ -7,6 +7,9 @@
 - Creating interpreters is serialised: 3.13 initialises static types without locks (gh-129817 and others).
 - A fork with a live interpreter kills the child (gh-139759): those of this package that are idle are closed before, and
   none is made meanwhile.
+- An interpreter that ends while a thread is in it ends the process ("not the last thread") or crashes (gh-128639). It
+  waits for the threads of `threading` alone, and only while that module is in `sys.modules`: so each is made to wait for
+  all of them.
 - An interpreter that is left at exit makes 3.13 hang if it has a thread, and 3.14+ warn (gh-128639, gh-141528).
 
 Closing against running is `_interpreters.entry_lock`'s, and against listing `_interpreters.alive`'s; removed queue
@@ -33,6 +36,7 @@ from interp_api._runtime.cpython import (
     interpreter_create,
     interpreter_destroy,
     load_queues_again,
+    run_script,
 )
 from interp_api._runtime.light_imports import partial
 from interp_api._runtime.locks import holding, is_held_here
@@ -52,6 +56,22 @@ Reentrant, because a signal handler may list interpreters meanwhile, or fork.
 
 closing = RLock()
 """Held while a fork closes interpreters: who is refused by one of them can wait for what comes of that."""
+
+# Run in each new interpreter. No thread is a daemon from now on, so that each is among those that `_shutdown` waits for,
+# also if it has not begun. That is registered before any other exit function, and so called as the last one: those may
+# still end threads.
+_WAIT_AT_END = compile(
+    """(lambda threads, partial: (
+    __import__("atexit").register(threads._shutdown),
+    setattr(threads, "start_joinable_thread", lambda function, handle=None, daemon=False, *, start=
+        threads.start_joinable_thread: start(function, handle=handle, daemon=False)),
+    setattr(threads, "start_new_thread", lambda function, args, kwargs={}, /, *, start=threads.start_joinable_thread:
+        start(partial(function, *args, **kwargs)).ident),
+    setattr(threads, "start_new", threads.start_new_thread),
+))(__import__("_thread"), __import__("_functools").partial)""",
+    "<interp_api>",
+    "exec",
+)
 
 _MOST_ATTEMPTS = 32  # to create an interpreter that can have an entry lock; there are many more of these
 
@@ -76,7 +96,11 @@ def create_guarded(made: list[int]) -> None:
     for _ in range(_MOST_ATTEMPTS):
         made.extend(starmap(interpreter_create, ((),)))
         _created.update(made)
-        if EntryLock(made[0], is_ours=True).open():  # before somebody who lists it opens one that says "not ours"
+        lock = EntryLock(made[0], is_ours=True)
+        if lock.open():  # before somebody who lists it opens one that says "not ours"
+            failure = lock.run("interpreter already running", run_script, made[0], _WAIT_AT_END)
+            if failure is not None:
+                raise InterpreterError(f"cannot prepare a new interpreter: {failure.formatted}")
             return
         end(interpreter_destroy, made[0])  # its cell is that of one that still lives
         _created.discard(made.pop())

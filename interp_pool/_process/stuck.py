@@ -15,7 +15,7 @@ import sys
 import threading
 from time import monotonic
 
-import interp_api
+from interp_api import IS_MAIN_INTERPRETER
 from interp_pool._process.exit_status import exit_status, watch_exit_status
 
 PATIENCE = 1.0  # seconds that the exit waits for these threads; after Ctrl-C it does not
@@ -41,7 +41,7 @@ def note_stuck(thread: threading.Thread, name: str, *, is_by_exit: bool) -> None
 
 def expect_stuck() -> None:
     """Be ready to end the process with its own status: a task that is told to stop may not. Never blocks."""
-    if interp_api.get_current() == interp_api.get_main():
+    if IS_MAIN_INTERPRETER:
         watch_exit_status()
 
 
@@ -64,10 +64,9 @@ def end_without_the_stuck() -> None:
     Blocks: until the program's other threads have ended, and for PATIENCE. A worker must not end the process: there it
     blocks until the stuck ones have ended.
     """
-    is_nested = interp_api.get_current() != interp_api.get_main()
     until = monotonic() + (0.0 if was_interrupted() else PATIENCE)
     for thread in [*_stuck]:
-        thread.join(None if is_nested else max(0.0, until - monotonic()))
+        thread.join(max(0.0, until - monotonic()) if IS_MAIN_INTERPRETER else None)
     left = [told for thread, told in [*_stuck.items()] if thread.is_alive()]
     if not left:
         return
