@@ -59,16 +59,16 @@ closing = RLock()
 
 # Run in each new interpreter. No thread is a daemon from now on, so that each is among those that `_shutdown` waits for,
 # also if it has not begun. That is registered before any other exit function, and so called as the last one: those may
-# still end threads.
+# still end threads. The functions have a namespace of their own: they would keep the `__main__` from going first.
 _WAIT_AT_END = compile(
-    """(lambda threads, partial: (
-    __import__("atexit").register(threads._shutdown),
+    """(lambda made: type(made)(made.__code__, {}))(lambda threads, partial, register: (
+    register(threads._shutdown),
     setattr(threads, "start_joinable_thread", lambda function, handle=None, daemon=False, *, start=
         threads.start_joinable_thread: start(function, handle=handle, daemon=False)),
     setattr(threads, "start_new_thread", lambda function, args, kwargs={}, /, *, start=threads.start_joinable_thread:
         start(partial(function, *args, **kwargs)).ident),
     setattr(threads, "start_new", threads.start_new_thread),
-))(__import__("_thread"), __import__("_functools").partial)""",
+))(__import__("_thread"), __import__("_functools").partial, __import__("atexit").register)""",
     "<interp_api>",
     "exec",
 )
