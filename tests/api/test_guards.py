@@ -297,23 +297,24 @@ def test_closing_waits_for_threads_that_threading_does_not_know(run_script, star
 
 
 @pytest.mark.programs
-def test_closing_waits_for_threads_of_an_interpreter_without_its_modules(run_script):
+def test_closing_waits_for_threads_that_exit_functions_end(run_script):
     """The runtime finds `threading` in `sys.modules`, or waits for no thread."""
     ended = run_script("""
         import interp_api
 
         def start(ended):
-            import sys, threading
+            import atexit, sys, threading
 
             def run():
-                begun.set()
+                gate.acquire()
                 for _ in range(3000):
                     [None] * 100
                 ended.put(None)
 
-            begun = threading.Event()
+            gate = threading.Lock()
+            gate.acquire()
+            atexit.register(gate.release)
             threading.Thread(target=run).start()
-            begun.wait()
 
         ended = interp_api.create_queue()
         interp = interp_api.create()
