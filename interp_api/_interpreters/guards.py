@@ -8,7 +8,7 @@
 - A fork with a live interpreter kills the child (gh-139759): those of this package that are idle are closed before, and
   none is made meanwhile.
 - An interpreter that ends while a thread is in it ends the process ("not the last thread") or crashes (gh-128639). It
-  waits for the threads of `threading` alone, and only while that module is in `sys.modules`: so each is made to wait for
+  waits for the threads of `threading` alone, and only while that module is in `sys.modules`: so each has to wait for
   all of them.
 - An interpreter that is left at exit makes 3.13 hang if it has a thread, and 3.14+ warn (gh-128639, gh-141528).
 
@@ -57,8 +57,8 @@ Reentrant, because a signal handler may list interpreters meanwhile, or fork.
 closing = RLock()
 """Held while a fork closes interpreters: who is refused by one of them can wait for what comes of that."""
 
-# Run in each new interpreter. No thread is a daemon from now on, so that each is among those that `_shutdown` waits for,
-# also if it has not begun. That is registered before any other exit function, and so called as the last one: those may
+# Run in each new interpreter. No thread is a daemon from now on, so each is among those that `_shutdown` waits for,
+# also if it has not begun. That is registered before any other exit function, and so called as the last one: they may
 # still end threads. The functions have a namespace of their own: they would keep the `__main__` from going first.
 _WAIT_AT_END = compile(
     """(lambda made: type(made)(made.__code__, {}))(lambda threads, partial, register: (
