@@ -5,6 +5,7 @@ from __future__ import annotations
 import _interpqueues
 import _interpreters
 import ctypes  # noqa: F401  # opens descriptors when it is first imported, which is no leak
+import faulthandler
 import gc
 import os
 import re
@@ -14,9 +15,11 @@ import sys
 import threading
 from collections import Counter
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+import pytest_timeout
 from effects import Count, effects
 from hypothesis import given, settings, strategies
 
@@ -224,8 +227,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    pytest_timeout.dump_stacks = _dump_stacks
     if config.getoption("--pure"):
         config.pluginmanager.register(Count())
+
+
+def _dump_stacks(terminal: pytest.TerminalReporter) -> None:
+    """Tell what all threads do when a test is timed out, as the plugin does, but not by `sys._current_frames`.
+
+    That makes frame objects for the threads of other interpreters too, while these run: the process crashes, and nobody
+    hears of the test.
+    """
+    with TemporaryFile() as file:
+        faulthandler.dump_traceback(file)
+        file.seek(0)
+        terminal.write(file.read().decode(errors="replace"))
 
 
 def pytest_exception_interact(node: pytest.Item, report: pytest.TestReport) -> None:

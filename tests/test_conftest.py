@@ -59,6 +59,16 @@ def test_that_takes_its_time():
     assert not threading.Event().wait(0.5)
 """
 
+LATE = """
+import pytest, sys, threading
+
+del sys._current_frames  # where there are interpreters it crashes
+
+@pytest.mark.timeout(0.2)
+def test_that_stands_still():
+    threading.Event().wait()
+"""
+
 
 def run_tests(directory, source, **constants):
     """Run the tests in a text below the conftest.py, some of whose constants are others; return what it prints."""
@@ -88,3 +98,10 @@ def test_subtest_that_stands_still_after_another_has_failed_is_timed_out(tmp_pat
     printed = run_tests(tmp_path, STILL, AFTERWARDS=0.2)
     assert printed.count("timed out after another failure") >= 2
     assert "4 failed, 1 passed" in printed
+
+
+def test_stacks_of_a_test_that_is_timed_out_are_told_without_looking_at_other_interpreters(tmp_path):
+    printed = run_tests(tmp_path, LATE)
+    assert "in test_that_stands_still" in printed.partition("FAILURES")[0]
+    assert "Timeout (>0.2s)" in printed
+    assert "1 failed" in printed

@@ -6,6 +6,9 @@
   main interpreter adds users that never leave.
 - A fork with a live interpreter kills the child (gh-139759): those of this package that are idle are closed before, and
   none is made meanwhile.
+- An interpreter that ends while a thread is in it ends the process ("not the last thread") or crashes (gh-128639). It
+  waits for the threads of `threading` alone, and only while that module is in `sys.modules`: so each has to wait for
+  all of them.
 - An interpreter that is left at exit makes 3.13 hang if it has a thread, and 3.14+ warn (gh-128639, gh-141528).
 
 Closing against running is `_interpreters.entry_lock`'s, and against listing `_interpreters.alive`'s; making against
@@ -33,6 +36,7 @@ from interp_api._runtime.cpython import (
     InterpreterError,
     interpreter_destroy,
     load_queues_again,
+    run_script,
 )
 from interp_api._runtime.light_imports import partial
 from interp_api._runtime.locks import holding, is_held_here
@@ -45,6 +49,22 @@ if TYPE_CHECKING:
 
 closing = RLock()
 """Held while a fork closes interpreters: who is refused by one of them can wait for what comes of that."""
+
+# Run in each new interpreter. No thread is a daemon from now on, so each is among those that `_shutdown` waits for,
+# also if it has not begun. That is registered before any other exit function, and so called as the last one: they may
+# still end threads. The functions have a namespace of their own: they would keep the `__main__` from going first.
+_WAIT_AT_END = compile(
+    """(lambda made: type(made)(made.__code__, {}))(lambda threads, partial, register: (
+    register(threads._shutdown),
+    setattr(threads, "start_joinable_thread", lambda function, handle=None, daemon=False, *, start=
+        threads.start_joinable_thread: start(function, handle=handle, daemon=False)),
+    setattr(threads, "start_new_thread", lambda function, args, kwargs={}, /, *, start=threads.start_joinable_thread:
+        start(partial(function, *args, **kwargs)).ident),
+    setattr(threads, "start_new", threads.start_new_thread),
+))(__import__("_thread"), __import__("_functools").partial, __import__("atexit").register)""",
+    "<interp_api>",
+    "exec",
+)
 
 _has_statics = False
 _held: list[bool] = []  # one entry while `creating` is held for a fork; guarded by that
@@ -61,6 +81,9 @@ def create_guarded(made: list[int], *, gives_away: bool) -> None:
     if STATICS_FIRST_IN_MAIN and not _has_statics and IS_MAIN_INTERPRETER:
         _initialise_statics()  # before the first interpreter can
     make(made, gives_away=gives_away)
+    failure = EntryLock(made[0]).run("interpreter already running", run_script, made[0], _WAIT_AT_END)
+    if failure is not None:
+        raise InterpreterError(f"cannot prepare a new interpreter: {failure.formatted}")
 
 
 def _settled[R](step: "Callable[[], R]") -> R:

@@ -200,13 +200,17 @@ def _end() -> None:
     _guard.region.memory[_guard.base + IS_CLOSED] = 1  # C1
     fence(_guard)  # C2
     wait_until(_is_left, _guard, GETTER, None)  # C3, C4
+    failure: BaseException | None = None
     for items, (box, bury) in boxes:
         try:
             _bury_all(box, bury)
-        finally:
-            queue_destroy(box)
-            _tell_heirs(items)
+        except BaseException as exc:  # the others wait for the boxes that are left
+            failure = exc
+        queue_destroy(box)
+        _tell_heirs(items)
     _guard_refs.drop()
+    if failure is not None:
+        raise failure
 
 
 def _bury_all(box: int, bury: "Callable[[object], None]") -> None:

@@ -82,6 +82,7 @@ class TaskFuture[T](LazyFuture[T]):
             timeout: seconds the task has to stop. Then the future ends all the same, with a TaskInterrupted whose
                 `has_stopped` is false, and another worker takes the place of the task's, until it stops: it is in C
                 code, swallows the exception, or has a long `finally`. 0 means to return at once; the task has 0.25 s.
+                With 0 and by default it has up to 2 s more on a machine so busy that it had no chance to stop.
 
         Returns:
             Whether the task was stopped, now or before, or cancelled. False if it ended in another way, with a result

@@ -67,6 +67,11 @@ def _tell(task: str, error: str) -> None:
 def _tell_what_is_left() -> None:
     while _left:
         _tell(*_left.popitem()[1])
+    # Who logs is asked for its name. In a worker that is a foreign thread, which CPython 3.13.0 notes so that it fails
+    # when `threading` has gone.
+    theirs: Any = sys.modules.get("threading")
+    if theirs is not None:
+        theirs._thread_local_info.__dict__.pop("_track_dummy_thread_ref", None)
 
 
 atexit.register(_tell_what_is_left)

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from interp_pool._workers.handle import Questions, Worker
 
 HASTY_GRACE = 0.06  # seconds, in place of GRACE when the user waits for the prompt
+_PATIENCE = 2.0  # seconds more, on a machine so busy that the task had no chance, unless the user has said how many
 NOT_SO_SOON = 5e-3  # seconds until another look at a task that has not begun
 _SOON = 1e-3  # seconds until another look at a task that is on its way into a worker or out of it
 
@@ -72,7 +73,8 @@ class Control:
         expect_stuck()
         item = self._kernel.step(partial(self._kernel.tasks.find, future))
         if item is not None:
-            timer.call_at(0.0, partial(self.stop, [item], Reason.INTERRUPT, monotonic() + grace))
+            patience = _PATIENCE if grace == GRACE else 0.0
+            timer.call_at(0.0, partial(self.stop, [item], Reason.INTERRUPT, monotonic() + grace, patience))
         return item is not None
 
     def stop_tasks(self, grace: float, reason: Reason, open_tasks: "OpenTasks | None", patience: float) -> list[Task]:
@@ -134,7 +136,7 @@ class Control:
     def stop_soon(self, items: list[Task], seconds: float) -> None:
         """Have children interrupted. Called by the manager."""
         if items:
-            timer.call_at(0.0, partial(self.stop, items, Reason.INTERRUPT, monotonic() + seconds))
+            timer.call_at(0.0, partial(self.stop, items, Reason.INTERRUPT, monotonic() + seconds, _PATIENCE))
 
     def take_from_stack(self, children: list[Task]) -> None:
         """Send children to whoever takes them which were handed to the worker of their parent, and not begun there."""
@@ -199,7 +201,7 @@ class Control:
             return
         now, options = monotonic(), control.options
         if options.deadline is not None and now >= options.deadline:
-            self._begin_to_stop([item], Reason.DEADLINE, now + GRACE)
+            self._begin_to_stop([item], Reason.DEADLINE, now + GRACE, _PATIENCE)
             return
         due = options.deadline
         if options.timeout is not None and item.work_id is not None:
@@ -210,7 +212,7 @@ class Control:
             else:
                 left = options.timeout - seconds
                 if left <= 0:
-                    self._begin_to_stop([item], Reason.TIMEOUT, now + GRACE)
+                    self._begin_to_stop([item], Reason.TIMEOUT, now + GRACE, _PATIENCE)
                     return
             due = now + left if due is None else min(due, now + left)
         if due is not None:
@@ -304,7 +306,7 @@ class Control:
             if self._kernel.tracer is not None:
                 self._kernel.tracer.note_interrupt(worker, item)
         is_busy_machine = now < control.stop_by + control.patience and not worker.has_ignored(
-            control.asked_at, control.cpu_seconds
+            control.asked_at, control.cpu_seconds, GRACE if control.patience > GRACE else HASTY_GRACE
         )
         if now < control.stop_by:
             self._set_alarm(item, control, control.stop_by)

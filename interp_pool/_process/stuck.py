@@ -64,10 +64,9 @@ def end_without_the_stuck() -> None:
     Blocks: until the program's other threads have ended, and for PATIENCE. A worker must not end the process: there it
     blocks until the stuck ones have ended.
     """
-    is_nested = not IS_MAIN_INTERPRETER
     until = monotonic() + (0.0 if was_interrupted() else PATIENCE)
     for thread in [*_stuck]:
-        thread.join(None if is_nested else max(0.0, until - monotonic()))
+        thread.join(max(0.0, until - monotonic()) if IS_MAIN_INTERPRETER else None)
     left = [told for thread, told in [*_stuck.items()] if thread.is_alive()]
     if not left:
         return

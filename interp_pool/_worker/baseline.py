@@ -83,6 +83,15 @@ class Baseline:
             if names.get(name) is not value:
                 names[name] = value
 
+    def mend_modules(self) -> bool:
+        """Put back the modules that the program has taken away; return whether there were any.
+
+        Exit functions import, and the runtime looks for modules there when it closes an interpreter.
+        """
+        missing = {name: module for name, module in self.modules.items() if name not in sys.modules}
+        sys.modules.update(missing)
+        return bool(missing)
+
 
 def _note_codecs() -> "tuple[set[str], list[Callable[..., Any]]]":
     """Have the names of error handlers and the search functions noted that are registered: nothing lists them."""

@@ -90,6 +90,8 @@ def serve(setup: "Setup", results_id: int, calls_id: int, bell: tuple[int, int],
         _serving = None
         if _baseline is not None:
             _baseline.mend_builtins()
+            if _baseline.mend_modules():
+                _is_fit = False
         if (telling := sys.modules.get("interp_pool._worker.telling")) is not None:
             telling.end()
         if control.nest is not None:

@@ -33,8 +33,9 @@ _STDLIB_FOLDERS = tuple(
 )
 _PACKAGES = ("site-packages", "dist-packages")  # inside the standard library's folder, and not of it
 
-# Exit functions that are not the tasks': the runtime runs them when it closes the interpreter.
+# Exit functions that are not the tasks': the runtime runs them when it closes the interpreter, the last one first.
 _LASTING_EXIT_FUNCTIONS = (
+    ("_thread", "_shutdown"),
     ("interp_api._interpreters.guards", "_close_leftovers"),
     ("interp_api._wakeup.boxes", "_end"),
     ("interp_api._pickling.descriptors", "_close_what_was_sent"),

@@ -173,16 +173,17 @@ class Worker:
         assert self.thread.ident is not None
         return _cpu_seconds(self.thread.ident)
 
-    def has_ignored(self, asked_at: float, cpu_seconds: float) -> bool:
+    def has_ignored(self, asked_at: float, cpu_seconds: float, grace: float = _ENOUGH) -> bool:
         """Return whether its task has not stopped although it had the time to: on a busy machine it may not have had.
 
         Args:
             asked_at: when it was told to, on the monotonic clock.
             cpu_seconds: of its thread, then.
+            grace: seconds that it has from the moment on when it was struck.
         """
         struck_at = self._cells[STRUCK] / 1e9
         if struck_at >= asked_at:
-            return monotonic() - struck_at >= _ENOUGH
+            return monotonic() - struck_at >= grace
         return not self.cpu_seconds - cpu_seconds < _ENOUGH  # inf - inf is nan
 
     def look_whether_idle(self) -> bool:

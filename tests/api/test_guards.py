@@ -256,3 +256,71 @@ def test_closing_and_running_at_the_same_time_never_crashes(run_script):
         print(failed)
     """)
     assert (ended.status, ended.out) == (0, "[]\n"), ended
+
+
+@pytest.mark.programs
+@pytest.mark.parametrize("start", ["start_new_thread(run, ())", "start_new(run, ())", "start_joinable_thread(run)"])
+def test_closing_waits_for_threads_that_threading_does_not_know(run_script, start):
+    """gh-128639: "not the last thread", and a segmentation fault from 3.14 on."""
+    ended = run_script(f"""
+        import threading
+        import interp_api
+
+        def start_three(ended):
+            import _thread
+
+            def run():
+                for _ in range(3000):
+                    [None] * 100
+                ended.put(None)
+
+            for _ in range(3):
+                _thread.{start}
+
+        def work():
+            for _ in range(3):
+                ended = interp_api.create_queue()
+                interp = interp_api.create()
+                interp.call(start_three, ended)
+                interp.close()
+                counts.append(ended.qsize())
+
+        counts = []
+        threads = [threading.Thread(target=work) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        print(counts)
+    """)
+    assert (ended.status, ended.out, ended.err) == (0, f"{[3] * 9}\n", ""), ended
+
+
+@pytest.mark.programs
+def test_closing_waits_for_threads_that_exit_functions_end(run_script):
+    """The runtime finds `threading` in `sys.modules`, or waits for no thread."""
+    ended = run_script("""
+        import interp_api
+
+        def start(ended):
+            import atexit, sys, threading
+
+            def run():
+                gate.acquire()
+                for _ in range(3000):
+                    [None] * 100
+                ended.put(None)
+
+            gate = threading.Lock()
+            gate.acquire()
+            atexit.register(gate.release)
+            threading.Thread(target=run).start()
+
+        ended = interp_api.create_queue()
+        interp = interp_api.create()
+        interp.call(start, ended)
+        interp.exec("import sys; sys.modules.clear()")
+        interp.close()
+        print(ended.qsize())
+    """)
+    assert (ended.status, ended.out, ended.err) == (0, "1\n", ""), ended

@@ -278,9 +278,26 @@ def test_interrupts_at_random_moments_hit_nothing_else(seed):
         assert not executor._pool._kernel.staff.stuck
 
 
+@pytest.mark.parametrize("limit", [None, SHORT])
+def test_worker_of_a_task_that_had_no_chance_to_stop_is_not_abandoned(single, stuck, monkeypatch, limit):
+    """On a machine so busy that neither has run since."""
+    looks, has_had_it = queue.SimpleQueue(), threading.Event()
+    monkeypatch.setattr(handle.Worker, "has_ignored", lambda *_: looks.put(None) or has_had_it.is_set())
+    future = stuck.hold(single if limit is None else single.options(timeout=limit))
+    if limit is None:
+        assert not future.interrupt(0)
+    for _ in range(3):  # the last ones when its time was up
+        looks.get(timeout=10)
+    assert not future.done()
+    has_had_it.set()
+    assert isinstance(future.exception(60), TaskInterrupted if limit is None else TimeoutError)
+    assert single.statistics().abandoned == 1
+    stuck.release()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="nobody tells a thread's processor time here")
 def test_task_has_not_ignored_the_interrupt_before_it_had_the_time_to_stop(single, stuck, started):
-    """On a busy machine; which is why Ctrl-C then waits longer until it does without a worker."""
+    """On a busy machine; which is why a pool then waits longer until it does without a worker."""
     held = stuck.hold(single)
     (worker,) = single._pool._kernel.staff.workers.values()
     asked_at, cpu_seconds = monotonic(), worker.cpu_seconds
