@@ -71,9 +71,9 @@ def _have_watched(name: str) -> None:
     original: Any = getattr(os, name)
 
     def watched(*args: "Any", **kwargs: "Any") -> "Any":
-        from interp_pool._worker.whole_program import call
-
-        return call(name, original, args, kwargs)
+        preparer = f"{__package__}.whole_program"
+        __import__(preparer)
+        return sys.modules[preparer].call(name, original, args, kwargs)
 
     watched.__name__, watched.__qualname__, watched.__doc__ = name, name, original.__doc__
     for module in (os, sys.modules[os.name]):  # a pickle names the latter
