@@ -42,7 +42,7 @@ def prepare(module: "Any") -> None:
         setattr(module, function.__name__, function)
 
 
-def enable(file: "Any" = None, all_threads: bool = True, c_stack: bool = True, max_threads: int = 100) -> None:
+def enable(*_: object, **__: object) -> None:
     """Have the program's fault handler enabled, unless it is; it writes to the program's stderr.
 
     The arguments are accepted: a crash is the program's, and so is the place where that is written.
@@ -64,14 +64,14 @@ def is_enabled() -> bool:
     return _is_enabled
 
 
-def dump_traceback(file: "Any" = None, all_threads: bool = True, max_threads: int = 100) -> None:
+def dump_traceback(file: "Any" = None, all_threads: bool = True, **_: object) -> None:
     """Write the stack of this thread, the innermost call first.
 
     Args:
         file: what to write to, a file or a descriptor; None means stderr.
         all_threads: whether that of the thread which runs the tasks, too. The runtime tells of no others: see
             `_process.thread_state`.
-        max_threads: accepted, as there on CPython 3.15.
+        _: what else CPython 3.15 takes.
     """
     from interp_pool._process.thread_state import frame_of, oldest_thread, this_thread
 
@@ -85,7 +85,11 @@ def dump_traceback(file: "Any" = None, all_threads: bool = True, max_threads: in
 
 
 def dump_traceback_later(
-    timeout: float, repeat: bool = False, file: "Any" = None, exit: bool = False, max_threads: int = 100
+    timeout: float,
+    repeat: bool = False,
+    file: "Any" = None,
+    exit: bool = False,  # noqa: A002  # as it is called there
+    **_: object,
 ) -> None:
     """Write the stack of the thread that runs the tasks after some time, in a thread of its own.
 
@@ -94,7 +98,7 @@ def dump_traceback_later(
         repeat: whether to go on doing so.
         file: as for `dump_traceback`.
         exit: must be false.
-        max_threads: accepted, as there on CPython 3.15.
+        _: what else CPython 3.15 takes.
 
     Raises:
         ValueError: the timeout is not positive.
@@ -134,7 +138,7 @@ def cancel_dump_traceback_later() -> None:
         pending.set()
 
 
-def register(signum: int, file: "Any" = None, all_threads: bool = True, chain: bool = False) -> None:
+def register(*_: object, **__: object) -> None:
     """Refuse: a worker gets no signals.
 
     Raises:
@@ -143,7 +147,7 @@ def register(signum: int, file: "Any" = None, all_threads: bool = True, chain: b
     raise ValueError(_NO_SIGNALS)
 
 
-def unregister(signum: int) -> bool:
+def unregister(_: int) -> bool:
     """Return False: nothing is registered."""
     return False
 

@@ -29,7 +29,7 @@ def prepare(module: "Any") -> None:
         setattr(module, name, _returning(name, value))
 
 
-def start(nframe: int = 1, /) -> None:
+def start(_: int = 1, /) -> None:
     """Refuse.
 
     Raises:
@@ -39,7 +39,7 @@ def start(nframe: int = 1, /) -> None:
 
 
 def _returning(name: str, value: object) -> "Any":
-    def call(*args: object) -> object:
+    def call(*_: object) -> object:
         return value
 
     call.__name__ = call.__qualname__ = name

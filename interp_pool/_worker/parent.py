@@ -30,7 +30,7 @@ MAY_IGNORE_CTRL_C = "whether to go on at Ctrl-C"
 FAULT_HANDLER = "the fault handler of the program"
 TURN = "whose turn it is to be measured"
 LOCATION = "the location of module "  # and its name
-WHOLE_PROGRAM = "leave to change the whole program with "  # the call, its route, "task" or "initializer", with | between
+WHOLE_PROGRAM = "leave to change the whole program with "  # call|route|task, or call|route|initializer
 
 PROCESS = "multiprocessing.process"
 _PREPARED_BY = {
@@ -154,7 +154,8 @@ class _Finder:
         if name not in _PREPARED_BY:
             return None
         if name in _STAND_INS:
-            return ModuleSpec(name, _StandIn)
+            stand_in: Any = _StandIn
+            return ModuleSpec(name, stand_in)
         spec: Any = None
         for finder in sys.meta_path:
             if finder is not self and (spec := finder.find_spec(name, path, target)) is not None:

@@ -77,8 +77,8 @@ def _may_move(told: str, has_processes: bool) -> bool:
         _warned.add(call)
         remedy = 'fallback="process"' if caller == "initializer" else f'fallback="process", route=["{route}"]'
         warn(
-            f"{call}() in {f'{caller} {route}()' if route else f'a {caller}'} changes the whole program, not the worker "
-            f"alone, so other tasks may go wrong; to have it change a process of its own: {remedy}"
+            f"{call}() in {f'{caller} {route}()' if route else f'a {caller}'} changes the whole program, not the "
+            f"worker alone, so other tasks may go wrong; to have it change a process of its own: {remedy}"
         )
     return False
 

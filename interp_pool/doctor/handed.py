@@ -150,8 +150,8 @@ def read_file(tree: ast.Module, task: str = "", package: str = "") -> Handed:
 def functions_of(tree: ast.Module) -> dict[str, Function]:
     """Return the functions at the top of a file, by name, and the methods of the classes there, as "Class.method"."""
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
-    for kind in tree.body:
-        for node in kind.body if isinstance(kind, ast.ClassDef) else ():
+    for kind in (node for node in tree.body if isinstance(node, ast.ClassDef)):
+        for node in kind.body:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 functions[f"{kind.name}.{node.name}"] = node
     return functions
@@ -186,7 +186,9 @@ def _note_call(call: ast.Call, handed: Handed, pools: set[str], within: str) -> 
     full = handed.names.full(call.func)
     if full in POOLS:
         handed.has_pool = True
-        _note(handed, _argument(call, "initializer", _INITIALIZER_AT.get(full.rpartition(".")[2])), within, is_task=False)
+        _note(
+            handed, _argument(call, "initializer", _INITIALIZER_AT.get(full.rpartition(".")[2])), within, is_task=False
+        )
     elif isinstance(call.func, ast.Attribute) and call.func.attr in _TAKING and call.args:
         owner = call.func.value
         is_new = isinstance(owner, ast.Call) and handed.names.full(owner.func) in POOLS

@@ -38,7 +38,7 @@ def warnings_of(logged):
 
 
 @pytest.mark.programs
-@pytest.mark.parametrize("module", ["readline", "_curses", "_curses", "numpy", "lxml.etree", "lxml.html"])
+@pytest.mark.parametrize("module", ["readline", "_curses", "numpy", "lxml.etree", "lxml.html"])
 def test_real_module_that_refuses_is_named_with_the_remedy(executor, module):
     probe = subprocess.run([sys.executable, "-c", f"import {module}"], capture_output=True, check=False)
     if probe.returncode:
@@ -191,9 +191,7 @@ def test_error_while_pickling_the_result_says_so(logged):
         exc = executor.submit(refused_tasks.result).exception(60)
     assert isinstance(exc, ImportError)
     assert isinstance(exc, ResultPicklingError)
-    assert str(exc).startswith(
-        "module '_curses' does not support subinterpreters, and the result of task result() "
-    )
+    assert str(exc).startswith("module '_curses' does not support subinterpreters, and the result of task result() ")
     assert len(warnings_of(logged)) == 1
 
 

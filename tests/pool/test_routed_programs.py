@@ -151,6 +151,6 @@ def test_processes_start_as_the_context_says_unless_it_forks(tmp_path):
     status, output, errors = scripts.run_text(tmp_path, CONTEXTS)
     assert (status, output.split()) == (0, ["spawn", "forkserver", "forkserver", "spawn"])
     assert errors == (
-        'mp_context says "fork", but a program with interpreters cannot be forked safely: the processes of the fallback '
-        'start by "forkserver", so they have what modules define, and not what the program has set since\n'
+        'mp_context says "fork", but a program with interpreters cannot be forked safely: the processes of the '
+        'fallback start by "forkserver", so they have what modules define, and not what the program has set since\n'
     )

@@ -35,11 +35,12 @@ def warnings_of(logged):
 def test_change_of_the_directory_is_told_once_with_the_route(logged, in_place, executor):
     for path in (in_place, "/"):
         assert executor.submit(whole_program_tasks.change_directory, path).result(60) == os.path.realpath(path)
-    assert warnings_of(logged) == [
+    [warning] = warnings_of(logged)
+    assert warning == (
         "os.chdir() in task whole_program_tasks:change_directory() changes the whole program, not the worker alone, so "
         "other tasks may go wrong; to have it change a process of its own: "
         'fallback="process", route=["whole_program_tasks:change_directory"]'
-    ]
+    )
 
 
 def test_call_that_changes_nothing_is_not_told(logged, executor):
@@ -76,9 +77,7 @@ def test_initializer_that_changes_the_directory_moves_to_processes(
     logged, tmp_path, initializer, helpers_of_multiprocessing
 ):
     before = os.getcwd()
-    with InterpreterPoolExecutor(
-        1, initializer=initializer, initargs=(str(tmp_path),), fallback="process"
-    ) as executor:
+    with InterpreterPoolExecutor(1, initializer=initializer, initargs=(str(tmp_path),), fallback="process") as executor:
         assert executor.submit(whole_program_tasks.directory).result(60) == str(tmp_path)
         assert executor.statistics().tasks_in_processes == 1
     assert os.getcwd() == before
