@@ -377,7 +377,7 @@ class Refusing:
     """What no worker can unpickle, and the program can."""
 
     def __reduce__(self):
-        return __import__, ("faulthandler",)
+        return __import__, ("_curses",)
 
 
 def call_refused():

@@ -7,9 +7,9 @@ import os
 
 
 def imports_in_its_body(item=None):
-    import faulthandler
+    import _curses
 
-    assert faulthandler
+    assert _curses
     return os.getpid()
 
 
@@ -40,9 +40,9 @@ class Made:
 def _decorated(function):
     @functools.wraps(function)
     def wrapper(*args):
-        import faulthandler
+        import _curses
 
-        assert faulthandler
+        assert _curses
         return function(*args)
 
     return wrapper

@@ -6,9 +6,9 @@ import sys
 
 
 def plain():
-    import faulthandler
+    import _curses
 
-    return faulthandler
+    return _curses
 
 
 def by_name(module):
@@ -19,21 +19,21 @@ def by_name(module):
 
 def behind_another_error():
     try:
-        import faulthandler  # noqa: F401
+        import _curses  # noqa: F401
     except ImportError as exc:
         raise RuntimeError("no backend") from exc
 
 
 def behind_exit():
     try:
-        import faulthandler  # noqa: F401
+        import _curses  # noqa: F401
     except ImportError:
         sys.exit("please install it")
 
 
 def handled():
     try:
-        import faulthandler  # noqa: F401
+        import _curses  # noqa: F401
     except ImportError:
         return "done without"
 

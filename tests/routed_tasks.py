@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import faulthandler
+import _curses
 import os
 import threading
 
-assert faulthandler  # which refuses
+assert _curses  # which refuses
 
 initialized = []  # by whom
 events = {}  # of threads, by name

@@ -27,11 +27,6 @@ if TYPE_CHECKING:
 class ExecutorArguments(PoolArguments):
     """The arguments of an executor. Those of its own pool are checked by that."""
 
-    mp_context: object = option(
-        default=None,
-        doc="""accepted, and without effect, so that a call of ProcessPoolExecutor needs no change; also as the second
-            argument by position.""",
-    )
     pool: "InterpreterPool | None" = option(
         default=None,
         doc="""run the tasks in this pool instead of one of the executor's own; then none of the arguments above that
@@ -60,7 +55,7 @@ class ExecutorArguments(PoolArguments):
 
         if not isinstance(pool, InterpreterPool):
             raise TypeError(f"pool must be an InterpreterPool, got {pool!r}")
-        if self.of_pool():
+        if self.of_pool().keys() - {"mp_context"}:  # which has no effect then
             raise TypeError("pool cannot be combined with arguments that describe workers: give them to the pool")
 
     def of_tasks(self) -> TaskOptions:

@@ -36,7 +36,7 @@ class Pool(multiprocessing_pool.Pool):
       BrokenInterpreterPool, where multiprocessing starts new workers for ever.
     - What waits after `terminate()` ends with an exception, where `get()` would wait for ever.
     - A callback that raises is reported to `threading.excepthook`, and the pool goes on.
-    - All workers have the process id of the program. `context` is not used.
+    - All workers have the process id of the program. `context` is only for a fallback's.
 
     Thread safety: all methods may be called from several threads at once.
 
@@ -62,7 +62,7 @@ class Pool(multiprocessing_pool.Pool):
             initializer: called in each worker before its first task.
             initargs: its arguments.
             maxtasksperchild: a worker gets a new interpreter after so many tasks; None means never.
-            context: kept for programs that ask for it.
+            context: for the processes of a fallback, as the `mp_context` of `InterpreterPoolExecutor`.
             fallback: as for `InterpreterPoolExecutor`, as what follows.
             route: as there.
             unread: as there.
@@ -95,6 +95,7 @@ class Pool(multiprocessing_pool.Pool):
             fallback=fallback,
             route=route,
             unread=unread,
+            mp_context=context,
             exit_timeout=0.0,  # at its exit a program does not wait for multiprocessing's workers
         )
         self._cache: dict[int, Any] = {}

@@ -234,3 +234,13 @@ def check_timeout(value: object) -> float:
     if seconds < 0:
         raise ValueError(f"timeout must be a non-negative number of seconds, got {value!r}")
     return min(seconds, threading.TIMEOUT_MAX / 2)
+
+
+def check_mp_context(value: object) -> None:
+    """Check that a value is a context of multiprocessing.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not callable(getattr(value, "get_start_method", None)):
+        raise TypeError(f"mp_context must be a context of multiprocessing, as get_context() returns, got {value!r}")

@@ -13,6 +13,7 @@ from interp_pool._options.checks import (
     check_flag,
     check_int,
     check_limit,
+    check_mp_context,
     check_output,
     check_routes,
     check_sizes,
@@ -171,6 +172,12 @@ class PoolArguments(Declared):
         doc="""functions that run there from the start: "module:function", "module", or "package.*". For those that
             import such a module in their own body, which is too late.""",
     )
+    mp_context: object = option(
+        default=None,
+        doc="""a context of multiprocessing. Processes of a fallback start as it says, unless it forks: that is warned
+            of, and they start as without it. Otherwise it has no effect, so that a call of ProcessPoolExecutor needs no
+            change.""",
+    )
     histograms: bool = option(
         default=False,
         check=check_flag,
@@ -220,6 +227,8 @@ class PoolOptions(PoolArguments):
         check_sizes(self.most_workers, self.min_workers)
         if self.route and self.fallback is None:
             raise ValueError("route says what goes to the fallback: give that as well, fallback='process' say")
+        if self.fallback == "process" and self.mp_context is not None:
+            check_mp_context(self.mp_context)
         if self.max_tasks_per_child is not None:
             self.max_tasks_per_child = min(self.max_tasks_per_child, sys.maxsize)
         self.is_named = bool(self.thread_name_prefix)  # by the user, who wants to see it inside the workers

@@ -50,7 +50,7 @@ class ProcessFace(_base):  # type: ignore[misc]  # see there
 
         Args:
             max_workers: most workers at a time; None means `os.process_cpu_count()`.
-            mp_context: kept for programs that ask for it.
+            mp_context: for the processes of a fallback; see InterpreterPoolExecutor.
             initializer: called in each worker before its first task.
             initargs: its arguments.
             max_tasks_per_child: a worker gets a new interpreter after so many tasks; None means never.
@@ -78,6 +78,7 @@ class ProcessFace(_base):  # type: ignore[misc]  # see there
             initializer=initializer,
             initargs=initargs,
             max_tasks_per_child=max_tasks_per_child,
+            mp_context=mp_context,
             **(options or {}),
         )
 

@@ -32,6 +32,8 @@ _UNSUPPORTED = (  # what CPython says where code needs the main interpreter, or 
     "daemon threads are disabled in this (sub)interpreter",
     "fork not supported for isolated subinterpreters",
     "exec not supported for isolated subinterpreters",
+    "tracemalloc traces no worker interpreter",  # ours, as what follows
+    "in a worker would change the whole program",
 )
 _NO_SLOWER = frozenset(("joblib",))  # packages that look whether NumPy is there, and work as well without
 _MOST_LINKS = 100  # exceptions that are looked at; a chain can be a ring
@@ -63,7 +65,7 @@ def find_refusal(
     """
     path = _path(exc, set())
     if not path:
-        return None
+        return _unsupported(exc, function) if when == "running" else None
     known = _known_line(path[-1])
     entries = _joined(path)
     chain: list[str] = []
@@ -83,6 +85,16 @@ def find_refusal(
     return refusal, places, known[: 3 * _LONGEST]
 
 
+def _unsupported(exc: BaseException, function: object) -> "tuple[Refusal, tuple[Place, ...], str] | None":
+    """Return what a task has tried that only the main interpreter of a process can, None if it failed otherwise."""
+    text = str(exc)
+    if not any(known in text for known in (*_UNSUPPORTED, _SIGNALS)):
+        return None
+    entries = _joined([exc])
+    refusal = f"{type(exc).__qualname__}: {text[: 3 * _LONGEST]}", "", (), _begun(function, entries)
+    return refusal, (), text
+
+
 def find_unsupported(failure: "Failure", *, has_signals: bool) -> "Refusal | None":
     """Return what a worker could not do because it is no main interpreter, None if a failure is another one.
 
@@ -90,7 +102,7 @@ def find_unsupported(failure: "Failure", *, has_signals: bool) -> "Refusal | Non
         failure: of the worker.
         has_signals: whether setting a signal handler counts.
     """
-    if failure[-1] is not None:
+    if failure[-1] is not None and failure[-1][2]:
         return failure[-1]
     texts = (*_UNSUPPORTED, _SIGNALS) if has_signals else _UNSUPPORTED
     if any(text in failure[5] for text in texts):
@@ -151,6 +163,9 @@ def describe_refusal(refusal: "Refusal", needed_by: str) -> str:
     from interp_pool._wire.known_packages import pure_wheel_of
 
     _, module, chain, route = refusal
+    if not chain:
+        own = f', route=["{route}"]' if route else ""
+        return f'{_describe(refusal, needed_by)}: to run it in a process from the start, fallback="process"{own}'
     wheel = next((found for name in (module, *chain) if (found := pure_wheel_of(name))), "")
     told = f"{_describe(refusal, needed_by)}: run this task in a ThreadPoolExecutor or ProcessPoolExecutor"
     if wheel:

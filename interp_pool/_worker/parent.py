@@ -11,7 +11,9 @@ While nobody answers, as in an interpreter that was lent, the module stays as it
 nothing that is not loaded anyway.
 """
 
+import os
 import sys
+from _frozen_importlib import ModuleSpec
 
 from interp_api import SimpleQueue
 from interp_pool._wire.messages import PARENT_ASKED
@@ -25,8 +27,10 @@ if TYPE_CHECKING:
 TRACKER = "the resource tracker of multiprocessing"
 AUTHKEY = "the authkey of multiprocessing"
 MAY_IGNORE_CTRL_C = "whether to go on at Ctrl-C"
+FAULT_HANDLER = "the fault handler of the program"
 TURN = "whose turn it is to be measured"
 LOCATION = "the location of module "  # and its name
+WHOLE_PROGRAM = "leave to change the whole program with "  # call|route|task, or call|route|initializer
 
 PROCESS = "multiprocessing.process"
 _PREPARED_BY = {
@@ -38,7 +42,13 @@ _PREPARED_BY = {
     "multiprocessing.dummy": "plain_threads",
     "signal": "signals",
     "pdb": "debugging",
+    "resource": "whole_program",
+    "faulthandler": "fault_handler",
+    "_tracemalloc": "no_tracing",
 }
+_STAND_INS = ("faulthandler", "_tracemalloc")  # refuse to be loaded; what prepares them makes them
+
+_CALLS = ("chdir", "fchdir", "dup2", "nice")  # of `os`: what `whole_program` knows
 
 _pool: "tuple[SimpleQueue, int, Any] | None" = None  # who answers: the results queue, the worker's id and its board
 
@@ -51,6 +61,23 @@ def know_parent(results: SimpleQueue, worker_id: int, board: "Any") -> None:
         _prepare(sys.modules[PROCESS])
     if not any(type(finder) is _Finder for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
+        for name in _CALLS:
+            if hasattr(os, name):
+                _have_watched(name)
+
+
+def _have_watched(name: str) -> None:
+    """Have a function of `os` ask before it changes the whole program."""
+    original: Any = getattr(os, name)
+
+    def watched(*args: "Any", **kwargs: "Any") -> "Any":
+        preparer = f"{__package__}.whole_program"
+        __import__(preparer)
+        return sys.modules[preparer].call(name, original, args, kwargs)
+
+    watched.__name__, watched.__qualname__, watched.__doc__ = name, name, original.__doc__
+    for module in (os, sys.modules[os.name]):  # a pickle names the latter
+        setattr(module, name, watched)
 
 
 def forget_parent() -> None:
@@ -108,12 +135,27 @@ def _prepare(module: "ModuleType") -> None:
     sys.modules[name].prepare(module)
 
 
+class _StandIn:
+    """Loads a module that is made here."""
+
+    @staticmethod
+    def create_module(spec: "Any") -> None:
+        """Leave it to the import system."""
+
+    @staticmethod
+    def exec_module(module: "ModuleType") -> None:
+        _prepare(module)
+
+
 class _Finder:
     """Finds the modules where the others would, and has them prepared."""
 
     def find_spec(self, name: str, path: "Any" = None, target: "Any" = None) -> "Any":
         if name not in _PREPARED_BY:
             return None
+        if name in _STAND_INS:
+            stand_in: Any = _StandIn
+            return ModuleSpec(name, stand_in)
         spec: Any = None
         for finder in sys.meta_path:
             if finder is not self and (spec := finder.find_spec(name, path, target)) is not None:

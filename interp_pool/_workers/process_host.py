@@ -38,12 +38,14 @@ from interp_pool._wire.messages import (
     TASK_UNREADABLE,
     TIMED,
 )
+from interp_pool._wire.refused import warn
 from interp_pool._worker.hosted import Loaded, initialize, keep_initializer, load, plain, run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
+    from multiprocessing.context import BaseContext
     from typing import Any
 
     from interp_pool._options.pool_options import PoolOptions
@@ -55,6 +57,7 @@ _theirs: "Any" = multiprocessing.process  # private names, the same from CPython
 # The runtime takes the name from the main module when the script ends, and pending tasks start processes after that.
 _main = sys.modules.get("__main__")
 _main_file = getattr(_main, "__file__", None)
+_has_told_of_fork = False
 _executors: "WeakSet[ProcessPoolExecutor]" = WeakSet()
 
 come_first()  # at the exit: the standard library's hook, which refuses tasks from then on, is registered by now
@@ -198,11 +201,28 @@ class ProcessHost:
 
 def make_executor(options: "PoolOptions") -> "ProcessPoolExecutor":
     """Return a process pool of one worker."""
-    methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+    context = _context_of(options)
     made = ProcessPoolExecutor(1, mp_context=context, initializer=keep_initializer, initargs=_initializer_of(options))
     _executors.add(made)
     return made
+
+
+def _context_of(options: "PoolOptions") -> "BaseContext":
+    """Return the context that processes start in: the one that was given, unless it forks."""
+    global _has_told_of_fork
+    given: Any = options.mp_context
+    if given is not None and given.get_start_method() != "fork":
+        return given  # type: ignore[no-any-return]  # `check_mp_context` says so
+    methods = multiprocessing.get_all_start_methods()
+    method = "forkserver" if "forkserver" in methods else "spawn"
+    is_said = given is not None and given is not multiprocessing.get_context()  # multiprocessing.Pool gives that always
+    if is_said and not _has_told_of_fork:
+        _has_told_of_fork = True
+        warn(
+            'mp_context says "fork", but a program with interpreters cannot be forked safely: the processes of the '
+            f'fallback start by "{method}", so they have what modules define, and not what the program has set since'
+        )
+    return multiprocessing.get_context(method)
 
 
 def _initializer_of(options: "PoolOptions") -> "tuple[Any, ...]":

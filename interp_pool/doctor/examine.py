@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from interp_pool.doctor.callers import sources_beside, tasks_that_reach
 from interp_pool.doctor.child import Probe, ask
-from interp_pool.doctor.handed import read_file
+from interp_pool.doctor.handed import Handed, Names, functions_of, read_file
 from interp_pool.doctor.idioms import Idiom, find_idioms
 from interp_pool.doctor.imports import BodyImport, body_imports, has_guard, own_imports
 from interp_pool.doctor.late import late_imports
-from interp_pool.doctor.subjects import Subject, TargetError
+from interp_pool.doctor.subjects import Source, Subject, TargetError
 from interp_pool.doctor.verdict import Diagnosis, diagnose
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["examine"]
 
+_MOST_FILES = 200  # of the program's own that are read
 _MOST_USERS = 3  # modules that are imported for one extension module
 
 
@@ -96,27 +98,70 @@ def _is_in_doubt(probe: Probe) -> bool:
 def _read(subject: Subject) -> _Read:
     read = _Read([], [], [], [(root, []) for root in subject.roots], subject.script)
     modules = {source.module for source in subject.sources}
+    files: dict[str, Handed] = {}
+    elsewhere: list[tuple[str, str]] = []
+    bodies: list[BodyImport] = []
     for source in subject.sources if subject.kind != "distribution" else ():
-        try:
-            tree = ast.parse(Path(source.path).read_bytes())
-        except (OSError, SyntaxError, ValueError):
+        tree = _tree(source)
+        if tree is None:
             continue  # a template, or for another Python; who imports it says so
-        package = source.module if source.is_package else source.module.rpartition(".")[0]
-        handed = read_file(tree, subject.function, package)
+        handed = files[source.module] = read_file(tree, subject.function, _package(source))
         read.idioms.extend(find_idioms(tree, _shown(source.path), handed))
         read.tasks.extend(f"{source.module}:{name}" for name in sorted(handed.tasks))
-        elsewhere = (name.rpartition(".") for name in sorted(handed.elsewhere))
-        read.tasks.extend(f"{module}:{name}" for module, _, name in elsewhere if module in modules)
-        bodies = body_imports(tree, source.module, is_package=source.is_package)
-        if subject.function:
-            reached = handed.reached(handed.tasks) | {subject.function}
-            bodies = [each for each in bodies if each.function in reached]
-        read.bodies.extend(replace(each, function=f"{source.module}:{each.function}") for each in bodies)
+        elsewhere += [(module, name) for module, _, name in (each.rpartition(".") for each in sorted(handed.elsewhere))]
+        bodies += _bodies_of(tree, source)
         if subject.script and not has_guard(tree):
             # A worker that loads it would run the whole program: its imports are tried alone.
-            roots = [(name, [*names]) for name, names in own_imports(tree)]
-            return replace(read, roots=roots, script="")
+            read = replace(read, roots=[(name, [*names]) for name, names in own_imports(tree)], script="")
+    beside = _read_beside(subject, files) if subject.kind in ("script", "function") else {}
+    read.tasks.extend(f"{module}:{name}" for module, name in elsewhere if module in modules or module in beside)
+    bodies += [body for several in beside.values() for body in several]
+    reached = tasks_that_reach(files, subject.route if subject.function else read.tasks)
+    for body in bodies:
+        module = body.function.partition(":")[0]
+        if module in beside or subject.function:
+            names = reached.get(body.function, ())
+        else:
+            names = reached.get(body.function, (body.function,))
+        read.bodies.extend(replace(body, function=name) for name in names)
     return read
+
+
+def _read_beside(subject: Subject, files: dict[str, Handed]) -> dict[str, list[BodyImport]]:
+    """Read the files of the program that its own import; return the imports in their functions, by module."""
+    found: dict[str, list[BodyImport]] = {}
+    open_ = [*subject.sources]
+    root = str(Path(subject.sources[0].path).resolve().parent) if subject.sources else ""
+    if subject.function and subject.sources:
+        own = subject.sources[0]
+        root = str(Path(own.path).resolve().parents[own.module.count(".") + own.is_package])
+    while open_ and len(files) < _MOST_FILES:
+        source = open_.pop()
+        if source.module not in files:
+            continue
+        for other in sources_beside(source, files[source.module], root):
+            tree = None if other.module in files else _tree(other)
+            if tree is not None:
+                files[other.module] = Handed(Names(tree, _package(other)), functions_of(tree))
+                found[other.module] = _bodies_of(tree, other)
+                open_.append(other)
+    return found
+
+
+def _tree(source: Source) -> ast.Module | None:
+    try:
+        return ast.parse(Path(source.path).read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return None
+
+
+def _package(source: Source) -> str:
+    return source.module if source.is_package else source.module.rpartition(".")[0]
+
+
+def _bodies_of(tree: ast.Module, source: Source) -> list[BodyImport]:
+    bodies = body_imports(tree, source.module, is_package=source.is_package)
+    return [replace(each, function=f"{source.module}:{each.function}") for each in bodies]
 
 
 def _users(extension: str, subject: Subject) -> list[str]:

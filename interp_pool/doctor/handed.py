@@ -8,7 +8,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-__all__ = ["Function", "Handed", "Names", "read_file"]
+__all__ = ["Function", "Handed", "Names", "functions_of", "read_file"]
 
 POOLS = {
     *("concurrent.futures.ProcessPoolExecutor", "concurrent.futures.process.ProcessPoolExecutor"),
@@ -72,8 +72,9 @@ class Handed:
 
     Attributes:
         names: what its names stand for.
-        functions: those at its top, by name.
-        tasks: the names of functions at its top that are tasks.
+        functions: those at its top, by name, and the methods of the classes there, as "Class.method".
+        instances: the class of names that are bound to an instance of one of these, wherever.
+        tasks: the names of functions, of these, that are tasks.
         initializers: likewise.
         elsewhere: tasks of other files, in full, as in "module.function".
         lambdas: those that are handed to a pool.
@@ -82,6 +83,7 @@ class Handed:
 
     names: Names
     functions: dict[str, Function]
+    instances: dict[str, str] = field(default_factory=dict[str, str])
     tasks: set[str] = field(default_factory=set[str])
     initializers: set[str] = field(default_factory=set[str])
     elsewhere: set[str] = field(default_factory=set[str])
@@ -89,15 +91,43 @@ class Handed:
     has_pool: bool = False
 
     def reached(self, starts: set[str]) -> set[str]:
-        """Return the functions at the top that these call, through others too, with themselves."""
+        """Return the functions of the file that these call, through others too, with themselves."""
         found, open_ = set[str](), [name for name in starts if name in self.functions]
         while open_:
             name = open_.pop()
             if name not in found:
                 found.add(name)
-                called = {node.func.id for node in calls_in(self.functions[name]) if isinstance(node.func, ast.Name)}
-                open_ += called & self.functions.keys()
+                open_ += self.called_by(name)
         return found
+
+    def called_by(self, name: str) -> set[str]:
+        """Return the functions of the file that one of them calls."""
+        own = {self.method(call.func, name) or ast.unparse(call.func) for call in calls_in(self.functions[name])}
+        return {each if each in self.functions else f"{each}.__init__" for each in own} & self.functions.keys()
+
+    def called_elsewhere(self, name: str) -> set[str]:
+        """Return what one of them calls of other files, in full."""
+        return {full for call in calls_in(self.functions[name]) if (full := self.names.full(call.func))}
+
+    def method(self, node: ast.expr, within: str) -> str:
+        """Return what method of a class of the file an expression like `self.work` is, as "Class.method"; "" if none.
+
+        Args:
+            node: the expression.
+            within: the function that it stands in, by name.
+        """
+        if not isinstance(node, ast.Attribute):
+            return ""
+        owner, kind = node.value, ""
+        if isinstance(owner, ast.Call):
+            kind = ast.unparse(owner.func)
+        elif isinstance(owner, ast.Name):
+            own_class = within.rpartition(".")[0]
+            first = self.functions[within].args.args[:1] if own_class else []
+            is_self = bool(first) and first[0].arg == owner.id
+            kind = own_class if is_self else self.instances.get(owner.id, owner.id)
+        name = f"{kind}.{node.attr}"
+        return name if name in self.functions else ""
 
 
 def read_file(tree: ast.Module, task: str = "", package: str = "") -> Handed:
@@ -108,8 +138,8 @@ def read_file(tree: ast.Module, task: str = "", package: str = "") -> Handed:
         task: the name of a function, if that alone is a task.
         package: what the file is in, for its relative imports.
     """
-    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
-    handed = Handed(Names(tree, package), functions)
+    functions = functions_of(tree)
+    handed = Handed(Names(tree, package), functions, _instances(tree))
     if task:
         handed.tasks |= {task} & functions.keys()
         return handed
@@ -117,31 +147,55 @@ def read_file(tree: ast.Module, task: str = "", package: str = "") -> Handed:
     return handed
 
 
-def _read_scope(scope: ast.AST, handed: Handed, outer: set[str]) -> None:
+def functions_of(tree: ast.Module) -> dict[str, Function]:
+    """Return the functions at the top of a file, by name, and the methods of the classes there, as "Class.method"."""
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+    for kind in (node for node in tree.body if isinstance(node, ast.ClassDef)):
+        for node in kind.body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                functions[f"{kind.name}.{node.name}"] = node
+    return functions
+
+
+def _instances(tree: ast.Module) -> dict[str, str]:
+    classes = {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
+    return {
+        target.id: node.value.func.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Name)
+        for target in node.targets
+        if isinstance(target, ast.Name) and node.value.func.id in classes
+    }
+
+
+def _read_scope(scope: ast.AST, handed: Handed, outer: set[str], within: str = "") -> None:
     """Note what a module or function hands to the pools that it makes, or that those around it make."""
+    within = next((name for name, function in handed.functions.items() if function is scope), within)
     own = [*_own_nodes(scope)]
     pools, others = _bound(own, handed)
     pools = (outer | pools) - others
     for node in own:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             arguments = {arg.arg for arg in ast.walk(node.args) if isinstance(arg, ast.arg)}
-            _read_scope(node, handed, pools - arguments)
+            _read_scope(node, handed, pools - arguments, within)
         elif isinstance(node, ast.Call):
-            _note_call(node, handed, pools)
+            _note_call(node, handed, pools, within)
 
 
-def _note_call(call: ast.Call, handed: Handed, pools: set[str]) -> None:
+def _note_call(call: ast.Call, handed: Handed, pools: set[str], within: str) -> None:
     full = handed.names.full(call.func)
     if full in POOLS:
         handed.has_pool = True
-        _note(handed, _argument(call, "initializer", _INITIALIZER_AT.get(full.rpartition(".")[2])), False)
+        _note(
+            handed, _argument(call, "initializer", _INITIALIZER_AT.get(full.rpartition(".")[2])), within, is_task=False
+        )
     elif isinstance(call.func, ast.Attribute) and call.func.attr in _TAKING and call.args:
         owner = call.func.value
         is_new = isinstance(owner, ast.Call) and handed.names.full(owner.func) in POOLS
         if is_new or ast.unparse(owner) in pools:
-            _note(handed, call.args[0], True)
+            _note(handed, call.args[0], within)
     elif _last(call.func) == "run_in_executor" and len(call.args) > 1 and ast.unparse(call.args[0]) in pools:
-        _note(handed, call.args[1], True)
+        _note(handed, call.args[1], within)
 
 
 def _own_nodes(scope: ast.AST) -> Iterator[ast.AST]:
@@ -183,13 +237,15 @@ def _argument(call: ast.Call, name: str, position: int | None) -> ast.expr | Non
     return call.args[position] if position is not None and position < len(call.args) else None
 
 
-def _note(handed: Handed, given: ast.expr | None, is_task: bool) -> None:
+def _note(handed: Handed, given: ast.expr | None, within: str, *, is_task: bool = True) -> None:
     if isinstance(given, ast.Call) and handed.names.full(given.func) == "functools.partial" and given.args:
         given = given.args[0]
     if isinstance(given, ast.Lambda):
         handed.lambdas.append(given)
     elif isinstance(given, ast.Name) and given.id in handed.functions:
         (handed.tasks if is_task else handed.initializers).add(given.id)
+    elif given is not None and (method := handed.method(given, within)):
+        (handed.tasks if is_task else handed.initializers).add(method)
     elif given is not None and is_task and (full := handed.names.full(given)):
         handed.elsewhere.add(full)
 

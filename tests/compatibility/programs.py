@@ -61,7 +61,7 @@ PROGRAMS = (
     _driver("apscheduler", "apscheduler_jobs.py"),
     _call("flake8", "flake8 -j 2 src", sources(*CODE), status=1),
     _driver("cython", "cythonize_all.py", "Cython.Utils", before=sources(*LITTLE)),
-    _driver("django", "django_tests.py", "faulthandler"),
+    _driver("django", "django_tests.py"),
     _call("unittest-parallel", "unittest-parallel -j 2 -t . -s suite", inputs.unit_tests),
     _call("black", "black -W 2 src", inputs.untidy_sources, "black"),
     Program("isort", ("isort", "-j", "2", "src"), inputs.untidy_sources, "isort", loses_lines=True),

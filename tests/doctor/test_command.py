@@ -173,3 +173,50 @@ def test_package_is_tried_with_all_its_modules_and_with_what_others_import_when_
     assert (status, module["name"], module["is_late"]) == (1, f"lib.{native}", True)
     assert module["chain"][0] == "lib.api:parse"
     assert told["subjects"][0]["write"] == 'InterpreterPoolExecutor(fallback="process", route=["pack.*"])'
+
+
+CLASS = """
+import sys
+from concurrent.futures import ProcessPoolExecutor
+
+class Runner:
+    def load(self):
+        import needing
+    def work(self, n):
+        return self.load()
+    def run(self):
+        with ProcessPoolExecutor(2) as executor:
+            return list(executor.map(self.work, range(3)))
+    def idle(self):
+        import needing
+
+if __name__ == "__main__":
+    Runner().run()
+"""
+
+
+def test_bound_method_is_followed_to_the_import_it_does(tmp_path):
+    refusing.write_package(tmp_path, "needing", refusing.WITHOUT)
+    (tmp_path / "run.py").write_text(CLASS)
+    status, told = document(tmp_path, "run.py")
+    written = told["subjects"][0]["write"]
+    assert (status, '"__main__:Runner.work"' in written) == (1, True)
+    assert "Runner.load" not in written
+
+
+def test_function_of_another_file_is_followed_from_the_one_that_is_handed_over(tmp_path):
+    native = refusing.write_package(tmp_path, "needing", refusing.WITHOUT)
+    (tmp_path / "deep.py").write_text("class Reader:\n    def __init__(self):\n        import needing\n")
+    (tmp_path / "helpers.py").write_text(
+        "import deep\ndef load(): return deep.Reader()\ndef unused():\n    import no_such_module\n"
+    )
+    text = "from concurrent.futures import ProcessPoolExecutor\nfrom helpers import load\ndef work(n): return load()\n"
+    text += "if __name__ == '__main__':\n    ProcessPoolExecutor().submit(work, 1)\n"
+    (tmp_path / "run.py").write_text(text)
+    (tmp_path / "module.py").write_text(text)
+    for target, name in (("run.py", "__main__:work"), ("module:work", "module:work")):
+        status, told = document(tmp_path, target)
+        [subject] = told["subjects"]
+        assert [module["name"] for module in subject["modules"]] == [native]
+        assert (status, subject["errors"]) == (1, [])
+        assert subject["write"] == f'InterpreterPoolExecutor(fallback="process", route=["{name}"])'

@@ -54,6 +54,11 @@ def test_repr_tells_state_workers_and_queue(executor, gate):
     wait(futures)
 
 
+def test_what_is_no_context_is_refused_where_processes_start_by_it():
+    with pytest.raises(TypeError, match="mp_context must be a context of multiprocessing"):
+        InterpreterPoolExecutor(1, mp_context="spawn", fallback="process")
+
+
 def test_mp_context_is_accepted():
     with InterpreterPoolExecutor(1, mp_context=object()) as executor:
         assert executor.submit(tasks.identity, 1).result() == 1

@@ -30,7 +30,7 @@ def in_body(function):
 
 
 def told(name, chain, more):
-    return f"module 'faulthandler' does not support subinterpreters, and {name} needs it{chain}: {REMEDY}{more}"
+    return f"module '_curses' does not support subinterpreters, and {name} needs it{chain}: {REMEDY}{more}"
 
 
 def warnings_of(logged):
@@ -38,7 +38,7 @@ def warnings_of(logged):
 
 
 @pytest.mark.programs
-@pytest.mark.parametrize("module", ["readline", "_curses", "faulthandler", "numpy", "lxml.etree", "lxml.html"])
+@pytest.mark.parametrize("module", ["readline", "_curses", "numpy", "lxml.etree", "lxml.html"])
 def test_real_module_that_refuses_is_named_with_the_remedy(executor, module):
     probe = subprocess.run([sys.executable, "-c", f"import {module}"], capture_output=True, check=False)
     if probe.returncode:
@@ -111,7 +111,7 @@ def test_warning_is_given_once_for_a_pool_and_module_though_nobody_reads(logged)
     with InterpreterPoolExecutor(2) as executor:
         for _ in range(20):
             executor.submit(refused_tasks.plain)
-    expected = told("task plain()", " (refused_tasks.plain() -> faulthandler)", in_body("refused_tasks:plain"))
+    expected = told("task plain()", " (refused_tasks.plain() -> _curses)", in_body("refused_tasks:plain"))
     assert warnings_of(logged) == [expected]
     with InterpreterPoolExecutor(1) as executor:  # on the same interpreter
         executor.submit(refused_tasks.plain)
@@ -122,7 +122,7 @@ def test_warning_is_given_for_a_map_that_nobody_reads(logged):
     with InterpreterPoolExecutor(1) as executor:
         executor.map(refused_tasks.plain_at, range(40), chunksize=20)
     [warning] = warnings_of(logged)
-    assert warning.startswith("module 'faulthandler' does not support subinterpreters, and map of plain_at() needs it")
+    assert warning.startswith("module '_curses' does not support subinterpreters, and map of plain_at() needs it")
 
 
 @pytest.mark.parametrize("function", [refused_tasks.behind_another_error, refused_tasks.behind_exit])
@@ -133,7 +133,7 @@ def test_warning_is_given_when_another_error_hides_it(logged, function):
     assert type(exc) in (RuntimeError, SystemExit)
     assert warnings_of(logged) == exc.__notes__
     assert exc.__notes__ == [
-        told(f"task {name}()", f" (refused_tasks.{name}() -> faulthandler)", in_body(f"refused_tasks:{name}"))
+        told(f"task {name}()", f" (refused_tasks.{name}() -> _curses)", in_body(f"refused_tasks:{name}"))
     ]
 
 
@@ -152,7 +152,7 @@ def test_warning_names_the_option_of_the_task(logged):
 def test_warning_and_error_of_an_initializer_name_it(logged):
     with InterpreterPoolExecutor(1, initializer=refused_tasks.plain) as executor:
         exc = executor.submit(len, "").exception(60)
-    text = told("the initializer plain()", " (refused_tasks.plain() -> faulthandler)", LOADING)
+    text = told("the initializer plain()", " (refused_tasks.plain() -> _curses)", LOADING)
     assert isinstance(exc, BrokenInterpreterPool)
     assert str(exc) == f"the pool broke before the task was done: ImportError: {text}"
     assert warnings_of(logged) == [text]
@@ -167,19 +167,19 @@ def test_error_of_an_initializer_in_a_lease_names_it():
 
 
 def test_error_while_unpickling_is_both_an_import_and_a_pickling_error(tmp_path, monkeypatch, logged):
-    (tmp_path / "needs_faulthandler.py").write_text("import faulthandler\ndef function(): pass\n")
+    (tmp_path / "needs__curses.py").write_text("import _curses\ndef function(): pass\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    import needs_faulthandler
+    import needs__curses
 
     with InterpreterPoolExecutor(1) as fresh:
-        exc = fresh.submit(needs_faulthandler.function).exception(60)
+        exc = fresh.submit(needs__curses.function).exception(60)
         with pytest.raises(TaskPicklingError) as info:
-            list(fresh.map(needs_faulthandler.function, range(5), chunksize=5))
-    del sys.modules["needs_faulthandler"]
+            list(fresh.map(needs__curses.function, range(5), chunksize=5))
+    del sys.modules["needs__curses"]
     assert isinstance(exc, ImportError)
     assert isinstance(exc, TaskPicklingError)
-    assert str(exc) == told("task function()", " (needs_faulthandler -> faulthandler)", LOADING)
-    assert exc.name == "faulthandler"
+    assert str(exc) == told("task function()", " (needs__curses -> _curses)", LOADING)
+    assert exc.name == "_curses"
     assert isinstance(info.value, ImportError)
     assert len(warnings_of(logged)) == 1
     copy = pickle.loads(pickle.dumps(exc))
@@ -191,9 +191,7 @@ def test_error_while_pickling_the_result_says_so(logged):
         exc = executor.submit(refused_tasks.result).exception(60)
     assert isinstance(exc, ImportError)
     assert isinstance(exc, ResultPicklingError)
-    assert str(exc).startswith(
-        "module 'faulthandler' does not support subinterpreters, and the result of task result() "
-    )
+    assert str(exc).startswith("module '_curses' does not support subinterpreters, and the result of task result() ")
     assert len(warnings_of(logged)) == 1
 
 
@@ -201,11 +199,11 @@ def test_error_while_pickling_the_result_says_so(logged):
 def test_warning_is_seen_on_stderr_by_default(tmp_path):
     script = (
         "from interp_pool import InterpreterPoolExecutor\n"
-        "def work(number):\n    import faulthandler\n"
+        "def work(number):\n    import _curses\n"
         "if __name__ == '__main__':\n"
         "    with InterpreterPoolExecutor(2) as executor:\n"
         "        executor.map(work, range(9))\n"
     )
     status, output, errors = scripts.run_text(tmp_path, script)
     assert (status, output) == (0, "")
-    assert errors == told("map of work()", " (__main__.work() -> faulthandler)", in_body("__main__:work")) + "\n"
+    assert errors == told("map of work()", " (__main__.work() -> _curses)", in_body("__main__:work")) + "\n"

@@ -13,7 +13,7 @@ NO_FORK = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 LOGGED = "it runs in a process instead, as all that need it do from now on\n"
 
 MAIN = """
-import faulthandler, os
+import _curses, os
 from functools import partial
 from interp_pool import InterpreterPoolExecutor
 
@@ -48,8 +48,8 @@ def test_main_module_that_refuses_runs_in_processes(tmp_path):
     status, output, errors = scripts.run_text(tmp_path, MAIN)
     assert (status, output) == (0, "[0, 1, 4, 9, 16]\n7 3\nTrue (3,) because\nTrue\n")
     assert errors == (
-        "module 'faulthandler' does not support subinterpreters, and map of square() needs it "
-        f"(__main__ -> faulthandler): {LOGGED}"
+        "module '_curses' does not support subinterpreters, and map of square() needs it "
+        f"(__main__ -> _curses): {LOGGED}"
     )
 
 
@@ -127,3 +127,30 @@ def test_program_that_has_no_guard_is_told(tmp_path):
     assert status == 1
     assert "lacks its `if __name__" in errors
     assert "cannot make a pool while a child process loads the main module" in errors
+
+
+CONTEXTS = """
+import multiprocessing
+from interp_pool import InterpreterPoolExecutor, Pool
+
+def method():
+    return multiprocessing.current_process()._config.get("semprefix") and multiprocessing.get_start_method()
+
+if __name__ == "__main__":
+    options = {"fallback": "process", "route": ["__main__"]}
+    for name in ("spawn", "forkserver", "fork"):
+        with InterpreterPoolExecutor(1, mp_context=multiprocessing.get_context(name), **options) as executor:
+            print(executor.submit(method).result(), flush=True)
+    with Pool(1, context=multiprocessing.get_context("spawn"), **options) as pool:
+        print(pool.apply(method), flush=True)
+"""
+
+
+@NO_FORK
+def test_processes_start_as_the_context_says_unless_it_forks(tmp_path):
+    status, output, errors = scripts.run_text(tmp_path, CONTEXTS)
+    assert (status, output.split()) == (0, ["spawn", "forkserver", "forkserver", "spawn"])
+    assert errors == (
+        'mp_context says "fork", but a program with interpreters cannot be forked safely: the processes of the '
+        'fallback start by "forkserver", so they have what modules define, and not what the program has set since\n'
+    )

@@ -105,8 +105,8 @@ def test_log_has_one_line_with_module_task_chain_and_place(logged, kind):
         executor.submit(len, [routed_tasks.Argument(1)]).result(60)
     [warning] = warnings_of(logged)
     assert warning == (
-        "module 'faulthandler' does not support subinterpreters, and map of where() needs it "
-        f"(routed_tasks -> faulthandler): it runs {WHERE[kind]} instead, as all that need it do from now on"
+        "module '_curses' does not support subinterpreters, and map of where() needs it "
+        f"(routed_tasks -> _curses): it runs {WHERE[kind]} instead, as all that need it do from now on"
     )
 
 
@@ -214,7 +214,7 @@ def test_initializer_that_fails_there_as_well_breaks_the_pool(kind, logged):
 def test_import_in_the_body_fails_and_names_the_route(routed):
     exc = routed.submit(refused_elsewhere.imports_in_its_body).exception(60)
     assert type(exc) is ImportError
-    assert exc.name == "faulthandler"
+    assert exc.name == "_curses"
     assert 'route=["refused_elsewhere:imports_in_its_body"]' in str(exc).splitlines()[1]
 
 

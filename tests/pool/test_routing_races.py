@@ -114,7 +114,7 @@ class TestReplacedProcess:
 
     def test_initializer_may_go_by_value(self):
         def initialize():
-            import faulthandler  # noqa: F401  # which moves it
+            import _curses  # noqa: F401  # which moves it
 
         with InterpreterPoolExecutor(1, fallback="process", initializer=initialize) as made:
             assert made.submit(pow, 2, 3).result(60) == 8

@@ -11,7 +11,7 @@ import pytest
 import scripts
 import tasks
 
-from interp_pool import InterpreterPoolExecutor
+from interp_pool import InterpreterPoolExecutor, Pool
 from interp_pool._futures import unread
 
 
@@ -126,3 +126,14 @@ def test_only_so_many_causes_are_remembered(monkeypatch, logged):
     for text in ("a", "b", "c", "a"):
         unread.Unread("task f()", text)
     assert len(logged) == 4
+
+
+@pytest.mark.parametrize("method", ["imap", "imap_unordered", "map_async"])
+def test_chunks_of_a_pool_that_nobody_reads_are_logged(logged, method):
+    with Pool(1) as pool:
+        getattr(pool, method)(tasks.fail_on_three, range(8), chunksize=4)
+        pool.close()
+        pool.join()
+        gc.collect()
+    [text] = [message for _, message, _ in logged]
+    assert text.startswith("task fail_on_three() failed, and nobody asked for its result: ")
