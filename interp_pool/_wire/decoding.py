@@ -47,7 +47,7 @@ def decode_failure(failure: "Failure", needed_by: str = "the task") -> BaseExcep
             add_note(exc, note)
     if told is not None and not is_import:
         add_note(exc, told)
-    if refusal is None and (hint := hint_for(failure)) is not None:
+    if (hint := hint_for(failure)) is not None:
         add_note(exc, hint)
     return exc
 

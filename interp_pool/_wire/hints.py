@@ -1,6 +1,7 @@
 """What to do about an error that a task has because it runs in a worker: a note, where the runtime's text has none.
 
-Owns by which texts such an error is known, and the words. Only the pool's interpreter loads it.
+Owns by which texts such an error is known, and the words. That the task may run in a process is `_wire.refused`'s to
+say. Only the pool's interpreter loads this.
 """
 
 import sys
@@ -9,25 +10,24 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from interp_pool._wire.messages import Failure
 
-_IN_A_PROCESS = 'run the task in a process, with fallback="process" and its function in route=[...]'
 _SIGNALS = (
-    "a worker has no signal handlers: for a time limit use executor.options(timeout=...), set other handlers in the "
-    f"program, or {_IN_A_PROCESS}"
-)
-_PREEXEC = (
-    "a worker cannot run Python between fork and exec: use subprocess's start_new_session, process_group, user, group, "
-    f"extra_groups or umask instead, or {_IN_A_PROCESS}"
-)
-_FORK = (
-    f"a worker cannot fork: use subprocess, os.posix_spawn or multiprocessing.get_context('spawn'), or {_IN_A_PROCESS}"
+    "a worker has no signal handlers: for a time limit use executor.options(timeout=...), and set other handlers in the "
+    "program"
 )
 _HINTS = (
-    ("preexec_fn not supported within subinterpreters", _PREEXEC),
-    ("fork not supported for", _FORK),
-    ("exec not supported for", f"a worker is no process that could be replaced: use subprocess, or {_IN_A_PROCESS}"),
+    (
+        "preexec_fn not supported within subinterpreters",
+        "a worker cannot run Python between fork and exec: use subprocess's start_new_session, process_group, user, "
+        "group, extra_groups or umask instead",
+    ),
+    (
+        "fork not supported for",
+        "a worker cannot fork: use subprocess, os.posix_spawn or multiprocessing.get_context('spawn')",
+    ),
+    ("exec not supported for", "a worker is no process that could be replaced: use subprocess"),
     (
         "daemon threads are disabled in this",
-        f"a worker waits for its threads when it ends: start it with daemon=False and end it, or {_IN_A_PROCESS}",
+        "a worker waits for its threads when it ends: start it with daemon=False, and end it",
     ),
     ("signal only works in main thread of the main interpreter", _SIGNALS),
     ("set_wakeup_fd only works in main thread of the main interpreter", _SIGNALS),

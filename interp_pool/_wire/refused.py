@@ -27,11 +27,12 @@ _PHRASES = (
     "can only be loaded into one interpreter",  # Cython
 )
 _KINDS = (ImportError, RuntimeError, SystemError)
-_SIGNALS = "signal only works in main thread of the main interpreter"
+_SIGNALS = " only works in main thread of the main interpreter"
 _UNSUPPORTED = (  # what CPython says where code needs the main interpreter, or threads of another kind
-    "daemon threads are disabled in this (sub)interpreter",
-    "fork not supported for isolated subinterpreters",
-    "exec not supported for isolated subinterpreters",
+    "daemon threads are disabled in this ",
+    "fork not supported for ",
+    "exec not supported for ",
+    "preexec_fn not supported within subinterpreters",
     "tracemalloc traces no worker interpreter",  # ours, as what follows
     "in a worker would change the whole program",
 )
