@@ -484,4 +484,4 @@ class Core(RuleBasedStateMachine):
 
 
 TestCore = Core.TestCase
-TestCore.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestCore.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
