@@ -37,7 +37,7 @@ class Effects:
 
     @contextmanager
     def with_interpreters(self):
-        """Hear of those as well, of which no audit event tells; not for longer: to make one takes more than a C call."""
+        """Hear of those too, of which no audit event tells; not for longer: making one is more than a C call then."""
         from interp_api._interpreters import guards
 
         with pytest.MonkeyPatch.context() as patched:

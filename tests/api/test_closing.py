@@ -5,11 +5,11 @@ from __future__ import annotations
 import _interpreters
 import gc
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import closing_tasks as tasks
 import pytest
+from struck import Struck
 from waiting import HEIR, is_slept_at
 
 import interp_api
@@ -28,16 +28,6 @@ from interp_api._wakeup import boxes, simple_queue
 
 ITEMS = {"text": "text", "float": 1.5, "bytes": b"bytes", "tuple": (1, ("a", None)), "pickled": [1, [2]], "int": 7}
 KINDS = ["UNBOUND", "UNBOUND_ERROR", "UNBOUND_REMOVE"]
-
-
-class Struck(BaseException):
-    """What a signal handler raises."""
-
-
-@pytest.fixture
-def threads():
-    with ThreadPoolExecutor(4) as threads:
-        yield threads
 
 
 def close_by_last_handle(interpreter):

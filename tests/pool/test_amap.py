@@ -10,17 +10,10 @@ from contextlib import aclosing
 import map_tasks
 import pytest
 import tasks
+from loops import begun, collect
 
 from interp_api import create_queue
 from interp_pool import InterpreterPool, InterpreterPoolExecutor, TaskPicklingError
-
-
-async def collect(results):
-    return [result async for result in results]
-
-
-async def begun(started):
-    await asyncio.to_thread(started.get, timeout=60)
 
 
 @pytest.mark.parametrize("ordered", [True, False])

@@ -21,15 +21,9 @@ LONG = None
 
 
 @pytest.fixture
-def ran(request):
-    yield create_queue()
-    del request.node.funcargs["ran"]  # it ends before the leak check looks
-
-
-@pytest.fixture
 def began(request):
     yield create_queue()
-    del request.node.funcargs["began"]  # as above
+    del request.node.funcargs["began"]  # it ends before the leak check looks
 
 
 def with_long_at(count, *places):

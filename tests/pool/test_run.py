@@ -14,6 +14,7 @@ from functools import partial
 import pytest
 import stopping_tasks
 import tasks
+from loops import begun
 
 from interp_api import QueueFull, create_queue
 from interp_pool import (
@@ -24,11 +25,6 @@ from interp_pool import (
     TaskPicklingError,
 )
 from interp_pool._awaiting.library import make_bell
-
-
-async def begun(started):
-    """Wait until a task says that it runs, and let the loop go on meanwhile."""
-    await asyncio.to_thread(started.get, timeout=60)
 
 
 def test_run_returns_result_and_raises_exception(executor):
