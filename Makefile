@@ -24,8 +24,9 @@ setup:
 demo: setup
 	@$(python) -m interp_pool demo $(ARGS)
 
+# All tests: on several processors at once, each file in one process. With arguments in this one: -s and --pdb want that.
 test: setup
-	@$(python) -m pytest $(ARGS)
+	@$(python) -m pytest $(if $(strip $(ARGS)),$(ARGS),-n auto --maxprocesses 4 --dist loadfile)
 
 lint: setup
 	@$(python) -m pip install --quiet --upgrade pip && $(python) -m pip install --quiet --group lint

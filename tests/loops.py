@@ -25,6 +25,15 @@ async def turns(count=8):
         await asyncio.sleep(0)
 
 
+async def begun(started):
+    """Wait until a task says that it runs, and let the loop go on meanwhile."""
+    await asyncio.to_thread(started.get, timeout=60)
+
+
+async def collect(results):
+    return [result async for result in results]
+
+
 async def start(*coroutines):
     """Make tasks, and return them once each waits."""
     tasks = [asyncio.create_task(each) for each in coroutines]

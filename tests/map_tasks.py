@@ -6,15 +6,6 @@ import builtins
 import time
 
 
-def put_and_return(queue, item):
-    queue.put(item)
-    return item
-
-
-def identity(item):
-    return item
-
-
 def wait_if_none(queue, item):
     """Return an item; None is one that takes something out of a queue first."""
     if item is None:

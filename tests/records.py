@@ -1,4 +1,4 @@
-"""A handler of `logging` that keeps the records."""
+"""What was logged: a handler that keeps the records, and the warnings among what the fixture `logged` gives."""
 
 import logging
 
@@ -19,3 +19,7 @@ class Kept(logging.Handler):
     @property
     def texts(self):
         return [record.getMessage() for record in self.records]
+
+
+def warnings_of(logged):
+    return [message for level, message, _ in logged if level == logging.WARNING]

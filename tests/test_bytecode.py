@@ -140,28 +140,30 @@ def place_of(instruction):
     return None if positions.lineno is None else (positions.lineno, positions.col_offset)
 
 
-def scope_of(tree, code):
+def scopes_in(tree):
+    """Return what has statements, by the name and the first line of its code."""
+    scopes = {}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module) and code.co_name == "<module>":
-            return node
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == code.co_name:
-            first = min(each.lineno for each in (node, *node.decorator_list))
-            if first == code.co_firstlineno:
-                return node
-    return None  # without statements
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            scopes[node.name, min(each.lineno for each in (node, *node.decorator_list))] = node
+    return scopes
 
 
 def find_unprotected(text, code):
     """Return the (line, opname) of instructions at which an exception would pass by what surrounds them."""
     tree = ast.parse(text)
+    scopes = scopes_in(tree)
     found = []
     for each in codes_in(code):
-        scope = scope_of(tree, each)
+        scope = tree if each.co_name == "<module>" else scopes.get((each.co_name, each.co_firstlineno))
         if scope is None:
+            continue  # without statements
+        bodies = [*bodies_in(scope)]
+        if not bodies:
             continue
         instructions = Code(each)
         loops = [Loop(node) for node in inside(scope) if isinstance(node, LOOPS)]
-        for body in bodies_in(scope):
+        for body in bodies:
             found += [
                 (one.positions.lineno, one.opname)
                 for one in instructions.where_signals_are_handled()

@@ -69,16 +69,44 @@ def test_that_stands_still():
     threading.Event().wait()
 """
 
+IMPURE = """
+import subprocess, sys, threading, time
+import _interpreters, pytest
+import interp_api
 
-def run_tests(directory, source, **constants):
+def test_computes():
+    pass
+
+def test_starts_a_thread():
+    threading.Thread(target=abs, args=(1,)).start()
+
+def test_makes_an_interpreter():
+    interp_api.create().close()
+
+def test_makes_an_interpreter_of_the_runtime():
+    _interpreters.destroy(_interpreters.create())
+
+def test_starts_a_program():
+    subprocess.run([sys.executable, "-c", ""])
+
+def test_pauses():
+    time.sleep(0)
+
+def test_hides_the_refusal():
+    with pytest.raises(RuntimeError):
+        time.sleep(0)
+"""
+
+
+def run_tests(directory, source, file="test_it.py", **constants):
     """Run the tests in a text below the conftest.py, some of whose constants are others; return what it prints."""
     conftest = (TESTS / "conftest.py").read_text(encoding="utf-8")
     for name, value in constants.items():
         conftest = re.sub(rf"^{name} = .*$", f"{name} = {value}", conftest, count=1, flags=re.MULTILINE)
     (directory / "conftest.py").write_text(conftest, encoding="utf-8")
     (directory / "pytest.ini").write_text(f"[pytest]\npythonpath = {TESTS}\nmarkers =\n    leaks\n    conformance\n")
-    (directory / "test_it.py").write_text(source)
-    command = [sys.executable, "-m", "pytest", "-q", "-rfE", "-p", "no:cacheprovider", "test_it.py"]
+    (directory / file).write_text(source)
+    command = [sys.executable, "-m", "pytest", "-q", "-rfE", "-p", "no:cacheprovider", file]
     return subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False, timeout=100).stdout
 
 
@@ -91,6 +119,21 @@ def test_leak_check_tells_each_kind_of_leak_and_nothing_else(tmp_path):
         "ERROR test_it.py::test_leaks_queue",
         "ERROR test_it.py::test_leaks_thread",
         "ERROR test_it.py::test_leaks_descriptor",
+    ]
+
+
+def test_test_of_a_decision_does_nothing_else(tmp_path):
+    (tmp_path / "core").mkdir()
+    (tmp_path / "core" / "conftest.py").write_text((TESTS / "core" / "conftest.py").read_text(encoding="utf-8"))
+    printed = run_tests(tmp_path, IMPURE, "core/test_it.py")
+    told = [line.partition(" - ")[0].removeprefix("ERROR core/test_it.py::") for line in printed.splitlines()]
+    assert [name for name in told if name.startswith("test_")] == [
+        "test_starts_a_thread",
+        "test_makes_an_interpreter",
+        "test_makes_an_interpreter_of_the_runtime",
+        "test_starts_a_program",
+        "test_pauses",
+        "test_hides_the_refusal",
     ]
 
 

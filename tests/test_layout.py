@@ -223,20 +223,29 @@ def _name(file: Path) -> str:
     return file.relative_to(CHECKOUT).as_posix()
 
 
-@pytest.mark.parametrize("file", FILES, ids=_name)
-def test_file_imports_only_from_files_above_it(file):
-    package, module = _module(file)
-    if module.endswith(".__init__") and module.startswith("_") and module != "_commands.__init__":
-        assert not file.read_bytes(), "every worker would pay for it"
-        return
-    assert _rank(package, module) is not None, f"give {module} its place in HOUSE[{package!r}] of test_layout.py"
-    assert not _objections(package, module, _imports(file).found)
+def _is_room(module: str) -> bool:
+    return module.endswith(".__init__") and module.startswith("_") and module != "_commands.__init__"
 
 
-@pytest.mark.parametrize("file", FILES, ids=_name)
-def test_types_come_from_files_before_it_too(file):
-    package, module = _module(file)
-    assert not _objections(package, module, _imports(file).types)
+def test_room_itself_has_nothing_that_every_worker_would_pay_for():
+    rooms = [file for file in FILES if _is_room(_module(file)[1])]
+    assert rooms
+    assert [_name(file) for file in rooms if file.read_bytes()] == []
+
+
+def test_each_file_has_its_place_in_the_house():
+    modules = [_module(file) for file in FILES]
+    assert [each for each in modules if not _is_room(each[1]) and _rank(*each) is None] == [], "give it one in HOUSE"
+
+
+def test_files_import_only_from_files_above_them():
+    found = {_name(file): _objections(*_module(file), _imports(file).found) for file in FILES}
+    assert {name: objections for name, objections in found.items() if objections} == {}
+
+
+def test_types_come_from_files_before_them_too():
+    found = {_name(file): _objections(*_module(file), _imports(file).types) for file in FILES}
+    assert {name: objections for name, objections in found.items() if objections} == {}
 
 
 def test_no_imports_run_in_a_circle():

@@ -14,12 +14,12 @@ _SIGNALS = (
     "a worker has no signal handlers: for a time limit use executor.options(timeout=...), and set other handlers in the "
     "program"
 )
+_PREEXEC = (
+    "a worker cannot run Python between fork and exec: use subprocess's start_new_session, process_group, user, group, "
+    "extra_groups or umask instead"
+)
 _HINTS = (
-    (
-        "preexec_fn not supported within subinterpreters",
-        "a worker cannot run Python between fork and exec: use subprocess's start_new_session, process_group, user, "
-        "group, extra_groups or umask instead",
-    ),
+    ("preexec_fn not supported within subinterpreters", _PREEXEC),
     (
         "fork not supported for",
         "a worker cannot fork: use subprocess, os.posix_spawn or multiprocessing.get_context('spawn')",

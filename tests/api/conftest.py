@@ -1,10 +1,11 @@
-"""Scripts in processes of their own, and interpreters that are closed in the end."""
+"""Scripts in processes of their own, threads, and interpreters that are closed in the end."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from textwrap import dedent
 
@@ -58,6 +59,20 @@ def run_script(run_python, tmp_path):
         return run_python(path, **options)
 
     return run
+
+
+@pytest.fixture
+def threads():
+    """Run calls at the same time."""
+    with ThreadPoolExecutor(8) as threads:
+        yield threads
+
+
+@pytest.fixture
+def thread():
+    """Run calls in another thread."""
+    with ThreadPoolExecutor(1) as thread:
+        yield thread
 
 
 @pytest.fixture

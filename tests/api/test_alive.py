@@ -5,16 +5,13 @@ from __future__ import annotations
 import _interpreters
 
 import pytest
+from struck import Struck
 
 import interp_api
 from interp_api import InterpreterNotFoundError
 from interp_api._interpreters import alive, guards
 from interp_api._runtime.cpython import interpreter_destroy
 from interp_api._wakeup.arena import ENTRY_ENDS, ENTRY_SPAN, tables
-
-
-class Struck(BaseException):
-    """What a signal handler raises."""
 
 
 def ids():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import awaiting_tasks
 import pytest
@@ -25,13 +24,6 @@ from interp_api import (
     ShutDown,
     create_queue,
 )
-
-
-@pytest.fixture
-def threads():
-    """Run calls at the same time."""
-    with ThreadPoolExecutor(8) as threads:
-        yield threads
 
 
 @pytest.fixture

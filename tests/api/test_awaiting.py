@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from loops import desk, only_the_loop_is_found, queued, ring_now, run, start, turns
@@ -12,13 +11,6 @@ from waiting import JOINER, PUTTER, sleepers, wait_for_sleeper
 
 from interp_api import QueueEmpty, ShutDown, create_queue
 from interp_api._wakeup.awaiting import Desk, Line
-
-
-@pytest.fixture
-def thread():
-    """Run calls in another thread."""
-    with ThreadPoolExecutor(1) as thread:
-        yield thread
 
 
 def before_arming(monkeypatch, *steps):

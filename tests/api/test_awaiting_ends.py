@@ -6,11 +6,11 @@ import asyncio
 import gc
 import os
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from loops import desk, only_the_loop_is_found, run, start, turns
+from struck import Struck
 from waiting import GETTER, PUTTER, sleepers, wait_for_sleeper
 
 import interp_api
@@ -23,21 +23,10 @@ from interp_api._wakeup.seats import Seat
 FILES = {str(Path(awaiting.__file__).with_name(name)) for name in ("awaiting.py", "loops.py")}
 
 
-class Struck(BaseException):
-    """What a signal handler raises."""
-
-
-@pytest.fixture
-def thread():
-    """Run calls in another thread."""
-    with ThreadPoolExecutor(1) as thread:
-        yield thread
-
-
 class Strikes:
     """Raises at a number of the points of this protocol where CPython runs signal handlers, counted from 0."""
 
-    TOOL = 4
+    TOOL = sys.monitoring.OPTIMIZER_ID  # of which there is none; what watches for the exit may have one of the others
 
     def __init__(self, numbers):
         self._numbers = {*numbers}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import _interpreters
 import gc
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import closing_tasks as tasks
 import pytest
+from struck import Struck
 from waiting import GETTER, HEIR, is_slept_at
 
 import interp_api
@@ -28,16 +28,6 @@ from interp_api._wakeup import boxes, simple_queue
 
 ITEMS = {"text": "text", "float": 1.5, "bytes": b"bytes", "tuple": (1, ("a", None)), "pickled": [1, [2]], "int": 7}
 KINDS = ["UNBOUND", "UNBOUND_ERROR", "UNBOUND_REMOVE"]
-
-
-class Struck(BaseException):
-    """What a signal handler raises."""
-
-
-@pytest.fixture
-def threads():
-    with ThreadPoolExecutor(4) as threads:
-        yield threads
 
 
 def close_by_last_handle(interpreter):
@@ -79,9 +69,20 @@ def close_by_runtime(interpreter):
     _interpreters.destroy(interpreter.id)
 
 
-@pytest.mark.parametrize("close", [close_by_handle, close_by_runtime])
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("item", ["text", "tuple", "pickled"])
+@pytest.mark.parametrize(
+    ("kind", "item", "close"),
+    [
+        ("UNBOUND", "text", close_by_handle),
+        ("UNBOUND", "tuple", close_by_runtime),
+        ("UNBOUND", "pickled", close_by_runtime),
+        ("UNBOUND_ERROR", "text", close_by_runtime),
+        ("UNBOUND_ERROR", "tuple", close_by_handle),
+        ("UNBOUND_ERROR", "pickled", close_by_runtime),
+        ("UNBOUND_REMOVE", "text", close_by_runtime),
+        ("UNBOUND_REMOVE", "tuple", close_by_runtime),
+        ("UNBOUND_REMOVE", "pickled", close_by_handle),
+    ],
+)
 def test_item_whose_interpreter_ends_between_token_and_contents_is_dead(monkeypatch, interpreter, kind, item, close):
     queue = create_queue(3)
     interpreter.call(tasks.put, queue, [ITEMS[item], ITEMS[item]], kind)
@@ -296,24 +297,25 @@ def test_get_that_is_struck_while_it_copies_lets_the_interpreter_end(monkeypatch
     interpreter.close()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("item", ITEMS)
-def test_items_that_are_left_when_their_interpreter_ends_are_dead(interpreter, kind, item):
-    queue = create_queue(2)
-    interpreter.call(tasks.put, queue, [ITEMS[item]], kind)
-    assert queue.qsize() == 1
+def test_items_that_are_left_when_their_interpreter_ends_are_dead(interpreter, subtests):
+    left = {(kind, item): create_queue(2) for kind in KINDS for item in ITEMS}
+    for (kind, item), queue in left.items():
+        interpreter.call(tasks.put, queue, [ITEMS[item]], kind)
+        assert queue.qsize() == 1
     interpreter.close()
-    if kind == "UNBOUND":
-        assert queue.get_nowait() is UNBOUND
-        queue.task_done()
-    elif kind == "UNBOUND_ERROR":
-        with pytest.raises(ItemInterpreterDestroyed):
-            queue.get_nowait()
-        queue.task_done()
-    assert queue.empty()
-    with pytest.raises(QueueEmpty):
-        queue.get_nowait()
-    queue.join()
+    for (kind, item), queue in left.items():
+        with subtests.test(kind=kind, item=item):
+            if kind == "UNBOUND":
+                assert queue.get_nowait() is UNBOUND
+                queue.task_done()
+            elif kind == "UNBOUND_ERROR":
+                with pytest.raises(ItemInterpreterDestroyed):
+                    queue.get_nowait()
+                queue.task_done()
+            assert queue.empty()
+            with pytest.raises(QueueEmpty):
+                queue.get_nowait()
+            queue.join()
 
 
 @pytest.mark.parametrize("kind", ["UNBOUND", "UNBOUND_ERROR"])
@@ -409,7 +411,7 @@ def test_stress_getting_while_the_interpreters_of_the_items_are_closed(threads, 
     consuming.append(threads.submit(tasks.consume, queue, results, is_over))
 
     def produce():
-        for _ in range(8 * stress):
+        for _ in range(4 * stress):
             producer = interp_api.create()
             producer.exec(path)
             producer.call(tasks.put_many, queue, 200)
@@ -425,7 +427,7 @@ def test_stress_getting_while_the_interpreters_of_the_items_are_closed(threads, 
     for consumer in consumers:
         consumer.close()
     assert [wrong for wrong, _, _ in found] == [{}] * 3
-    assert sum(whole + dead for _, whole, dead in found) == 2 * 8 * stress * 200
+    assert sum(whole + dead for _, whole, dead in found) == 2 * 4 * stress * 200
 
 
 def test_item_of_a_simple_queue_whose_interpreter_ends_before_its_contents_are_taken_is_none(monkeypatch, interpreter):

@@ -10,6 +10,7 @@ import threading
 from time import monotonic
 
 import pytest
+from struck import Struck
 
 from interp_api._wakeup import doorbell
 from interp_api._wakeup.doorbell import Doorbell, ring
@@ -28,10 +29,6 @@ def bell(request, monkeypatch):
     if holder[0].reader != holder[0].address:
         os.close(holder[0].address)
     del holder[0].reader
-
-
-class Struck(Exception):
-    """What a signal handler raises."""
 
 
 @pytest.fixture

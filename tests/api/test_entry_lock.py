@@ -6,6 +6,7 @@ import threading
 
 import pytest
 import tasks
+from struck import Struck
 
 import interp_api
 from interp_api import Interpreter, InterpreterError, InterpreterNotFoundError
@@ -13,10 +14,6 @@ from interp_api._interpreters import entry_lock, making
 from interp_api._interpreters.entry_lock import EntryLock
 from interp_api._runtime.cpython import interpreter_destroy, queue_list
 from interp_api._wakeup.arena import ENTRY_LOCKS, ENTRY_SPAN, Region, tables
-
-
-class Struck(BaseException):
-    """What a signal handler raises."""
 
 
 @pytest.fixture

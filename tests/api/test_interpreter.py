@@ -13,10 +13,6 @@ import interp_api
 from interp_api import ExecutionFailed, Interpreter, InterpreterError, InterpreterNotFoundError, NotShareableError
 
 
-class Struck(BaseException):
-    """What a signal handler raises."""
-
-
 def make_closure():
     x = 1
     return lambda: print(x)

@@ -9,6 +9,7 @@ import itertools
 from collections import deque
 
 import pytest
+from struck import Struck
 from waiting import GETTER, Sleeper, is_looked_at, sleepers
 
 from interp_api import PoolQueue, QueueError
@@ -16,10 +17,6 @@ from interp_api._runtime.cpython import queue_count
 from interp_api._wakeup import spinning
 from interp_api._wakeup.seats import Seat, own_seat
 from interp_api._wakeup.slot import HAS_NEWS, STANDING_BACK
-
-
-class Struck(BaseException):
-    """What a signal handler raises."""
 
 
 def test_drain_takes_what_is_there_up_to_its_limit():

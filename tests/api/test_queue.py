@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import tasks
+from struck import Struck
 from waiting import JOINER, PUTTER, sleepers, wait_for_sleeper
 
 import interp_api
@@ -27,17 +28,6 @@ from interp_api._queues import store
 from interp_api._queues.store import Store
 from interp_api._runtime.cpython import queue_append, queue_create
 from interp_api._wakeup.channel import QueueRefs
-
-
-class Struck(BaseException):
-    """What a signal handler raises."""
-
-
-@pytest.fixture
-def threads():
-    """Run calls at the same time."""
-    with ThreadPoolExecutor(8) as threads:
-        yield threads
 
 
 @pytest.fixture

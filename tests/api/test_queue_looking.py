@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from struck import Struck
 from waiting import Sleeper, is_looked_at
 
 from interp_api import QueueEmpty, ShutDown, create_queue
 from interp_api._queues import store
 from interp_api._wakeup import spinning
-
-
-class Struck(BaseException):
-    """What a signal handler raises."""
 
 
 @pytest.fixture

@@ -18,15 +18,16 @@ from interp_api._runtime.cpython import VIEWS_ARE_RELEASED
 SIZES = [10, LARGE - 1, LARGE, 3 * LARGE + 7]
 
 
-@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(
     "make", [bytes, bytearray, lambda size: "é" * size, lambda size: array.array("d", [0.5]) * size]
 )
-def test_object_of_any_size_arrives_equal_and_apart(make, size, interpreter):
-    obj = make(size)
-    got = interpreter.call(tasks.identity, obj)
-    assert got == obj
-    assert type(got) is type(obj)
+def test_object_of_any_size_arrives_equal_and_apart(make, interpreter, subtests):
+    for size in SIZES:
+        with subtests.test(size=size):
+            obj = make(size)
+            got = interpreter.call(tasks.identity, obj)
+            assert got == obj
+            assert type(got) is type(obj)
 
 
 def test_large_bytes_cross_uncopied_where_views_are_released():
@@ -44,12 +45,12 @@ def test_bytearray_is_a_snapshot_of_the_time_it_was_sent():
     assert first is second
 
 
-@pytest.mark.parametrize("wrap", [lambda view: view, pickle.PickleBuffer])
-@pytest.mark.parametrize("place", [lambda obj: obj, lambda obj: [obj][0]])
-def test_view_among_the_arguments_is_shared_and_writable(wrap, place, interpreter):
-    data = bytearray(3)
-    interpreter.call(transfer_tasks.set_first, place(wrap(memoryview(data))), 7)
-    assert data == b"\x07\0\0"
+def test_view_among_the_arguments_is_shared_and_writable(interpreter, subtests):
+    for wrap in (memoryview, pickle.PickleBuffer):
+        with subtests.test(wrap=wrap):
+            data = bytearray(3)
+            interpreter.call(transfer_tasks.set_first, wrap(memoryview(data)), 7)
+            assert data == b"\x07\0\0"
 
 
 def test_view_deep_in_the_arguments_is_shared():
@@ -84,19 +85,19 @@ def test_same_view_twice_is_one_view():
 
 
 @pytest.mark.parametrize("make", [tasks.make_bytes, transfer_tasks.make_bytearray, transfer_tasks.make_view])
-@pytest.mark.parametrize("size", SIZES)
-def test_result_does_not_point_into_the_other_interpreter(make, size, interpreter):
-    got = interpreter.call(make, size)
+def test_result_does_not_point_into_the_other_interpreter(make, interpreter):
+    got = [interpreter.call(make, size) for size in SIZES]
     interpreter.close()
-    assert bytes(got) == b"x" * size
+    assert [bytes(each) for each in got] == [b"x" * size for size in SIZES]
 
 
 @pytest.mark.parametrize("kind", [transfer_tasks.ClassBuffer, transfer_tasks.StateBuffer])
-@pytest.mark.parametrize("size", [3, LARGE])
-def test_buffer_a_class_hands_out_is_copied(kind, size, interpreter):
-    obj = kind(bytearray(size))
-    assert interpreter.call(transfer_tasks.write_class_buffer, obj) == b"x"
-    assert obj.data == bytes(size)
+def test_buffer_a_class_hands_out_is_copied(kind, interpreter, subtests):
+    for size in (3, LARGE):
+        with subtests.test(size=size):
+            obj = kind(bytearray(size))
+            assert interpreter.call(transfer_tasks.write_class_buffer, obj) == b"x"
+            assert obj.data == bytes(size)
 
 
 def test_readonly_buffer_a_class_hands_out_stays_readonly():

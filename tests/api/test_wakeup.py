@@ -10,6 +10,7 @@ import os
 import threading
 
 import pytest
+from struck import Struck
 from waiting import GETTER, sleepers
 
 from interp_api import SimpleQueue
@@ -20,10 +21,6 @@ from interp_api._wakeup.channel import QueueRefs
 from interp_api._wakeup.parking import call_one, ring_all, ring_one, wait_until
 from interp_api._wakeup.seats import Seat, own_seat
 from interp_api._wakeup.slot import WAKING, create_slotted
-
-
-class Struck(BaseException):
-    """What a signal handler raises."""
 
 
 @pytest.fixture

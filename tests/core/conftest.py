@@ -12,6 +12,7 @@ def _only_decisions():
     effects.listen()
     effects.noted.clear()
     effects.are_forbidden = True
-    yield
+    with effects.with_interpreters():
+        yield
     effects.are_forbidden = False
     assert not effects.noted, "put it into another folder than tests/core"

@@ -247,7 +247,7 @@ class MapMachine(RuleBasedStateMachine):
         assert self.taken == [*range(self.count)]
 
 
-MapMachine.TestCase.settings = settings(max_examples=200, stateful_step_count=60, deadline=None)
+MapMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=60, deadline=None)
 TestMapMachine = MapMachine.TestCase
 
 

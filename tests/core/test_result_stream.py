@@ -8,15 +8,12 @@ from __future__ import annotations
 import select
 
 import pytest
+from struck import Struck
 from waiting import GETTER, sleepers
 
 from interp_api import PoolQueue
 from interp_api._wakeup.seats import Seat
 from interp_pool._pool.result_stream import ResultReader
-
-
-class Struck(BaseException):
-    """What a signal handler raises."""
 
 
 class Asleep:

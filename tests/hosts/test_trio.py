@@ -13,6 +13,7 @@ import map_tasks
 import pytest
 import stopping_tasks
 import tasks
+from loops import collect
 
 from interp_api import create_queue
 from interp_pool import InterpreterPoolExecutor, TaskInterrupted
@@ -85,10 +86,6 @@ def started(request):
 
 async def begun(started):
     await anyio.to_thread.run_sync(partial(started.get, timeout=60))
-
-
-async def collect(results):
-    return [result async for result in results]
 
 
 def test_run_returns_result_and_raises_exception(run, executor):

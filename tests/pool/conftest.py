@@ -117,6 +117,13 @@ def started(request):
 
 
 @pytest.fixture
+def ran(request):
+    """A queue for tasks to tell that they have run."""
+    yield create_queue()
+    del request.node.funcargs["ran"]  # as above
+
+
+@pytest.fixture
 def single(request):
     """An executor with one worker."""
     with InterpreterPoolExecutor(1) as made:

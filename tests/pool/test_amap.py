@@ -10,17 +10,10 @@ from contextlib import aclosing
 import map_tasks
 import pytest
 import tasks
+from loops import begun, collect
 
 from interp_api import create_queue
 from interp_pool import InterpreterPool, InterpreterPoolExecutor, TaskPicklingError
-
-
-async def collect(results):
-    return [result async for result in results]
-
-
-async def begun(started):
-    await asyncio.to_thread(started.get, timeout=60)
 
 
 @pytest.mark.parametrize("ordered", [True, False])
@@ -299,15 +292,16 @@ class Counting(InterpreterPoolExecutor):
 
 
 @pytest.mark.parametrize("ordered", [True, False])
-@pytest.mark.parametrize(("sizes", "count"), [({}, 20), ({"chunksize": 6}, 4), ({"buffersize": 3}, 20)])
-def test_overridden_submit_is_what_amap_uses(ordered, sizes, count):
+def test_overridden_submit_is_what_amap_uses(ordered, subtests):
     with Counting(2) as executor:
-        for maps in (executor, executor.options(name="x")):
-            executor.count = 0
-            got = asyncio.run(collect(maps.amap(tasks.identity, range(20), ordered=ordered, **sizes)))
-            assert sorted(got) == [*range(20)]
-            assert ordered <= (got == [*range(20)])
-            assert executor.count == count
+        for sizes, count in (({}, 20), ({"chunksize": 6}, 4), ({"buffersize": 3}, 20)):
+            for maps in (executor, executor.options(name="x")):
+                with subtests.test(sizes=sizes, maps=maps):
+                    executor.count = 0
+                    got = asyncio.run(collect(maps.amap(tasks.identity, range(20), ordered=ordered, **sizes)))
+                    assert sorted(got) == [*range(20)]
+                    assert ordered <= (got == [*range(20)])
+                    assert executor.count == count
 
 
 def test_overridden_submit_is_closed_likewise(started):

@@ -5,16 +5,13 @@ from __future__ import annotations
 import threading
 
 import tasks
+from struck import Struck
 from waiting import wait_until
 
 from interp_pool import InterpreterPool, InterpreterPoolExecutor
 from interp_pool._core.lease import Lease
 from interp_pool._core.task import Task
 from interp_pool._futures.task_future import TaskFuture
-
-
-class Struck(BaseException):
-    """What a signal handler raises."""
 
 
 def tear(pool, change):

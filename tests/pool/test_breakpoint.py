@@ -12,22 +12,20 @@ import scripts
 from interp_pool import InterpreterPoolExecutor
 
 
-@pytest.mark.parametrize(
-    ("task", "place"),
-    [
+def test_breakpoint_says_at_once_what_to_do(single, capfd, subtests):
+    for task, place in (
         (tasks.stop, "breakpoint()"),
         (tasks.stop_in_module, "pdb.set_trace()"),
         (tasks.stop_in_a_class, "breakpoint()"),
         (tasks.look_back, "pdb.post_mortem(exc.__traceback__)"),
-    ],
-)
-def test_breakpoint_says_at_once_what_to_do(single, task, place, capfd):
-    error = single.submit(task).exception(60)
-    assert type(error) is RuntimeError
-    assert f'fallback="thread" and route=["debugging_tasks:{task.__name__}"]' in str(error)
-    assert "PYTHONBREAKPOINT" in str(error)
-    assert place in str(error.__cause__)
-    assert capfd.readouterr() == ("", "")
+    ):
+        with subtests.test(task=task.__name__):
+            error = single.submit(task).exception(60)
+            assert type(error) is RuntimeError
+            assert f'fallback="thread" and route=["debugging_tasks:{task.__name__}"]' in str(error)
+            assert "PYTHONBREAKPOINT" in str(error)
+            assert place in str(error.__cause__)
+            assert capfd.readouterr() == ("", "")
 
 
 def test_breakpoint_in_an_item_of_map_names_what_to_route(single, tmp_path):

@@ -164,11 +164,11 @@ def test_interrupt_in_a_callback_does_not_wait(single, started):
         victim.result(60)
 
 
-@pytest.mark.parametrize("wrong", [-1, float("nan"), "1", None])
-def test_interrupt_refuses_a_wrong_timeout_at_once(single, wrong):
+def test_interrupt_refuses_a_wrong_timeout_at_once(single, subtests):
     future = single.submit(tasks.identity, 1)
-    with pytest.raises((TypeError, ValueError), match="timeout must be"):
-        future.interrupt(wrong)
+    for wrong in (-1, float("nan"), "1", None):
+        with subtests.test(wrong=wrong), pytest.raises((TypeError, ValueError), match="timeout must be"):
+            future.interrupt(wrong)
     assert future.result(60) == 1
 
 

@@ -21,17 +21,11 @@ def waiting_for_each(ran, count):
         assert ran.get(timeout=60) == number
 
 
-@pytest.fixture
-def ran(request):
-    yield create_queue()
-    del request.node.funcargs["ran"]  # it ends before the leak check looks
-
-
 def test_map_iterable_that_waits_for_the_item_before_goes_on(single, ran, subtests):
     # Beyond the first items the workers are known to be quick, and others may be waited for.
     for options in {}, {"chunksize": 1}, {"buffersize": 500}, {"chunksize": 1, "buffersize": 7}:
         with subtests.test(**options):
-            results = single.map(map_tasks.put_and_return, itertools.repeat(ran), waiting_for_each(ran, 300), **options)
+            results = single.map(tasks.put_and_return, itertools.repeat(ran), waiting_for_each(ran, 300), **options)
             assert list(results) == list(range(300))
 
 
@@ -41,7 +35,7 @@ def test_map_iterable_that_waits_after_many_quick_items_goes_on(executor, ran):
         assert sorted(ran.get(timeout=60) for _ in range(5000)) == list(range(5000))
         yield 5000
 
-    assert list(executor.map(map_tasks.put_and_return, itertools.repeat(ran), items())) == list(range(5001))
+    assert list(executor.map(tasks.put_and_return, itertools.repeat(ran), items())) == list(range(5001))
 
 
 def test_map_iterable_that_waits_for_a_whole_chunk_goes_on(executor, ran):
@@ -50,20 +44,20 @@ def test_map_iterable_that_waits_for_a_whole_chunk_goes_on(executor, ran):
             yield from range(start, start + 3)
             assert [ran.get(timeout=60) for _ in range(3)] == [start, start + 1, start + 2]
 
-    results = executor.map(map_tasks.put_and_return, itertools.repeat(ran), items(), chunksize=3)
+    results = executor.map(tasks.put_and_return, itertools.repeat(ran), items(), chunksize=3)
     assert list(results) == list(range(300))
 
 
 def test_map_iterable_on_a_shared_pool_that_waits_goes_on(ran):
     with InterpreterPool(1) as pool, InterpreterPoolExecutor(pool=pool) as executor:
-        results = executor.map(map_tasks.put_and_return, itertools.repeat(ran), waiting_for_each(ran, 50))
+        results = executor.map(tasks.put_and_return, itertools.repeat(ran), waiting_for_each(ran, 50))
         assert list(results) == list(range(50))
 
 
 @pytest.mark.parametrize("options", [{"timeout": 60}, {"priority": 3}, {"name": "mine"}])
 def test_map_of_a_view_whose_iterable_waits_goes_on(single, ran, options):
     view = single.options(**options)
-    results = view.map(map_tasks.put_and_return, itertools.repeat(ran), waiting_for_each(ran, 50))
+    results = view.map(tasks.put_and_return, itertools.repeat(ran), waiting_for_each(ran, 50))
     assert list(results) == list(range(50))
 
 
@@ -103,7 +97,7 @@ def test_map_iterable_that_raises_has_the_items_before_it_run(ran):
         raise KeyError("from the iterable")
 
     with InterpreterPoolExecutor(2) as executor, pytest.raises(KeyError, match="from the iterable"):
-        executor.map(map_tasks.put_and_return, itertools.repeat(ran), items())
+        executor.map(tasks.put_and_return, itertools.repeat(ran), items())
     assert sorted(ran.get_nowait() for _ in range(ran.qsize())) == list(range(300))
 
 
@@ -116,7 +110,7 @@ def test_map_iterable_that_shuts_the_executor_down_is_refused_its_next_item(ran,
 
     executor = InterpreterPoolExecutor(2)
     with pytest.raises(RuntimeError, match="cannot schedule new futures after shutdown"):
-        executor.map(map_tasks.put_and_return, itertools.repeat(ran), items(), chunksize=chunksize)
+        executor.map(tasks.put_and_return, itertools.repeat(ran), items(), chunksize=chunksize)
     executor.shutdown()
     assert set(range(8)) <= {ran.get_nowait() for _ in range(ran.qsize())} <= set(range(20))
 
@@ -199,7 +193,7 @@ def test_map_many_runs_whose_iterables_wait_for_each_other_end(executor, ran):
             turns[own].get(timeout=60)
 
     def consume(own):
-        found[own] = list(executor.map(map_tasks.put_and_return, itertools.repeat(turns[1 - own]), items(own, 1 - own)))
+        found[own] = list(executor.map(tasks.put_and_return, itertools.repeat(turns[1 - own]), items(own, 1 - own)))
 
     found = [None, None]
     threads = [threading.Thread(target=consume, args=(own,)) for own in (0, 1)]
@@ -225,7 +219,7 @@ def check_failure(executor, subtests, argument):
         items: list[object] = [*range(5000)]
         items[position] = argument
         with subtests.test(argument=argument, position=position):
-            results = executor.map(map_tasks.identity, items)
+            results = executor.map(tasks.identity, items)
             assert [next(results) for _ in range(position)] == [*range(position)]
             with pytest.raises(TaskPicklingError, match=r"cannot send argument 1 of identity\(\)|args not") as info:
                 next(results)
@@ -236,5 +230,5 @@ def test_map_argument_whose_pickling_raises_in_the_manager_lets_all_others_run(r
     items = [*range(300)]
     items[200] = map_tasks.RaisesWhenPickled(SystemExit)
     with InterpreterPoolExecutor(1) as executor:
-        executor.map(map_tasks.put_and_return, [ran] * 300, items)  # nobody takes results: the manager sends
+        executor.map(tasks.put_and_return, [ran] * 300, items)  # nobody takes results: the manager sends
     assert sorted(ran.get_nowait() for _ in range(ran.qsize())) == [number for number in range(300) if number != 200]

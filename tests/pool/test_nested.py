@@ -176,5 +176,5 @@ def test_tasks_of_tasks_nest_in_a_pool_of_a_task(single):
 
 def test_sixteen_workers_share_the_work():
     with InterpreterPoolExecutor(16) as executor:
-        assert [future.result(120) for future in [executor.submit(nested_tasks.fib, 9) for _ in range(32)]] == [34] * 32
+        assert [future.result(120) for future in [executor.submit(nested_tasks.fib, 8) for _ in range(20)]] == [21] * 20
         executor._pool.check_invariants()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import pickle
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import sys
 import pytest
 import refused_tasks
 import scripts
+from records import warnings_of
 
 from interp_pool import BrokenInterpreterPool, InterpreterPool, InterpreterPoolExecutor, TaskPicklingError
 from interp_pool._errors import ResultPicklingError
@@ -31,10 +31,6 @@ def in_body(function):
 
 def told(name, chain, more):
     return f"module '_curses' does not support subinterpreters, and {name} needs it{chain}: {REMEDY}{more}"
-
-
-def warnings_of(logged):
-    return [message for level, message, _ in logged if level == logging.WARNING]
 
 
 @pytest.mark.programs

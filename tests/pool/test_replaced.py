@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from functools import partial
 
 import pytest
 import refused_tasks
 import refusing
+from records import warnings_of
 
 from interp_pool import InterpreterPoolExecutor
 from interp_pool._wire import refused
@@ -31,10 +31,6 @@ def told(native, chain, route):
         f"({chain}accelerated -> {native}): what takes its place is mostly slower; to have it, send the task to a "
         f'process: fallback="process", route=["{route}"]'
     )
-
-
-def warnings_of(logged):
-    return [message for level, message, _ in logged if level == logging.WARNING]
 
 
 def test_warning_is_given_once_in_a_process(native, logged):

@@ -15,6 +15,7 @@ import pytest
 import refused_elsewhere
 import routed_tasks
 import tasks
+from records import warnings_of
 
 from interp_api import create_queue
 from interp_pool import (
@@ -67,10 +68,6 @@ def on_threads(request):
 def routed_tasks_of(executor):
     counts = executor.statistics()
     return counts.tasks_in_processes + counts.tasks_in_threads
-
-
-def warnings_of(logged):
-    return [message for level, message, _ in logged if level == logging.WARNING]
 
 
 def is_elsewhere(pid, is_main, kind):

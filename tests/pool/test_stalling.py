@@ -72,8 +72,8 @@ def test_children_go_before_the_tasks_that_came_earlier(single):
 def test_children_go_before_what_was_sent_though_the_window_is_full(single, logged):
     """The pool has sent many tiny tasks at once: there is no room for a child until some of these have ended."""
     assert [*single.map(abs, range(200), chunksize=1)] == [*range(200)]
-    futures = [single.submit(stalling_tasks.by_event, abs, -number) for number in range(100)]
-    assert [future.result(60) for future in futures] == [*range(100)]
+    futures = [single.submit(stalling_tasks.by_event, abs, -number) for number in range(relief.MOST + 6)]
+    assert [future.result(60) for future in futures] == [*range(relief.MOST + 6)]
     assert logged == []
     assert single._pool._kernel.staff.most_extra < relief.MOST
 

@@ -6,15 +6,11 @@ import environment_tasks
 import pytest
 import scripts
 import tasks
+from executors import run
 
 import interp_api
 from interp_pool import InterpreterPoolExecutor, close_idle, warm_up
 from interp_pool._workers.reserve import Reserve, reserve
-
-
-def run(function, *args, **options):
-    with InterpreterPoolExecutor(1, **options) as executor:
-        return executor.submit(function, *args).result(60)
 
 
 def test_second_executor_gets_the_interpreter_of_the_first():

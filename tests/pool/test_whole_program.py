@@ -141,7 +141,7 @@ def test_task_that_needs_the_main_interpreter_names_its_route(logged, executor, 
     )
     error = executor.submit(function).exception(60)
     assert f"{type(error).__name__}: {error}" == text
-    assert error.__notes__ == [remedy]
+    assert error.__notes__[0] == remedy
     assert warnings_of(logged) == [remedy]
 
 
