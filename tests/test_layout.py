@@ -34,10 +34,10 @@ HOUSE = {
     },
     "interp_pool": {
         "_errors": "",
-        "_wire": "interrupted texts messages answer places names known_packages refused failures decoding",
+        "_wire": "interrupted texts messages answer places names known_packages refused no_input failures decoding",
         "_process": (
             "ctrl_c watched locks thread_state background memory exit_status stuck hooks aside timer open_tasks "
-            "notebook profiles"
+            "notebook writing profiles"
         ),
         "_worker": (
             "unbundle batch traced struck_import load_lock measured baseline standard_library reset parent "

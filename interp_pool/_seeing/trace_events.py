@@ -14,6 +14,8 @@ The slices of BACKLOG and RESULTS mark moments: they are as long as arrows need.
 
 from json import dumps
 
+from interp_pool._wire.texts import encodable
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -55,6 +57,7 @@ class Formatter:
 
     def pool(self, pool: int, name: str, max_workers: int) -> None:
         """Tell of a pool, which is number `pool` of the trace, from 0."""
+        name = encodable(name)
         about = {"name": f"{name}, at most {max_workers} workers", "pool": name, "max_workers": max_workers}
         self._metadata(pool, 0, "process_name", **about)
         self._metadata(pool, 0, "process_sort_index", sort_index=pool)
@@ -63,7 +66,7 @@ class Formatter:
 
     def worker(self, pool: int, number: int, name: str) -> None:
         """Tell of a worker."""
-        self._thread(pool, FIRST_WORKER + number, name)
+        self._thread(pool, FIRST_WORKER + number, encodable(name))
 
     def started(self, pool: int, number: int, since: int, now: int) -> None:
         """A worker is ready; `since` then it was being made."""
@@ -229,7 +232,7 @@ class Formatter:
         if quoted is None:
             if len(self._names) >= _MANY_NAMES:
                 self._names.clear()
-            quoted = self._names[name] = dumps(name)
+            quoted = self._names[name] = dumps(encodable(name))
         return quoted
 
     def _metadata(self, pool: int, thread: int, what: str, /, **args: object) -> None:
