@@ -8,7 +8,6 @@ from concurrent.futures import Executor
 from itertools import count
 
 from interp_pool._futures.progress import Progress
-from interp_pool._futures.task_future import TaskFuture
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,14 +38,15 @@ class Followed(Executor):
             TypeError: what was returned is no future of a task of ours.
             Exception: what `submit` has raised.
         """
-        future = self._executor.submit(fn, *args, **kwargs)
-        if not isinstance(future, TaskFuture):
+        future: Any = self._executor.submit(fn, *args, **kwargs)
+        follow = getattr(future, "follow_progress", None)  # as a TaskFuture has it
+        if follow is None:
             raise TypeError(
                 "map with on_progress needs the futures of the executor's own submit(), and the submit() that was put "
                 f"in its place has returned {future!r}: return those, or leave out on_progress"
             )
         place = None if self._places is None else next(self._places)
-        future.follow_progress(_Reports(self._hear, place))
+        follow(_Reports(self._hear, place))
         return future
 
 

@@ -9,7 +9,8 @@ comma. The format's array form allows that the last bracket is missing, so what 
     flow          from the slice of BACKLOG to the task, and on to that of RESULTS
     counters      tasks that wait and run, bytes
 
-The slices of BACKLOG and RESULTS mark moments: they are as long as arrows need.
+The slices of BACKLOG and RESULTS mark moments: they are as long as arrows need. None is shorter than a nanosecond: an
+arrow is bound to a slice that does not end where it points to.
 """
 
 from json import dumps
@@ -142,7 +143,7 @@ class Formatter:
         own, at = self._on(pool, thread), _us(ran)
         # One text for all that a task has at least: this is what a trace costs.
         lines.append(
-            f'{{"ph":"X","name":{quoted},"cat":"{category}",{own},"ts":{at},"dur":{_us(until - ran)},"args":{{'
+            f'{{"ph":"X","name":{quoted},"cat":"{category}",{own},"ts":{at},"dur":{_us(until - ran or 1)},"args":{{'
             f'"task":{work_id},"waited_ns":{max(0, begun - taken)},"unpickling_ns":{ran - begun},'
             f'"ran_ns":{until - ran},"encoding_ns":{encoded - until},'
             f'"bytes_in":{size},"bytes_out":{result_size}{more}}}}},\n'
@@ -257,7 +258,7 @@ class Formatter:
         cname = f',"cname":"{colour}"' if colour else ""
         self.lines.append(
             f'{{"ph":"X","name":{self._quoted(name)},"cat":"{category}",{self._on(pool, thread)},'
-            f'"ts":{_us(since)},"dur":{_us(max(0, end - since))}{cname}{args}}},\n'
+            f'"ts":{_us(since)},"dur":{_us(max(1, end - since))}{cname}{args}}},\n'
         )
 
 
