@@ -65,8 +65,8 @@ HOUSE = {
         ),
         "_awaiting": "bell on_asyncio on_trio library map_waiter awaited_reports",
         "_executor": (
-            "listed results wrapping taking returning map_run chunks map_by_submit followed arguments refusals with_options "
-            "making awaited_run awaited_map view executor scipy_map tracked"
+            "listed results wrapping taking returning map_run chunks map_by_submit followed arguments refusals "
+            "with_options making awaited_run awaited_map view executor scipy_map tracked"
         ),
         "_nested": "children futures listening exchange stack nest face",
         "_multiprocessing": "results lost sending pool",

@@ -101,8 +101,9 @@ class TaskBook:
         ahead, seconds = workers, self.seconds_per_task
         if seconds is not None:
             ahead = int(workers * WORK_AHEAD / (seconds + 1e-6)) or 1
-        window = workers + ahead
-        self.window = window if window < MOST_IN_FLIGHT else MOST_IN_FLIGHT  # not max() and min(): each task pays this
+        self.window = workers + ahead  # without max() and min(): each task pays for this
+        if self.window > MOST_IN_FLIGHT:
+            self.window = MOST_IN_FLIGHT
 
     def widen(self, count: int) -> None:
         """Let so many more tasks be in flight, unless nothing is to be sent: as many wait for tasks of their own."""

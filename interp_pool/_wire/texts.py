@@ -1,6 +1,7 @@
 """How an exception is quoted within the text of another, and how a name is written where not every character can be.
 
-Of an exception it is the first line that is not empty, bounded; the whole text, and what it comes from, is in the cause.
+Of an exception it is the first line that is not empty, bounded; the whole text, and what it comes from, is in the
+cause.
 """
 
 _LONGEST = 500  # characters of another error's text within one of ours

@@ -291,7 +291,7 @@ def test_submit_that_returns_other_futures_takes_no_on_progress():
         def submit(self, fn, /, *args, **kwargs):
             return Future()
 
-    with Foreign(1) as executor, pytest.raises(TypeError, match="has returned <Future at .*: return those, or leave"):
+    with Foreign(1) as executor, pytest.raises(TypeError, match=r"has returned <Future at .*: return those, or leave"):
         executor.map(abs, [1], on_progress=print)
 
 
