@@ -14,7 +14,7 @@ from interp_pool import InterpreterPoolExecutor
 from interp_pool._core.task import Task
 from interp_pool._futures.claims import finish_quietly, start_new
 from interp_pool._futures.task_future import TaskFuture
-from interp_pool._worker.loop import _encode_result, _run
+from interp_pool._worker.running import _encode_result, run_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +52,7 @@ def parts() -> dict[str, Callable[[], object]]:
         "encode the call": lambda: interp_api.encode_call(abs, (-1,), {}),
         "make the future and the work item": begin,
         "call item through its queue": through((1, payload)),
-        "decode, run, encode the result (worker)": lambda: _run(1, payload),
+        "decode, run, encode the result (worker)": lambda: run_task(1, payload),
         "of that, encode the result": lambda: _encode_result(1, 1),
         "result item through its queue": through((2, 1, 1, 1e-7)),
         "make, finish and ask a future": finish,

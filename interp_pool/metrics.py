@@ -12,6 +12,7 @@ from weakref import ref
 
 from interp_pool._pool.pool import living_pools
 from interp_pool._process.watched import meter_pools
+from interp_pool._wire.texts import encodable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class Collector:
         seen: dict[ref[InterpreterPool], tuple[str, Counts]] = {}
         before, gone = self._last
         for pool in living_pools():
-            now, name = pool.statistics(), pool.thread_name_prefix
+            now, name = pool.statistics(), encodable(pool.thread_name_prefix)
             known.setdefault(name, []).append((now, pool.max_workers))
             seen[ref(pool)] = name, _counts(now)
         ended = {name: counts for name, counts in gone.items() if name in known}

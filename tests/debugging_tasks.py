@@ -69,6 +69,27 @@ def look_back():
         pdb.post_mortem(exc.__traceback__)
 
 
+def run():
+    pdb.run("1")
+
+
+def run_expression():
+    pdb.runeval("1")
+
+
+def run_call():
+    pdb.runcall(abs, -1)
+
+
+def ask(_=None):
+    return input("name? ")
+
+
+def ask_in_vain():
+    while True:
+        ask()
+
+
 def try_examples():
     return doctest.testmod(types.ModuleType("examples", ">>> 1 + 1\n2\n")).attempted
 

@@ -89,7 +89,9 @@ def report_and_swallow(gate, ended):
 
 
 def map_below():
-    return [*current_executor().map(abs, [1], on_progress=print)]
+    heard = []
+    assert [*current_executor().map(report_item, range(3), on_progress=heard.append)] == [0, 1, 2]
+    return sorted((progress.item, progress.fraction) for progress in heard if progress.fraction == 1)
 
 
 def report_slowly(item):

@@ -34,10 +34,10 @@ HOUSE = {
     },
     "interp_pool": {
         "_errors": "",
-        "_wire": "interrupted texts messages answer places names known_packages refused failures hints decoding",
+        "_wire": "interrupted texts messages answer places names known_packages refused no_input failures hints decoding",
         "_process": (
             "ctrl_c watched locks thread_state background memory exit_status stuck hooks aside timer open_tasks "
-            "notebook profiles"
+            "notebook writing profiles"
         ),
         "_worker": (
             "unbundle batch traced struck_import load_lock measured baseline standard_library reset parent "
@@ -65,8 +65,8 @@ HOUSE = {
         ),
         "_awaiting": "bell on_asyncio on_trio library map_waiter awaited_reports",
         "_executor": (
-            "listed results wrapping taking returning map_run chunks map_by_submit arguments refusals with_options "
-            "making awaited_run awaited_map view ends executor scipy_map tracked"
+            "listed results wrapping taking returning map_run chunks map_by_submit followed arguments refusals "
+            "with_options making awaited_run awaited_map view ends executor scipy_map tracked"
         ),
         "_nested": "children futures listening exchange stack nest face",
         "_multiprocessing": "results lost sending pool",

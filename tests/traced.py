@@ -58,9 +58,13 @@ class Traced:
 
 
 def check(events):
-    """Assert that events are what the format says, and that slices nest and arrows lead from one to another."""
+    """Assert that events are what the format says, and that slices nest and arrows lead from one to another.
+
+    Events need not be in the order of time. Where two are at the same one that of the file counts: so an arrow comes
+    after the slice that it is bound to, which is one that has begun and does not end at that moment.
+    """
     slices, arrows = defaultdict(list), defaultdict(list)
-    for event in events:
+    for place, event in enumerate(events):
         for name, kind in NEEDED[event["ph"]].items():
             assert isinstance(event[name], kind), event
         assert isinstance(event["pid"], int), event
@@ -69,20 +73,28 @@ def check(events):
         if event["ph"] == "X":
             assert event["ts"] > 0, event
             assert event["dur"] >= 0, event
-            slices[track].append(event)
+            slices[track].append(event | {"place": place})
         elif event["ph"] in "stf":
-            arrows[event["id"]].append((track, event))
+            arrows[event["id"]].append((track, event | {"place": place}))
         elif event["ph"] == "C":
             assert all(isinstance(value, int) and value >= 0 for value in event["args"].values()), event
+        elif event["ph"] == "i":
+            assert event["s"] in {"t", "p", "g"}, event
+        elif event["name"].endswith("_name"):
+            assert isinstance(event["args"]["name"], str), event
+        elif event["name"].endswith("_sort_index"):
+            assert isinstance(event["args"]["sort_index"], int), event
     for own in slices.values():
         check_nesting(own)
     for own in arrows.values():
         own.sort(key=lambda each: "stf".index(each[1]["ph"]))
         assert [event["ph"] for _, event in own] in (["s", "t", "f"], ["s", "f"])
+        assert len({(event["name"], event["cat"]) for _, event in own}) == 1, own  # as the id, they tell arrows apart
+        assert all(event.get("bp", "e") == "e" for _, event in own), own  # to the slice around it, not the next one
         times = [event["ts"] for _, event in own]
         assert times == sorted(times), own
         for track, event in own:  # each end is in a slice
-            assert any(_is_in(event["ts"], each) for each in slices[track]), event
+            assert any(_is_bound(event, each) for each in slices[track]), event
 
 
 def check_nesting(slices):
@@ -96,5 +108,6 @@ def check_nesting(slices):
         open_ends.append(end)
 
 
-def _is_in(at, each):
-    return each["ts"] - SLACK <= at <= each["ts"] + each["dur"] + SLACK
+def _is_bound(arrow, each):
+    has_begun = (each["ts"], each["place"]) < (arrow["ts"], arrow["place"])
+    return has_begun and arrow["ts"] < each["ts"] + each["dur"]

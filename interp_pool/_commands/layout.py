@@ -5,7 +5,7 @@ This file owns the shape of tables and plurals. It must not know what is in them
 
 from collections.abc import Iterable, Sequence
 
-__all__ = ["one_line", "plural", "table"]
+__all__ = ["plural", "table"]
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]], align: str) -> str:
@@ -24,11 +24,6 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]], align: str) -> 
     ]
     lines.insert(1, "  ".join("-" * width for width in widths))
     return "\n".join("  " + line.rstrip() for line in lines)
-
-
-def one_line(text: str) -> str:
-    """Return a text with what moves a terminal's cursor, or tells it something, written as in a literal."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def plural(count: int, noun: str) -> str:

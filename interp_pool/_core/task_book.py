@@ -96,11 +96,14 @@ class TaskBook:
         if is_pausing:
             self.window = 0
             return
-        workers = max(1, workers)
-        ahead = workers
-        if self.seconds_per_task is not None:
-            ahead = max(1, int(workers * WORK_AHEAD / (self.seconds_per_task + 1e-6)))
-        self.window = min(workers + ahead, MOST_IN_FLIGHT)
+        if workers < 1:
+            workers = 1
+        ahead, seconds = workers, self.seconds_per_task
+        if seconds is not None:
+            ahead = int(workers * WORK_AHEAD / (seconds + 1e-6)) or 1
+        self.window = workers + ahead  # without max() and min(): each task pays for this
+        if self.window > MOST_IN_FLIGHT:
+            self.window = MOST_IN_FLIGHT
 
     def widen(self, count: int) -> None:
         """Let so many more tasks be in flight, unless nothing is to be sent: as many wait for tasks of their own."""

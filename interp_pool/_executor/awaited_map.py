@@ -16,8 +16,9 @@ from interp_pool._awaiting.bell import LONGEST_STOP, give_up, stop
 from interp_pool._awaiting.library import make_bell
 from interp_pool._awaiting.map_waiter import ANY, MapWaiter
 from interp_pool._executor.chunks import run_chunk
-from interp_pool._executor.refusals import listener_of
+from interp_pool._executor.followed import Followed
 from interp_pool._options.checks import check_flag, check_map
+from interp_pool._seeing.reports import Listener
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,8 +80,10 @@ def amap(
     waiter, keeps = MapWaiter(is_ordered=is_ordered), None if buffersize is None else executor
     source: Source
     submitting = executor if through is None and not executor.submits_itself else through
-    reports = None if on_progress is None else AwaitedReports(listener_of(on_progress, submitting), waiter)
+    reports = None if on_progress is None else AwaitedReports(Listener(on_progress), waiter)
     if submitting is not None:
+        if reports is not None:
+            submitting = Followed(submitting, reports, is_chunked=(chunksize or 1) > 1)
         source = Submitted(submitting, fn, iterables, chunksize or 1, buffersize, waiter)
     else:
         tasks = executor.tasks

@@ -255,8 +255,9 @@ class InterpreterPoolExecutor(Ends, ThreadPoolExecutor):
         Raises:
             TimeoutError: from the iterator, when the time is up.
             Exception: from the iterator, whatever `fn` raised for the item.
-            TypeError: an argument has the wrong type.
-            ValueError: a number is out of range, or `on_progress` is given where `submit` was overridden or replaced.
+            TypeError: an argument has the wrong type; or, with `on_progress`, a `submit` in the place of the executor's
+                own has returned something else than that would.
+            ValueError: a number is out of range.
         """
         if isinstance(fn, WithOptions) and self.submits_itself:  # of a view, through a `map` that overrides this one
             return self.map_with(

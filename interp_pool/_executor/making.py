@@ -10,9 +10,10 @@ from functools import partial
 import interp_api
 from interp_pool._core.task import Task, name_task
 from interp_pool._errors import TaskPicklingError
+from interp_pool._executor.followed import Followed
 from interp_pool._executor.map_by_submit import map_by_submit
 from interp_pool._executor.map_run import MapRun
-from interp_pool._executor.refusals import encode_batch, failed_future, listener_of, pickling_error
+from interp_pool._executor.refusals import encode_batch, failed_future, pickling_error
 from interp_pool._executor.results import chained
 from interp_pool._executor.with_options import WithOptions
 from interp_pool._executor.wrapping import sent_for
@@ -22,6 +23,7 @@ from interp_pool._options.checks import check_map
 from interp_pool._options.task_options import NO_OPTIONS
 from interp_pool._pool.outcomes import without_frames
 from interp_pool._pool.pool import InterpreterPool
+from interp_pool._seeing.reports import Listener
 from interp_pool._wire.messages import TIMED
 
 TYPE_CHECKING = False
@@ -189,8 +191,10 @@ class TaskMaker:
             on_progress: see the executor's `map`.
         """
         end = check_map(timeout, chunksize, buffersize)
-        hear = None if on_progress is None else listener_of(on_progress, through)
+        hear = None if on_progress is None else Listener(on_progress)
         if through is not None:
+            if hear is not None:
+                through = Followed(through, hear, is_chunked=(chunksize or 1) > 1)
             return map_by_submit(through, fn, iterables, end, chunksize or 1, buffersize)
         self.check_open()
         run = self.map_run(options, fn, iterables, chunksize, buffersize, None, hear)

@@ -10,7 +10,6 @@ from interp_pool._errors import TaskPicklingError
 from interp_pool._futures.claims import start_new
 from interp_pool._futures.task_future import TaskFuture
 from interp_pool._pool.outcomes import without_frames
-from interp_pool._seeing.reports import Listener
 from interp_pool._wire.texts import brief
 
 TYPE_CHECKING = False
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
-    from interp_pool._futures.progress import Progress
     from interp_pool._pool.pool import InterpreterPool
     from interp_pool._wire.messages import Payload
 
@@ -57,25 +55,6 @@ def encode_batch(
         args: Any = items if is_single else items[0]
         error = pickling_error(fn, args, {}, without_frames(exc))
     raise error
-
-
-def listener_of(on_progress: "Callable[[Progress], object]", through: object = None) -> Listener:
-    """Return what calls an `on_progress`.
-
-    Args:
-        on_progress: what the user gave.
-        through: whose `submit` each item goes through; None means nobody's.
-
-    Raises:
-        TypeError: it cannot be called.
-        ValueError: the items go through a `submit` that is not the executor's own.
-    """
-    if through is not None:
-        raise ValueError(
-            "map with on_progress needs the executor's own submit(), and this one's was overridden or replaced: "
-            "leave out on_progress, or look at progress() of the futures"
-        )
-    return Listener(on_progress)
 
 
 def refuse_on_progress(on_progress: object, kind: str) -> None:

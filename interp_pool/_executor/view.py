@@ -16,6 +16,8 @@ from interp_pool._options.task_options import TaskOptions
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Iterator
+    from contextlib import AbstractContextManager
+    from os import PathLike
     from typing import Any, Protocol, Self
 
     from interp_pool._core.statistics import Statistics
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
             on_progress: Callable[[Progress], object] | None,
         ) -> Iterator[T]: ...
         def statistics(self) -> Statistics: ...
+        def trace(self, path: str | PathLike[str]) -> AbstractContextManager[None]: ...
         def resize(self, max_workers: int | None = None, *, min_workers: int | None = None) -> None: ...
         def renew_workers(self) -> None: ...
         def terminate_workers(self) -> None: ...
@@ -158,6 +161,10 @@ class ExecutorView(Executor):
     def statistics(self) -> "Statistics":
         """Return a snapshot of the counts of the pool. See `InterpreterPoolExecutor.statistics`."""
         return self._executor.statistics()
+
+    def trace(self, path: "str | PathLike[str]") -> "AbstractContextManager[None]":
+        """Return what traces the pool, also what has other options. See `InterpreterPoolExecutor.trace`."""
+        return self._executor.trace(path)
 
     def resize(self, max_workers: int | None = None, *, min_workers: int | None = None) -> None:
         """Change how many workers there may be, and how many stay. See `InterpreterPool.resize`."""

@@ -21,6 +21,7 @@ from interp_pool._wire.texts import describe, stays_here
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, NoReturn
 
     from interp_pool._futures.ports import Pool
@@ -43,6 +44,7 @@ class TaskFuture[T](LazyFuture[T]):
     _pool: "Pool[TaskFuture[Any]] | None"
     is_interrupted_by_cancel = False
     _progress: "Report | None" = None
+    _follow: "Callable[[Report], object] | None" = None
 
     def __getstate__(self) -> "NoReturn":
         raise stays_here(self, "send its result()")
@@ -116,8 +118,17 @@ class TaskFuture[T](LazyFuture[T]):
         return None if told is None else Progress(*told)
 
     def note_progress(self, report: "Report") -> None:
-        """Note what the task has reported; for the pool. Runs nobody's code."""
+        """Note what the task has reported; for the pool. Calls who follows it."""
         self._progress = report
+        if self._follow is not None:
+            self._follow(report)
+
+    def follow_progress(self, follow: "Callable[[Report], object]") -> None:
+        """Have somebody told of each report, also of the last one so far; for `map`. It may be told of that twice."""
+        self._follow = follow
+        report = self._progress
+        if report is not None:
+            follow(report)
 
     def where(self, timeout: float = 1.0) -> str:
         """Tell where the task is just now, without stopping it: the calls that are active in it, as in a traceback.

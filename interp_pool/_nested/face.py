@@ -11,7 +11,7 @@ import interp_api
 from interp_pool._core.task import Task, name_task
 from interp_pool._errors import TaskPicklingError
 from interp_pool._executor.map_by_submit import map_by_submit
-from interp_pool._executor.refusals import fail_unsent, pickling_error, refuse_on_progress
+from interp_pool._executor.refusals import fail_unsent, pickling_error
 from interp_pool._executor.wrapping import sent_for
 from interp_pool._futures.stopping import Reason, TaskControl
 from interp_pool._nested.futures import NestedFuture
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
+    from interp_pool._futures.progress import Progress
     from interp_pool._nested.children import Children
     from interp_pool._wire.messages import Payload
 
@@ -142,7 +143,7 @@ class CurrentExecutor(Executor):
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
-        on_progress: None = None,
+        on_progress: "Callable[[Progress], object] | None" = None,
     ) -> "Iterator[T]":
         """Return an iterator over the results of `map(fn, *iterables)`, in order. Taking one runs tasks meanwhile.
 
@@ -152,7 +153,9 @@ class CurrentExecutor(Executor):
             timeout: seconds from now that all results must be there; None means no limit.
             chunksize: items per task; None means one.
             buffersize: most tasks whose results have not been taken; None means no limit.
-            on_progress: None; for what each task reports there is `progress()` of its future.
+            on_progress: called with a Progress when `fn` reports how far an item is, see `interp_pool.report`: while
+                results are waited for, in this task, or in that of the item if it runs on top of this one. If it
+                raises, that is logged, and it is not called again.
 
         Raises:
             TimeoutError: from the iterator, when the time is up.
@@ -160,9 +163,14 @@ class CurrentExecutor(Executor):
             TypeError: an argument has the wrong type.
             ValueError: a number is out of range.
         """
-        refuse_on_progress(on_progress, "current_executor()")
         end = check_map(timeout, chunksize, buffersize)
-        return map_by_submit(self, fn, iterables, end, chunksize or 1, buffersize)
+        through: Executor = self
+        if on_progress is not None:
+            from interp_pool._executor.followed import Followed
+            from interp_pool._seeing.reports import Listener
+
+            through = Followed(self, Listener(on_progress), is_chunked=(chunksize or 1) > 1)
+        return map_by_submit(through, fn, iterables, end, chunksize or 1, buffersize)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Refuse further tasks of this executor; the pool goes on.

@@ -10,7 +10,7 @@ one runs for nothing (`Kernel.audit`).
 
 from functools import partial
 
-from interp_api import check_tracing, is_held_here
+from interp_api import check_tracing
 from interp_pool._core.backlog import take_out
 from interp_pool._core.states import PoolState
 from interp_pool._futures.claims import start_new
@@ -61,7 +61,7 @@ class Intake:
         kernel = self._kernel
         if self._has_limit:
             kernel.reader.call_off()
-        if is_held_here(kernel.lock):  # a signal handler's, or a finalizer's
+        if kernel.is_held():  # a signal handler's, or a finalizer's
             self._submit_later(item, is_taken=is_taken)
             return True
         step = partial(self._submit, item)
@@ -92,7 +92,7 @@ class Intake:
 
     def close_map(self, run: "OpenMap", open_tasks: "OpenTasks | None") -> None:
         """Strike a run off that has submitted its last batch. Doing so again does no harm."""
-        self._kernel.step(partial(self._close_map, run, is_nested=is_held_here(self._kernel.lock)))
+        self._kernel.step(partial(self._close_map, run, is_nested=self._kernel.is_held()))
         if open_tasks is not None:
             open_tasks.end(run)
 

@@ -20,7 +20,7 @@ from functools import partial
 from time import monotonic
 from weakref import WeakMethod
 
-from interp_api import PoolQueue, is_held_here
+from interp_api import PoolQueue
 from interp_pool._core.core import PoolCore
 from interp_pool._core.nested_book import NestedBook
 from interp_pool._core.states import Instruction, PoolState
@@ -71,6 +71,7 @@ class Kernel:
         "is_dealing",
         "is_dirty",
         "is_forgotten",
+        "is_held",
         "is_manager_called",
         "lock",
         "manager",
@@ -103,6 +104,7 @@ class Kernel:
         """Begin anew; also in a forked child."""
         options = self.options
         self.lock = threading.RLock()  # to know its owner; taken once at a time
+        self.is_held: Callable[[], bool] = self.lock._is_owned  # type: ignore[attr-defined]  # `is_held_here`, in one call
         calls, results = PoolQueue(), PoolQueue()
         self.results = results
         self.core: PoolCore[Worker, OpenMap] = PoolCore(
@@ -130,10 +132,7 @@ class Kernel:
         self.paused_by = 0  # the thread that forks, while the core pauses; guarded by self.lock
 
     def connect(
-        self,
-        manage: "Callable[[], None]",
-        watch: "Callable[[Task], None]",
-        watch_if_idle: "Callable[[], None]",
+        self, manage: "Callable[[], None]", watch: "Callable[[Task], None]", watch_if_idle: "Callable[[], None]"
     ) -> None:
         """Note what those above do.
 
@@ -166,7 +165,7 @@ class Kernel:
 
         Needs no lock.
         """
-        if not is_held_here(self.lock):
+        if not self.is_held():
             return False
         self.wishes.append(wish)
         if self.manager is None:
@@ -190,7 +189,7 @@ class Kernel:
         A step that refuses something returns the error, and raises none. In the middle of another step of this thread
         it only reads, or is a wish (`later`).
         """
-        if is_held_here(self.lock):
+        if self.is_held():
             return step()
         if self.is_dirty:  # who was struck may have been struck again before anybody was told
             self._have_audited()

@@ -111,14 +111,16 @@ class Pump:
 
         None if it is not this thread's turn.
         """
-        if self._kernel.is_dealing or self._kernel.is_closed:
+        kernel = self._kernel
+        core, inbox = kernel.core, kernel.inbox
+        if kernel.is_dealing or core.state is PoolState.CLOSED:
             return None  # the manager has older ones, or there will be none
-        self._kernel.reader.fill(MOST_IN_FLIGHT)
+        kernel.reader.fill(MOST_IN_FLIGHT)
         item = self._settle_inbox(own)
-        self._kernel.top_up()
-        if self._kernel.core.state is not PoolState.RUNNING or self._kernel.todo:
-            self._kernel.wake_manager()
-        return item, self._kernel.inbox[0] if self._kernel.inbox else None
+        kernel.top_up()
+        if core.state is not PoolState.RUNNING or kernel.todo:
+            kernel.wake_manager()
+        return item, inbox[0] if inbox else None
 
     def _strike_off_own(self, item: Task, entry: "tuple[ResultItem, Any]", own: "TaskFuture[Any] | None") -> None:
         if self._kernel.inbox and self._kernel.inbox[0] is entry:  # the manager may have been called back meanwhile

@@ -162,7 +162,7 @@ class ResultReader:
         """
         if self._lodgers:
             self._end_all_lodging()
-        if self._owner == threading.get_ident():
+        if self._owner and self._owner == threading.get_ident():
             self._results.ring_all()
             _exhaust(self._giving_back())
             self._results.ring()

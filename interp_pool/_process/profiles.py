@@ -9,9 +9,11 @@ measured.
 import marshal
 import threading
 from functools import partial
+from io import BufferedWriter
 
 from interp_api import free_in_child, holding
 from interp_pool._process.hooks import Part, register
+from interp_pool._process.writing import open_to_write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,7 +103,7 @@ class Profiles(Part):
     def _write_changed(self, failures: "list[OSError]") -> None:
         for file in [*self._changed]:
             try:
-                with open(file, "wb") as out:
+                with BufferedWriter(open_to_write(file)) as out:
                     out.write(marshal.dumps(self._totals[file]))
             except OSError as exc:
                 exc.filename = file  # a full disk has none

@@ -1,10 +1,12 @@
 """The levels of the main interpreter's loggers: what workers are told of them, and who hears that they change.
 
-`logging` tells nobody of a change, but forgets what it has cached of every logger. So one logger, which is ours, has a
-cache that tells.
+`logging` tells nobody of a change, but forgets what it has cached of every logger when a level is set. So one logger,
+which is ours, has a cache that tells. A handler that is added leaves no trace but in its logger, any of them: so the
+method of their class that adds it tells, once somebody wants to know.
 """
 
 import logging
+from functools import wraps
 from itertools import count
 from marshal import dumps
 from weakref import WeakSet
@@ -53,18 +55,34 @@ def _loggers() -> list[logging.Logger]:
     return [logger for logger in loggers if isinstance(logger, logging.Logger)]
 
 
+def _tell_followers() -> None:
+    for follower in [*_followers]:
+        follower.note_change()
+
+
 class _Cache(dict[int, bool]):
     """What our logger has cached."""
 
     def clear(self) -> None:
         super().clear()
-        for follower in [*_followers]:
-            follower.note_change()
+        _tell_followers()
+
+
+_add_handler = logging.Logger.addHandler
+
+
+@wraps(_add_handler)
+def _add_and_tell(self: logging.Logger, hdlr: logging.Handler) -> None:
+    _add_handler(self, hdlr)
+    if not isinstance(hdlr, logging.NullHandler):
+        _tell_followers()
 
 
 def follow_levels(follower: "Follower") -> None:
-    """Have somebody told whenever the level of a logger is set, from now on and as long as it lives."""
+    """Have somebody told, as long as it lives, whenever the level of a logger is set or a handler is added to one."""
     _followers.add(follower)
     ours: Any = logging.getLogger("interp_pool")
     if not isinstance(ours._cache, _Cache):
         ours._cache = _Cache()
+    if logging.Logger.addHandler is _add_handler:
+        logging.Logger.addHandler = _add_and_tell  # type: ignore[method-assign]

@@ -7,7 +7,7 @@ without a lock. What a line is, and how it comes, is `_worker.output`'s.
 import sys
 
 from interp_pool._wire.messages import OUTPUT
-from interp_pool._wire.texts import describe
+from interp_pool._wire.texts import describe, one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Lines:
         short = worker if self._is_named else worker.removeprefix(f"{self._prefix}_")
         if short.isdecimal():
             short = f"worker_{short}"
-        return f"[{' | '.join(filter(None, (task, short)))}] "
+        return f"[{one_line(' | '.join(filter(None, (task, short))))}] "
 
     def _note_failure(self, told: "Told", exc: Exception) -> None:
         if self._has_failed:

@@ -12,6 +12,7 @@ from weakref import WeakSet
 from interp_api import IS_MAIN_INTERPRETER
 from interp_pool._process.hooks import Part, register
 from interp_pool._seeing.trace_file import TraceFile
+from interp_pool._wire.texts import encodable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def current_trace() -> Trace | None:
 def _about_program() -> "dict[str, Any]":
     version = sys.version_info
     return {
-        "program": sys.argv[0] if sys.argv else "",
+        "program": encodable(sys.argv[0]) if sys.argv else "",
         "python": f"{version.major}.{version.minor}.{version.micro}",
         "cpus": os.process_cpu_count() or 1,
         "process": os.getpid(),

@@ -9,10 +9,13 @@ comma. The format's array form allows that the last bracket is missing, so what 
     flow          from the slice of BACKLOG to the task, and on to that of RESULTS
     counters      tasks that wait and run, bytes
 
-The slices of BACKLOG and RESULTS mark moments: they are as long as arrows need.
+The slices of BACKLOG and RESULTS mark moments: they are as long as arrows need. None is shorter than a nanosecond: an
+arrow is bound to a slice that does not end where it points to.
 """
 
 from json import dumps
+
+from interp_pool._wire.texts import encodable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,6 +58,7 @@ class Formatter:
 
     def pool(self, pool: int, name: str, max_workers: int) -> None:
         """Tell of a pool, which is number `pool` of the trace, from 0."""
+        name = encodable(name)
         about = {"name": f"{name}, at most {max_workers} workers", "pool": name, "max_workers": max_workers}
         self._metadata(pool, 0, "process_name", **about)
         self._metadata(pool, 0, "process_sort_index", sort_index=pool)
@@ -63,7 +67,7 @@ class Formatter:
 
     def worker(self, pool: int, number: int, name: str) -> None:
         """Tell of a worker."""
-        self._thread(pool, FIRST_WORKER + number, name)
+        self._thread(pool, FIRST_WORKER + number, encodable(name))
 
     def started(self, pool: int, number: int, since: int, now: int) -> None:
         """A worker is ready; `since` then it was being made."""
@@ -139,7 +143,7 @@ class Formatter:
         own, at = self._on(pool, thread), _us(ran)
         # One text for all that a task has at least: this is what a trace costs.
         lines.append(
-            f'{{"ph":"X","name":{quoted},"cat":"{category}",{own},"ts":{at},"dur":{_us(until - ran)},"args":{{'
+            f'{{"ph":"X","name":{quoted},"cat":"{category}",{own},"ts":{at},"dur":{_us(until - ran or 1)},"args":{{'
             f'"task":{work_id},"waited_ns":{max(0, begun - taken)},"unpickling_ns":{ran - begun},'
             f'"ran_ns":{until - ran},"encoding_ns":{encoded - until},'
             f'"bytes_in":{size},"bytes_out":{result_size}{more}}}}},\n'
@@ -229,7 +233,7 @@ class Formatter:
         if quoted is None:
             if len(self._names) >= _MANY_NAMES:
                 self._names.clear()
-            quoted = self._names[name] = dumps(name)
+            quoted = self._names[name] = dumps(encodable(name))
         return quoted
 
     def _metadata(self, pool: int, thread: int, what: str, /, **args: object) -> None:
@@ -254,7 +258,7 @@ class Formatter:
         cname = f',"cname":"{colour}"' if colour else ""
         self.lines.append(
             f'{{"ph":"X","name":{self._quoted(name)},"cat":"{category}",{self._on(pool, thread)},'
-            f'"ts":{_us(since)},"dur":{_us(max(0, end - since))}{cname}{args}}},\n'
+            f'"ts":{_us(since)},"dur":{_us(max(1, end - since))}{cname}{args}}},\n'
         )
 
 

@@ -12,6 +12,7 @@ from _thread import allocate_lock
 from collections import deque
 
 from interp_pool._process.background import start_background
+from interp_pool._process.writing import open_to_write
 from interp_pool._seeing.trace_events import Formatter
 
 TYPE_CHECKING = False
@@ -52,15 +53,17 @@ class TraceFile:
         self._bell.acquire()
         self._formatter = Formatter(os.getpid())
         self._formatter.program(about)
-        self._file = open(path, "wb", buffering=0)  # noqa: SIM115  # a forked child finds nothing that is still to be written
+        self._file = open_to_write(path)  # without a buffer: a forked child finds nothing that is still to be written
         self._thread: Background | None = None
         self._is_resting = False
         try:
             self._file.write(b"[\n")
             self._write()
             self.resume()
-        except BaseException:
+        except BaseException as exc:
             self._file.close()
+            if isinstance(exc, OSError):
+                exc.filename = path  # a full disk has none
             raise
 
     def put(self, note: "Note") -> None:
@@ -96,8 +99,10 @@ class TraceFile:
         if self._file.closed:
             return
         self._formatter.end(self.lost)
-        self._try_to_write()
-        self._file.close()
+        if self._try_to_write():
+            if not os.fstat(self._file.fileno()).st_nlink:
+                _log("the trace %s is lost: the file was removed while it was written", self.path)
+            self._file.close()
 
     def forget(self) -> None:
         """In a forked child: the file is the parent's."""
@@ -140,12 +145,14 @@ class TraceFile:
                 data = data[self._file.write(data) or 0 :]
 
     def _fail(self, exc: Exception) -> None:
-        from logging import getLogger
-
         self.is_over = True
         self._notes.clear()
         self._file.close()
-        getLogger("concurrent.futures").error(
-            "the trace %s ends here, as it cannot be written: %s; the tasks go on", self.path, exc
-        )
+        _log("the trace %s ends here, as it cannot be written: %s; the tasks go on", self.path, exc)
         self._on_failure()
+
+
+def _log(text: str, *args: object) -> None:
+    from logging import getLogger
+
+    getLogger("concurrent.futures").error(text, *args)

@@ -89,6 +89,10 @@ def encode_failure(exc: BaseException, when: "When" = "running", function: objec
     if "builtins" not in sys.modules:
         raise RuntimeError("a task has emptied sys.modules")  # nothing can be imported here: the worker is lost
     kind = type(exc)
+    if kind is EOFError or (kind is RuntimeError and "interp_pool._worker.debugging" in sys.modules):
+        from interp_pool._wire.no_input import explain
+
+        explain(exc)
     found = _find_refusal(exc, when, function)
     refusal = None if found is None else found[0]
     if found is not None and kind is ImportError:

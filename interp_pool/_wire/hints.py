@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from interp_pool._wire.messages import Failure
 
 _SIGNALS = (
-    "a worker has no signal handlers: for a time limit use executor.options(timeout=...), and set other handlers in the "
-    "program"
+    "a worker has no signal handlers: for a time limit use executor.options(timeout=...), and set other handlers in "
+    "the program"
 )
 _PREEXEC = (
     "a worker cannot run Python between fork and exec: use subprocess's start_new_session, process_group, user, group, "

@@ -1,7 +1,7 @@
-"""Texts of errors that several places tell.
+"""Texts of errors that several places tell, and how names and other errors are written in texts.
 
-How an exception is quoted within the text of another: the first line that is not empty, bounded. The whole text, and
-what it comes from, is in the cause.
+An exception is quoted by its first line that is not empty, bounded; the whole text, and what it comes from, is in the
+cause.
 """
 
 IN_OWNER = (
@@ -28,6 +28,16 @@ def brief(exc: BaseException) -> str:
     """Return an exception's text for use within that of another; with the type where it says nothing alone."""
     text = _first_line(exc)
     return describe(exc) if not text or isinstance(exc, LookupError | StopIteration) else text
+
+
+def one_line(text: str) -> str:
+    """Return a text with what moves a terminal's cursor, or tells it something, written as in a literal."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def encodable(text: str) -> str:
+    """Return a text with what UTF-8 has no bytes for, such as a part of a file's name, written as in a literal."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _first_line(exc: BaseException) -> str:

@@ -8,6 +8,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
     from typing import Any
 
@@ -29,6 +30,18 @@ def prepare(module: "Any") -> None:
         interaction(self, frame, what)
 
     pdb.set_trace, pdb.interaction = refusing_set_trace, refusing_interaction
+    for name in ("run", "runeval", "runcall"):
+        setattr(pdb, name, _refusing(getattr(pdb, name)))
+
+
+def _refusing(method: "Callable[..., Any]") -> "Callable[..., Any]":
+    """Return a method of a debugger that begins with a question."""
+
+    def refusing(self: "Any", *args: "Any", **kwargs: "Any") -> "Any":
+        _check_input(self, sys._getframe().f_back)  # pyright: ignore[reportPrivateUsage]  # as above
+        return method(self, *args, **kwargs)
+
+    return refusing
 
 
 def _check_input(debugger: "Any", frame: "FrameType | None") -> None:
@@ -41,7 +54,7 @@ def _check_input(debugger: "Any", frame: "FrameType | None") -> None:
         return
     route = _route_of_task(frame)
     raise RuntimeError(
-        "breakpoint() in a task has nobody to ask, for a worker has no standard input: call the function in the "
+        "breakpoint() or pdb in a task has nobody to ask, for a worker has no standard input: call the function in the "
         f'program itself, or have it run on a thread of the program, with fallback="thread" and route=["{route}"]; or '
         "set PYTHONBREAKPOINT, to a debugger that works over a connection, or to 0 to go on"
     )

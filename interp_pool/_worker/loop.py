@@ -88,6 +88,7 @@ def serve(setup: "Setup", results_id: int, calls_id: int, bell: tuple[int, int],
         _is_fit = is_fit and was_fit and (CLOSING_LEAKS or not control.has_struck)
     finally:
         _serving = None
+        control.end()  # first: its thread may be importing what is ended below
         if _baseline is not None:
             _baseline.mend_builtins()
             if _baseline.mend_modules():
@@ -99,7 +100,6 @@ def serve(setup: "Setup", results_id: int, calls_id: int, bell: tuple[int, int],
             control.nest = None
         forget_parent()
         tell_refusals(None)
-        control.end()
 
 
 def prepare(setup: "Setup", results_id: int) -> None:

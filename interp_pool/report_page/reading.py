@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from interp_pool._commands.layout import one_line
+from interp_pool._wire.texts import one_line
 
 __all__ = ["Count", "Moment", "Pool", "Task", "Trace", "TraceError", "Worker", "parse", "read"]
 

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from interp_pool._commands import console
-from interp_pool._commands.layout import one_line, plural, table
+from interp_pool._commands.layout import plural, table
+from interp_pool._wire.texts import one_line
 
 if TYPE_CHECKING:
     from interp_pool._seeing.shapes import Snapshot

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from interp_pool._commands.layout import one_line, plural
+from interp_pool._commands.layout import plural
 from interp_pool._seeing.shapes import PoolShape, Snapshot, TaskShape, TimesShape, WorkerShape
+from interp_pool._wire.texts import one_line
 
 __all__ = ["ALIGN", "HEADERS", "Order", "Row", "duration", "heading", "pool_lines", "rows_of"]
 

@@ -97,6 +97,15 @@ def test_what_was_not_measured_is_logged_once_for_each_reason(profiles, file, ca
     assert not os.path.exists(file)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are none")
+def test_fifo_that_nobody_reads_holds_nobody_up(profiles, file, caplog):
+    os.mkfifo(file)
+    profiles.note("task", file, dump(fibonacci, 1), None)
+    profiles.write_or_log()
+    assert f"cannot write the profile {file}" in caplog.text
+    assert "it is a FIFO that nobody reads" in caplog.text
+
+
 def test_forked_child_has_nothing_to_write(profiles, file):
     profiles.note("task", file, dump(fibonacci, 1), None)
     profiles.after_fork_in_child()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from traced import check
@@ -34,6 +35,23 @@ def made(*tasks, name="work", **options):
             0, number, name, begun - 10, 5, note["items"], measured, run / 1e9, note["outcome"], 7, at + 1000 * number
         )
     return events_of(formatter)
+
+
+NAMES = 'x\udc80\n\x1b[31m\u202e"', "\ud83d", "caf\u00e9 \U0001f600"
+
+
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_names_that_no_encoding_has_are_written_as_texts_that_every_reader_takes(name):
+    formatter = Formatter(1)
+    formatter.pool(0, name, 1)
+    formatter.worker(0, 0, name)
+    formatter.instant(0, 0, name, BEGIN)
+    formatter.unmeasured(0, 1, name, BEGIN, "cancelled", None, BEGIN)
+    events = events_of(formatter)
+    written = json.dumps(events, ensure_ascii=False).encode()  # a lone surrogate has no bytes
+    assert name.encode(errors="backslashreplace").decode() in [
+        event.get("args", {}).get("pool") for event in json.loads(written)
+    ]
 
 
 def slices(events, category):
@@ -69,13 +87,13 @@ def test_batch_tells_its_items_and_what_it_gave_back():
     assert (event["args"]["items"], event["args"]["given_back"]) == (3, 7)
 
 
-def test_task_whose_function_was_never_called_has_a_slice_of_no_length():
+def test_task_whose_function_was_never_called_has_a_slice_as_long_as_an_arrow_needs():
     formatter = Formatter(1)
     formatter.task(
         0, 1, "work", BEGIN, 5, None, (0, BEGIN, 0, BEGIN + 5000, 0, 0, ()), 0.0, "cannot be unpickled", 0, BEGIN + 9000
     )
     (event,) = slices(events_of(formatter), "task")
-    assert (event["dur"], event["args"]["outcome"]) == (0, "cannot be unpickled")
+    assert (event["dur"], event["args"]["outcome"]) == (0.001, "cannot be unpickled")
 
 
 def test_start_of_a_worker_ends_before_its_first_task_though_the_pool_heard_later():

@@ -107,3 +107,8 @@ def test_prefix_is_short_and_names_both(prefix, is_named, worker, head):
 
 def test_prefix_without_a_task_names_the_worker():
     assert Lines("prefix", "parser", is_named=True).head(None, "parser_1") == "[parser_1] "
+
+
+def test_names_before_a_line_make_no_further_lines_and_tell_a_terminal_nothing():
+    head = Lines("prefix", "x\n", is_named=True).head("a\udc80\x1b[31m", "x\n_1")
+    assert head == "[a\\udc80\\x1b[31m | x\\n_1] "

@@ -129,6 +129,12 @@ def test_pools_of_one_name_are_counted_together_and_go_when_they_end(scrape):
     assert not [name for name in scrape() if "same" in name]
 
 
+def test_name_that_no_encoding_has_is_a_label_all_the_same(scrape):
+    with InterpreterPoolExecutor(3, thread_name_prefix='x\udc80\n\x1b"') as executor:
+        assert executor.submit(tasks.identity, 1).result(60) == 1
+        assert scrape()["interp_pool_max_workers", 'x\\udc80\n\x1b"'] == 3
+
+
 def test_pool_that_was_there_before_has_no_histograms(scrape, monkeypatch):
     monkeypatch.setattr(watched, "_is_metering", False)
     with InterpreterPoolExecutor(1, thread_name_prefix="old") as executor:

@@ -18,6 +18,9 @@ def test_breakpoint_says_at_once_what_to_do(single, capfd, subtests):
         (tasks.stop_in_module, "pdb.set_trace()"),
         (tasks.stop_in_a_class, "breakpoint()"),
         (tasks.look_back, "pdb.post_mortem(exc.__traceback__)"),
+        (tasks.run, 'pdb.run("1")'),
+        (tasks.run_expression, 'pdb.runeval("1")'),
+        (tasks.run_call, "pdb.runcall(abs, -1)"),
     ):
         with subtests.test(task=task.__name__):
             error = single.submit(task).exception(60)
@@ -25,7 +28,20 @@ def test_breakpoint_says_at_once_what_to_do(single, capfd, subtests):
             assert f'fallback="thread" and route=["debugging_tasks:{task.__name__}"]' in str(error)
             assert "PYTHONBREAKPOINT" in str(error)
             assert place in str(error.__cause__)
+            assert "debugging.py" not in str(error.__cause__)
             assert capfd.readouterr() == ("", "")
+
+
+def test_input_says_what_to_do(single, capfd):
+    for future in (single.submit(tasks.ask), single.submit(tasks.ask_in_vain)):
+        error = future.exception(60)
+        assert type(error) is EOFError
+        (note,) = error.__notes__
+        assert note.startswith("a worker has no standard input: ask in the program, and give the answer to the task")
+    with pytest.raises(EOFError) as caught:
+        [*single.map(tasks.ask, range(2))]
+    assert caught.value.__notes__ == [note]
+    assert capfd.readouterr().err == ""
 
 
 def test_breakpoint_in_an_item_of_map_names_what_to_route(single, tmp_path):

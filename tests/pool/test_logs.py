@@ -215,6 +215,20 @@ def test_workers_forward_once_logging_is_configured(kept, executor):
     assert set(kept.texts) == {"yes"}
 
 
+@pytest.mark.parametrize("name", ["", "library"])
+def test_workers_forward_once_a_logger_gets_a_handler(kept, executor, name):
+    logging.root.handlers = []
+    executor.submit(logs_tasks.log, "no").result()
+    logger = logging.getLogger(name)
+    logger.addHandler(kept)  # and no level is set
+    try:
+        while not kept.records:
+            executor.submit(logs_tasks.log, "yes", name=name or "work").result()
+    finally:
+        logger.removeHandler(kept)
+    assert set(kept.texts) == {"yes"}
+
+
 def test_program_without_handlers_gets_nothing_by_default(kept):
     logging.root.handlers = []
     logging.getLogger("library").addHandler(logging.NullHandler())

@@ -190,6 +190,18 @@ def test_view_is_an_executor_itself(executor):
     assert "priority" not in repr(view)
 
 
+def test_view_has_what_an_executor_has(single, tmp_path):
+    own = {"BROKEN", "tasks", "submit_with", "submits_itself", "maps_itself", "map_with"}  # for the package
+    own.add("prepare_context")  # which is ThreadPoolExecutor's, on 3.14
+    names = {name for name in dir(type(single)) if not name.startswith("_")} - own
+    view = single.options(name="mine")
+    assert [name for name in names if not hasattr(view, name)] == []
+    with view.trace(tmp_path / "run.json"):
+        view.submit(tasks.identity, 1).result(60)
+    assert '"mine"' in (tmp_path / "run.json").read_text()
+    assert view.statistics().tasks_ended == 1
+
+
 def test_views_can_be_refined(single, started):
     view = single.options(timeout=60, name="first").options(name="second", timeout=SHORT)
     with pytest.raises(TimeoutError, match="'second'"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 
 import progress_tasks as tasks
 import pytest
@@ -253,21 +253,53 @@ class Own(InterpreterPoolExecutor):
         return super().submit(fn, *args, **kwargs)
 
 
+async def collect(results):
+    return [item async for item in results]
+
+
 @pytest.mark.parametrize("is_view", [False, True])
 @pytest.mark.parametrize("name", ["map", "amap"])
-def test_executor_with_a_submit_of_its_own_says_that_it_takes_no_on_progress(is_view, name):
+@pytest.mark.parametrize("options", [{}, {"chunksize": 3}, {"buffersize": 2}], ids=str)
+def test_on_progress_of_a_map_through_another_submit_hears_each_item(is_view, name, options):
+    heard = []
     with Own(1) as executor:
         user = executor.options(name="mine") if is_view else executor
-        with pytest.raises(ValueError, match="overridden or replaced"):
-            getattr(user, name)(abs, [1], on_progress=print)
-        assert [*user.map(abs, [-1])] == [1]
+        results = getattr(user, name)(tasks.report_item, range(8), on_progress=heard.append, **options)
+        items = [*results] if name == "map" else asyncio.run(collect(results))
+    assert items == [*range(8)]
+    if "chunksize" in options:  # the last report of each chunk at least, whose items nobody can tell apart
+        assert {progress.item for progress in heard} == {None}
+        assert len(heard) >= 3
+    else:
+        assert [progress.item for progress in heard if progress.fraction == 1] == [*range(8)]
 
 
-def test_executor_of_a_task_says_that_its_map_takes_no_on_progress():
+def test_report_that_came_before_the_future_is_told_once():
+    class Slow(InterpreterPoolExecutor):
+        def submit(self, fn, /, *args, **kwargs):
+            future = super().submit(fn, *args, **kwargs)
+            wait([future])
+            return future
+
+    heard = []
+    with Slow(1) as executor:
+        assert [*executor.map(tasks.report_item, [5], on_progress=heard.append)] == [5]
+    assert [(progress.item, progress.fraction) for progress in heard] == [(0, 1)]
+
+
+def test_submit_that_returns_other_futures_takes_no_on_progress():
+    class Foreign(InterpreterPoolExecutor):
+        def submit(self, fn, /, *args, **kwargs):
+            return Future()
+
+    with Foreign(1) as executor, pytest.raises(TypeError, match=r"has returned <Future at .*: return those, or leave"):
+        executor.map(abs, [1], on_progress=print)
+
+
+def test_on_progress_of_a_map_of_a_task_is_called_in_the_task():
     with executor_on(None) as executor:
-        error = executor.submit(tasks.map_below).exception()
-    assert isinstance(error, ValueError)
-    assert "map of current_executor() takes no on_progress" in str(error)
+        heard = executor.submit(tasks.map_below).result()
+    assert heard == [(0, 1.0), (1, 1.0), (2, 1.0)]
 
 
 @pytest.mark.parametrize("ordered", [True, False])

@@ -79,3 +79,49 @@ def test_lines_of_workers_are_not_torn_in_a_pipe(tmp_path, options):
     assert len(lines) == 4 * 2002
     assert [line for line in lines if len({*line} - {"-"}) != 1] == []
     assert {*errors.splitlines()} == {f"--{letter}" for letter in "abcd"}
+
+
+LATE = """
+import logging, sys
+from interp_pool import InterpreterPoolExecutor
+from interp_api import create_queue
+
+class Late:
+    # imports a module when its worker ends
+    def __init__(self, loaded):
+        from interp_pool._worker import loop
+        self.control, self.loaded = loop.serving()[0], loaded
+
+    def find_spec(self, name, path=None, target=None):
+        if name != "interp_pool._worker.telling":
+            return None
+        sys.meta_path.remove(self)
+        from importlib.util import find_spec
+        spec = find_spec(name)
+        self.execute, spec.loader = spec.loader.exec_module, self
+        return spec
+
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module):
+        self.loaded.put(None)
+        while not self.control._is_ending:
+            pass
+        self.execute(module)
+
+def hold_up(loaded):
+    sys.meta_path.insert(0, Late(loaded))
+
+if __name__ == "__main__":
+    loaded = create_queue()
+    with InterpreterPoolExecutor(1, reuse=False) as ex:
+        ex.submit(hold_up, loaded).result()
+        logging.root.setLevel("INFO")
+        logging.root.addHandler(logging.StreamHandler())
+        loaded.get(timeout=30)
+"""
+
+
+def test_worker_ends_that_is_about_to_follow_the_programs_loggers(tmp_path):
+    assert scripts.run_text(tmp_path, LATE) == (0, "", "")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import shutil
+import sys
 from concurrent.futures import CancelledError
 
 import nested_tasks
@@ -244,6 +247,61 @@ def test_path_that_cannot_be_written_is_refused_at_once(single, tmp_path):
     with pytest.raises(TypeError, match="path must be a str"):
         interp_pool.trace(b"run.json")
     assert current_trace() is None
+
+
+NEEDS_UNIX = pytest.mark.skipif(sys.platform == "win32", reason="files of Unix")
+
+
+@NEEDS_UNIX
+def test_fifo_that_nobody_reads_is_refused_at_once(single, path):
+    os.mkfifo(path)
+    with pytest.raises(OSError, match=r"it is a FIFO that nobody reads: '.*run\.json'"), single.trace(path):
+        pass
+    assert current_trace() is None
+
+
+@NEEDS_UNIX
+def test_fifo_that_is_read_gets_the_trace_until_its_reader_goes(single, path, caplog):
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with single.trace(path):
+        assert os.read(reader, 100).startswith(b"[\n")
+        os.close(reader)
+        assert single.submit(tasks.identity, 1).result(60) == 1
+    (record,) = caplog.records
+    assert "Broken pipe; the tasks go on" in record.message
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+def test_disk_that_is_full_from_the_start_is_refused_by_its_name(single):
+    with pytest.raises(OSError, match="No space left on device: '/dev/full'"), single.trace("/dev/full"):
+        pass
+    assert current_trace() is None
+
+
+def test_folder_is_refused_at_once(single, tmp_path):
+    with pytest.raises(OSError, match=re.escape(repr(str(tmp_path))[1:-1])), single.trace(tmp_path):
+        pass
+
+
+@NEEDS_UNIX
+def test_trace_whose_folder_is_removed_meanwhile_is_said_to_be_lost(single, tmp_path, caplog):
+    (tmp_path / "new").mkdir()
+    with single.trace(tmp_path / "new" / "run.json"):
+        shutil.rmtree(tmp_path / "new")
+        assert single.submit(tasks.identity, 1).result(60) == 1
+    (record,) = caplog.records
+    assert record.message.endswith("run.json is lost: the file was removed while it was written")
+
+
+def test_relative_path_is_of_the_folder_in_which_it_was_given(single, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other").mkdir()
+    prepared = single.trace("run.json")
+    monkeypatch.chdir("other")
+    with prepared:
+        pass
+    assert (tmp_path / "run.json").exists()
 
 
 def test_percent_p_in_the_path_is_the_process(single, tmp_path):
