@@ -38,10 +38,10 @@ class Effects:
     @contextmanager
     def with_interpreters(self):
         """Hear of those too, of which no audit event tells; not for longer: making one is more than a C call then."""
-        from interp_api._interpreters import guards
+        from interp_api._interpreters import making
 
         with pytest.MonkeyPatch.context() as patched:
-            for module, name in (_interpreters, "create"), (guards, "interpreter_create"):
+            for module, name in (_interpreters, "create"), (making, "interpreter_create"):
                 patched.setattr(module, name, self._heard(getattr(module, name)))
             yield
 
