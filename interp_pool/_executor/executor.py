@@ -65,8 +65,7 @@ class InterpreterPoolExecutor(Ends, ThreadPoolExecutor):
         """
         from interp_pool._executor.making import TaskMaker  # see the end of this file
 
-        self.tasks = TaskMaker(arguments)
-        """Makes them; for views."""
+        self.tasks = TaskMaker(arguments)  # for views too
         self._pool = self.tasks.pool
         if arguments.pool is None:
             # A forgotten executor still finishes its tasks; its workers then end.

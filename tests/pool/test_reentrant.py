@@ -116,7 +116,8 @@ def test_map_in_the_middle_of_a_submit_runs(made, monkeypatch):
 def test_resize_in_the_middle_of_a_submit_happens_after_it(made, monkeypatch):
     Step(made._pool, "send").interrupt_with(monkeypatch, lambda: made.resize(3))
     made.submit(abs, -4).result(60)
-    assert made._max_workers == 3
+    while made._max_workers != 3:  # the manager may have sent it: then the result is there before it has resized
+        pass
 
 
 def test_resize_with_bad_number_in_the_middle_of_a_submit_says_so(made, monkeypatch):
