@@ -36,7 +36,7 @@ from interp_api._runtime.cpython import (
     InterpreterError,
     interpreter_destroy,
     load_queues_again,
-    run_script,
+    script_runner,
 )
 from interp_api._runtime.light_imports import partial
 from interp_api._runtime.locks import holding, is_held_here
@@ -71,7 +71,7 @@ _held: list[bool] = []  # one entry while `creating` is held for a fork; guarded
 
 
 def create_guarded(made: list[int], *, gives_away: bool) -> None:
-    """Make an interpreter in the only way this package does; the arguments are those of `making.make`.
+    """Make an interpreter in the only way this package does; for the arguments see `making.make`.
 
     Raises:
         InterpreterError: the runtime could not, or tracemalloc is tracing.
@@ -80,10 +80,7 @@ def create_guarded(made: list[int], *, gives_away: bool) -> None:
     guard_start(_settled)
     if STATICS_FIRST_IN_MAIN and not _has_statics and IS_MAIN_INTERPRETER:
         _initialise_statics()  # before the first interpreter can
-    make(made, gives_away=gives_away)
-    failure = EntryLock(made[0]).run("interpreter already running", run_script, made[0], _WAIT_AT_END)
-    if failure is not None:
-        raise InterpreterError(f"cannot prepare a new interpreter: {failure.formatted}")
+    make(made, script_runner(_WAIT_AT_END), gives_away=gives_away)
 
 
 def _settled[R](step: "Callable[[], R]") -> R:

@@ -4,7 +4,7 @@ Owns the lock `creating`, who is making one, and which were made here. The runti
 entered without a crash, and one that is made while this process forks kills the child. So making is in three steps:
 
     M1  with `creating` held: this interpreter's byte (see `alive`) := 1, the maker is noted
-    M2  without it: the runtime makes the interpreter, 7 ms
+    M2  without it: the runtime makes the interpreter, 7 ms, and runs in it what every one needs
     M3  with it: its entry lock is opened, the maker is forgotten; the last maker clears the byte
 
 While the byte is 1, `list_interpreters` returns those that have an entry lock. So what M2 makes is listed from M3 on.
@@ -43,6 +43,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _thread import LockType
     from collections.abc import Callable
+    from types import SimpleNamespace
     from typing import Any
 
 creating = RLock()
@@ -87,21 +88,23 @@ def making[R](step: "Callable[[bool], R]") -> R:
         exhaust(leave)  # one call: whatever strikes, it is done
 
 
-def make(made: list[int], *, gives_away: bool) -> None:
+def make(made: list[int], prepare: "Callable[[int], SimpleNamespace | None]", *, gives_away: bool) -> None:
     """Make an interpreter; called with `creating` held.
 
     Args:
         made: gets its id, in the step that makes it.
+        prepare: runs something in it, in one C call, before anybody else can enter it; returns how that failed.
         gives_away: whether this thread holds `creating` once, and lets others have it meanwhile.
 
     Raises:
-        InterpreterError: the runtime could not.
+        InterpreterError: the runtime could not, or what is run in it failed.
     """
     for _ in range(_MOST_ATTEMPTS):
         finished = allocate_lock()
         finished.acquire()
         m1: list[Any] = [(tables.memory.__setitem__, _BYTE, 1), (_makers.setdefault, finished, made)]
-        m2: list[Any] = [(made.extend, starmap(interpreter_create, ((),)))]
+        failures: list[SimpleNamespace | None] = []
+        m2: list[Any] = [(made.extend, starmap(interpreter_create, ((),))), (failures.extend, map(prepare, made))]
         after_m2: list[Any] = [(finished.release,)]
         if gives_away:
             m2.insert(0, (creating.release,))
@@ -115,6 +118,8 @@ def make(made: list[int], *, gives_away: bool) -> None:
                 exhaust(begin)
             finally:
                 exhaust(take_again)  # like `forget` the first call of its block: whatever strikes, it is done
+            if failures != [None]:
+                raise InterpreterError(f"cannot prepare a new interpreter: {failures}")
             if is_ended(made[0]):
                 made.clear()  # a fork has closed it, before M3
             elif EntryLock(made[0], is_ours=True).open():  # before somebody who lists it opens one: "not ours"
