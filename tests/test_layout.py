@@ -38,7 +38,7 @@ HOUSE = {
             "interrupted texts messages answer places names known_packages refused no_input failures hints decoding"
         ),
         "_process": (
-            "ctrl_c watched locks thread_state background memory exit_status stuck hooks aside timer open_tasks "
+            "thread_state ctrl_c watched locks background memory exit_status stuck hooks aside timer open_tasks "
             "notebook writing profiles"
         ),
         "_worker": (
@@ -289,3 +289,10 @@ def test_core_runs_nothing_but_itself(file):
         for name in ([node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
     }
     assert not modules & {"threading", "_thread", "time", "queue", "asyncio", "concurrent.futures", "interp_api"}
+
+
+def test_nobody_walks_the_threads_of_all_interpreters():
+    """It makes frame objects for threads that run meanwhile: see `interp_pool._process.thread_state`."""
+    walks = "sys._current_frames(", "sys._current_exceptions("
+    texts = {file: file.read_text(encoding="utf-8") for file in FILES}
+    assert not [str(file) for file, text in texts.items() if any(walk in text for walk in walks)]

@@ -45,12 +45,11 @@ def is_closing_after_ctrl_c() -> bool:
     It shuts the loop's default executor down in a thread, where nobody is told of Ctrl-C any more.
     """
     runner: Any = getattr(sys.modules.get("asyncio"), "Runner", None)
-    main = threading.main_thread().ident
-    if runner is None or main is None or threading.get_ident() == main:
+    if runner is None or threading.current_thread() is threading.main_thread():
         return False
-    if not isinstance(sys._current_exceptions().get(main), KeyboardInterrupt):  # pyright: ignore[reportPrivateUsage]
-        return False
-    frame = sys._current_frames().get(main)  # pyright: ignore[reportPrivateUsage]  # nor is there another name for this
-    while frame is not None and frame.f_code is not runner.close.__code__:
+    from interp_pool._process.thread_state import frame_of, oldest_thread
+
+    frame = frame_of(oldest_thread())  # the main thread's
+    while frame is not None and frame.f_code is not runner.__exit__.__code__:
         frame = frame.f_back
-    return frame is not None
+    return frame is not None and frame.f_locals.get("exc_type") is KeyboardInterrupt
