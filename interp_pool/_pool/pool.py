@@ -131,7 +131,7 @@ class InterpreterPool(SinglePool):
 
     @property
     def is_managed_here(self) -> bool:
-        """Whether this thread settles the pool's futures, and must not wait for one: it runs a callback."""
+        """Whether this thread settles the pool's futures, as a callback's does: none ends but while it waits for one."""
         return super().is_managed_here or (self._fallback is not None and self._fallback.is_managed_here)
 
     @property
