@@ -131,7 +131,7 @@ class InterpreterPool(SinglePool):
 
     @property
     def is_managed_here(self) -> bool:
-        """Whether this thread settles the pool's futures, as a callback's does: none ends but while it waits for one."""
+        """Whether this thread settles the pool's futures, as in a callback: none ends then unless it waits for one."""
         return super().is_managed_here or (self._fallback is not None and self._fallback.is_managed_here)
 
     @property

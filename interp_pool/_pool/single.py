@@ -130,7 +130,7 @@ class SinglePool:
 
     @property
     def is_managed_here(self) -> bool:
-        """Whether this thread settles the pool's futures, as a callback's does: none ends but while it waits for one."""
+        """Whether this thread settles the pool's futures, as in a callback: none ends then unless it waits for one."""
         return self._kernel.manager is threading.current_thread()
 
     @property
