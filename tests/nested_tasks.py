@@ -315,6 +315,21 @@ def spin_elsewhere(started, ended, is_held):
     return future.result()
 
 
+def have_one_spin_on_top(started, ended, gate, began):
+    """Wait for a task of another worker, which waits for one that runs on top of this."""
+    future = current_executor().submit(wait_for_one_that_spins, started, ended, gate, began)
+    gate.get(timeout=60)
+    return future.result()
+
+
+def wait_for_one_that_spins(started, ended, gate, began):
+    future = current_executor().submit(spin_and_tell, began, ended)
+    gate.put(None)
+    began.get(timeout=60)  # so another worker has it
+    started.put(None)
+    return future.result()
+
+
 def spin_until(started, queue):
     """Run Python code until something is in a queue; return that."""
     started.put(None)

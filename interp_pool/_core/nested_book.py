@@ -36,6 +36,10 @@ if TYPE_CHECKING:
             """How many these are."""
             ...
 
+        def seconds_buried(self, work_id: int) -> float | None:
+            """How long ago a timed one of these began; None if it is none of them any more."""
+            ...
+
         @property
         def in_place(self) -> int:
             """How many children it has run by itself."""
@@ -148,6 +152,20 @@ class NestedBook[W: "NestingWorker"]:
         """Return the children of some tasks."""
         found: list[Any] = [*self.children.values()]
         return [child for child in found if child.future.parent in parents]
+
+    def find_own_above(self, work_id: int, worker: W) -> "list[Task]":
+        """Return which descendants of a task that is buried in a worker are above it in that worker's stack."""
+        stack = [*worker.buried, worker.task]
+        if work_id not in stack:
+            return []  # it is on top again
+        above = stack[stack.index(work_id) + 1 :]
+        found: list[Task] = []
+        parents: set[int | None] = {work_id}
+        while parents:
+            children = self.children_of(parents)
+            found += [child for child in children if child.work_id in above]
+            parents = {child.work_id for child in children} - {None}
+        return found
 
     def ask_for_tasks(self, free: int) -> None:
         """If there are workers without work, have those that keep children send some.

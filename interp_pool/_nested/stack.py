@@ -20,6 +20,7 @@ from interp_pool._wire.messages import (
     AWAITED,
     BEGAN,
     BURIED,
+    BURIED_BEGAN,
     BURIED_COUNT,
     DEEPEST,
     HAS_ROUTES,
@@ -262,7 +263,7 @@ class Stack:
         control, board, put = self._control, self._board, self._results.put
         work_id, buried, depth = abs(item[0]), board[TASK], board[BURIED_COUNT]
         kept = board[BEGAN], board[AWAITED], *_set_aside(control)
-        board[BURIED + depth] = buried
+        board[BURIED + depth], board[BURIED_BEGAN + depth] = buried, board[BEGAN]
         board[BURIED_COUNT] = depth + 1
         board[AWAITED] = 0
         self._begin_level()

@@ -134,7 +134,7 @@ class Control:
     # Everything below is called with the lock held.
 
     def stop_soon(self, items: list[Task], seconds: float) -> None:
-        """Have children interrupted. Called by the manager."""
+        """Have children interrupted. Never blocks."""
         if items:
             timer.call_at(0.0, partial(self.stop, items, Reason.INTERRUPT, monotonic() + seconds, _PATIENCE))
 
@@ -206,7 +206,11 @@ class Control:
         due = options.deadline
         if options.timeout is not None and item.work_id is not None:
             worker = self._kernel.staff.find(item.work_id)
-            seconds = None if worker is None else worker.seconds_running
+            if worker is not None:
+                seconds = worker.seconds_running
+            else:
+                worker = self._kernel.nested.find_buried(item.work_id)
+                seconds = None if worker is None else worker.seconds_buried(item.work_id)
             if seconds is None:
                 left = max(options.timeout, NOT_SO_SOON)
             else:
@@ -293,8 +297,10 @@ class Control:
             if worker is None:
                 self._set_alarm(item, control, now + _SOON)  # P4
                 return
-            # It is told when it goes on, and has its time from then on.
+            # It is told when it goes on, and has its time from then on. What it has called is not to keep it from that.
             control.stop_by = now + GRACE
+            own = self._kernel.nested.find_own_above(work_id, worker)
+            self.stop_soon([each for each in own if each.control is None or each.control.reason is None], GRACE)
             if control.asked_at is not None:
                 self._set_alarm(item, control, now + NOT_SO_SOON)
                 return

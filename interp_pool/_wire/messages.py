@@ -46,6 +46,7 @@ Both sides import this file, and it is all they share. A payload is what `interp
     BURIED_COUNT     worker       how many of the cells behind this one are in use
     BURIED           worker       the first of MOST_BURIED cells: the work ids of tasks that wait while another one,
                                   which is on TASK, runs on top of them
+    BURIED_BEGAN     worker       the first of as many: BEGAN of these
     INTERRUPT         pool         the first of MOST_INTERRUPTS cells, taken in turn: the work ids of tasks to stop, if
                                   they run, or wait for one on top of them; then it rings
 
@@ -151,7 +152,8 @@ TIMED, BATCH, SINGLE, SPLIT, NESTED, REPORTS, PROFILED, TRACED, METERED = (1 << 
     BURIED,
 ) = range(23)
 MOST_BURIED = 100
-INTERRUPT, MOST_INTERRUPTS = BURIED + MOST_BURIED, MOST_BURIED + 1
+BURIED_BEGAN = BURIED + MOST_BURIED
+INTERRUPT, MOST_INTERRUPTS = BURIED_BEGAN + MOST_BURIED, MOST_BURIED + 1
 BOARD = range(INTERRUPT + MOST_INTERRUPTS)
 """The cells of a board."""
 

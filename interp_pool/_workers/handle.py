@@ -26,6 +26,7 @@ from interp_pool._wire.messages import (
     BEGAN,
     BOARD,
     BURIED,
+    BURIED_BEGAN,
     BURIED_COUNT,
     DEEPEST,
     GIVE_BACK,
@@ -156,6 +157,13 @@ class Worker:
         """How long ago the last timed task began; None if it is still being unpickled."""
         began = self._cells[BEGAN]
         return (monotonic_ns() - began) / 1e9 if began else None
+
+    def seconds_buried(self, work_id: int) -> float | None:
+        """How long ago a timed task began that is buried here; None if it is not any more."""
+        buried = self.buried
+        if work_id not in buried:
+            return None
+        return (monotonic_ns() - self._cells[BURIED_BEGAN + buried.index(work_id)]) / 1e9
 
     @property
     def may_leave(self) -> bool:

@@ -167,6 +167,21 @@ def test_children_that_were_not_begun_are_found_by_their_parents():
     assert book.find_unbegun(set(), [1, 2, 11]) == (set(), {})
 
 
+def test_descendants_above_a_buried_task_are_found_with_the_others_left_out():
+    book = NestedBook()
+    worker = Worker(0, task=13, buried=[5, 9, 11])
+    book.workers[0] = worker
+    elsewhere, above, strange, on_top, waiting = (
+        *(make_child(5, 10), make_child(10, 11), make_child(3, 9)),
+        *(make_child(11, 13), make_child(10)),
+    )
+    for number, child in enumerate((elsewhere, above, strange, on_top, waiting)):
+        book.add(0, number, child)
+    assert book.find_own_above(5, worker) == [above, on_top]
+    assert book.find_own_above(11, worker) == [on_top]
+    assert book.find_own_above(9, worker) == book.find_own_above(13, worker) == book.find_own_above(4, worker) == []
+
+
 @pytest.mark.parametrize("kind", [deque, lambda items: PriorityBacklog(deque(items))])
 def test_what_is_brought_forward_comes_before_others_of_its_priority(kind):
     items = [SimpleNamespace(priority=0, name=name) for name in "abcdef"]

@@ -186,6 +186,25 @@ def test_interrupt_of_a_buried_task_waits_until_it_is_on_top(executor, queues):
     gate.put(None)
 
 
+def test_interrupt_of_a_task_buried_below_a_descendant_of_its_own_strikes_that(executor, queues):
+    started, ended, gate, began = queues
+    future = executor.submit(nested_tasks.have_one_spin_on_top, started, ended, gate, began)
+    started.get(timeout=60)
+    _wait_for_waits(executor, "task have_one_spin_on_top() in", "waits below another task")
+    assert future.interrupt(LONG)
+    assert isinstance(future.exception(60), TaskInterrupted)
+    assert ended.get(timeout=60) == "child"
+    assert executor.submit(nested_tasks.fib, 8).result(60) == 21
+
+
+def test_timeout_of_a_task_buried_below_a_descendant_of_its_own_strikes_that(executor, queues):
+    started, ended, gate, began = queues
+    view = executor.options(timeout=1.5)
+    future = view.submit(nested_tasks.have_one_spin_on_top, started, ended, gate, began)
+    assert isinstance(future.exception(60), TimeoutError)
+    assert ended.get(timeout=60) == "child"
+
+
 def test_shutdown_that_cancels_ends_tasks_of_tasks(queues):
     started, gate, *_ = queues
     with InterpreterPoolExecutor(1) as executor:
