@@ -76,10 +76,10 @@ def report_and_wait(gate):
 
 def report_and_swallow(gate, ended):
     """Report, and go on when it is interrupted."""
-    report(1)
     is_open = False
     while not is_open:
         try:
+            report(1)
             gate.get()
             is_open = True
         except TaskInterrupted:

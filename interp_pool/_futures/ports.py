@@ -12,7 +12,7 @@ class Pool[F](Protocol):
 
     @property
     def is_managed_here(self) -> bool:
-        """Whether this thread settles the pool's futures, and must not wait for one."""
+        """Whether this thread settles the pool's futures, as in a callback: none ends then unless it waits for one."""
         ...
 
     @property

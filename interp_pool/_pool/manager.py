@@ -390,7 +390,7 @@ def _readable(message: "Any", kernel: Kernel) -> "ResultItem":
     if kind == PARENT_ASKED:
         what, reply_id = body
         kernel.ignores_ctrl_c = kernel.ignores_ctrl_c or what == MAY_IGNORE_CTRL_C
-        answer(what, reply_id, has_processes=kernel.routing is not None and kernel.routing.has_signals)
+        answer(what, reply_id, has_processes=kernel.routing is not None and kernel.routing.has_processes)
         return CALL_POOL
     if kind != INITIALIZER_FAILED:
         return item

@@ -110,7 +110,8 @@ class InterpreterPool(SinglePool):
         host_maker(options.fallback)  # now: what it imports may wait for another thread
         kernel, fallback, routes = self._kernel, SinglePool(options.of_fallback()), Routes(names_of, options.route)
         routes.leads_all = options.moves_at_once
-        kernel.routing = Routing(routes, fallback, _WHERE[options.fallback], has_signals=options.fallback == "process")
+        has_processes = options.fallback == "process"
+        kernel.routing = Routing(routes, fallback, _WHERE[options.fallback], has_processes=has_processes)
         kernel.calls.keeps_payloads = True
         fallback.follow(self)
         self.submit = self._nesting.submit = RoutedIntake(self.submit, kernel.check_open, kernel.routing).submit
@@ -130,7 +131,7 @@ class InterpreterPool(SinglePool):
 
     @property
     def is_managed_here(self) -> bool:
-        """Whether this thread settles the pool's futures, and must not wait for one: it runs a callback."""
+        """Whether this thread settles the pool's futures, as in a callback: none ends then unless it waits for one."""
         return super().is_managed_here or (self._fallback is not None and self._fallback.is_managed_here)
 
     @property

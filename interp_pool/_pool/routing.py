@@ -54,24 +54,24 @@ if TYPE_CHECKING:
 class Routing:
     """The way from a pool to its fallback. Thread safety: all methods, but for what says otherwise."""
 
-    __slots__ = ("_where", "fallback", "has_signals", "reasons", "routes")
+    __slots__ = ("_where", "fallback", "has_processes", "reasons", "routes")
 
-    def __init__(self, routes: "Routes", fallback: "Fallback", where: str, *, has_signals: bool) -> None:
+    def __init__(self, routes: "Routes", fallback: "Fallback", where: str, *, has_processes: bool) -> None:
         """Make the way.
 
         Args:
             routes: which tasks go there.
             fallback: where.
             where: for the log: "in a process", say.
-            has_signals: whether what runs there may set signal handlers.
+            has_processes: whether what runs there has a process of its own, and so may set signal handlers.
         """
-        self.routes, self.fallback, self._where, self.has_signals = routes, fallback, where, has_signals
+        self.routes, self.fallback, self._where, self.has_processes = routes, fallback, where, has_processes
         self.reasons: dict[str, str] = {}
         """What was logged, by what cannot be loaded."""
 
     def refusal_of(self, failure: "Failure") -> "Refusal | None":
         """Return why something that has failed in a worker can run in the fallback, None if it failed otherwise."""
-        return find_unsupported(failure, has_signals=self.has_signals)
+        return find_unsupported(failure, has_signals=self.has_processes)
 
     def prepare(self, item: Task) -> None:
         """Note that a task is to be given away. Called with the lock of its pool held."""

@@ -130,7 +130,7 @@ class SinglePool:
 
     @property
     def is_managed_here(self) -> bool:
-        """Whether this thread settles the pool's futures, and must not wait for one: it runs a callback."""
+        """Whether this thread settles the pool's futures, as in a callback: none ends then unless it waits for one."""
         return self._kernel.manager is threading.current_thread()
 
     @property

@@ -9,6 +9,7 @@ from marshal import loads
 from weakref import ref
 
 import interp_api
+from interp_api import SimpleQueue
 from interp_pool._seeing.levels import encoded_levels, follow_levels, is_configured
 from interp_pool._wire.messages import LOG
 from interp_pool._wire.texts import brief
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     class Follows(Protocol):
         """A worker whose loggers follow the program's."""
 
-        def tell_levels(self, levels: object) -> None:
-            """Have them follow. Never blocks. Called with the pool's lock held."""
+        def tell_levels(self, queue_id: int) -> None:
+            """Have them follow what the next item of a queue says. Never blocks. Called with the pool's lock held."""
 
     class HasWorkers(Protocol):
         """Those of a pool."""
@@ -74,6 +75,7 @@ class _Forwarder:
     def __init__(self, mode: "WhoseHandlers | None", kernel: "HasManager") -> None:
         self._mode, self._kernel = mode, ref(kernel)
         self._is_due = self._has_failed = False
+        self._told: SimpleQueue | None = None  # what the workers were told last, until each has taken its copy
 
     def watch(self) -> "Watch | None":
         """Return what watches the tasks of a worker that starts now."""
@@ -96,9 +98,12 @@ class _Forwarder:
         kernel = self._kernel()
         if kernel is None or watch is None:
             return
+        told = SimpleQueue()
         with kernel.lock:
             for worker in kernel.staff.workers.values():
-                worker.tell_levels(watch[1])
+                told.put(watch[1])
+                worker.tell_levels(told.id)
+            self._told = told  # the one before goes, read or not
 
     def hear(self, told: "Told") -> None:
         """Give a record to its logger. What comes of an error is one message, for the first one."""

@@ -6,42 +6,30 @@ say. Only the pool's interpreter loads this.
 
 import sys
 
+from interp_pool._wire.refused import NO_DAEMONS, NO_EXEC, NO_FORK, NO_PREEXEC, NO_SIGNALS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from interp_pool._wire.messages import Failure
 
-_SIGNALS = (
-    "a worker has no signal handlers: for a time limit use executor.options(timeout=...), and set other handlers in "
-    "the program"
-)
-_PREEXEC = (
-    "a worker cannot run Python between fork and exec: use subprocess's start_new_session, process_group, user, group, "
-    "extra_groups or umask instead"
-)
-_HINTS = (
-    ("preexec_fn not supported within subinterpreters", _PREEXEC),
-    (
-        "fork not supported for",
-        "a worker cannot fork: use subprocess, os.posix_spawn or multiprocessing.get_context('spawn')",
-    ),
-    ("exec not supported for", "a worker is no process that could be replaced: use subprocess"),
-    (
-        "daemon threads are disabled in this",
-        "a worker waits for its threads when it ends: start it with daemon=False, and end it",
-    ),
-    ("signal only works in main thread of the main interpreter", _SIGNALS),
-    ("set_wakeup_fd only works in main thread of the main interpreter", _SIGNALS),
-)
+_HINTS = {
+    NO_PREEXEC: "a worker cannot run Python between fork and exec: use subprocess's start_new_session, process_group, "
+    "user, group, extra_groups or umask instead",
+    NO_FORK: "a worker cannot fork: use subprocess, os.posix_spawn or multiprocessing.get_context('spawn')",
+    NO_EXEC: "a worker is no process that could be replaced: use subprocess",
+    NO_DAEMONS: "a worker waits for its threads when it ends: start it with daemon=False, and end it",
+    NO_SIGNALS: "a worker has no signal handlers: for a time limit use executor.options(timeout=...), and set other "
+    "handlers in the program",
+}
 
 
 def hint_for(failure: "Failure") -> str | None:
     """Return what to do about a failure; None if nothing is known."""
     name, module, msg, places = failure[2], failure[4], failure[5], failure[7]
     text = places if isinstance(places, str) else msg  # an exception that another one came from, too
-    if "not" in text or "only" in text or "disabled" in text:
-        for known, hint in _HINTS:
-            if known in text:
-                return hint
+    for known, hint in _HINTS.items():
+        if known in text:
+            return hint
     if module == "builtins" and name in ("NameError", "UnboundLocalError"):
         return _hint_for_name(msg, places)
     return None

@@ -27,15 +27,15 @@ _PHRASES = (
     "can only be loaded into one interpreter",  # Cython
 )
 _KINDS = (ImportError, RuntimeError, SystemError)
-_SIGNALS = " only works in main thread of the main interpreter"
-_UNSUPPORTED = (  # what CPython says where code needs the main interpreter, or threads of another kind
-    "daemon threads are disabled in this ",
-    "fork not supported for ",
-    "exec not supported for ",
-    "preexec_fn not supported within subinterpreters",
-    "tracemalloc traces no worker interpreter",  # ours, as what follows
-    "in a worker would change the whole program",
-)
+# What CPython says where code needs the main interpreter, or threads of another kind; the last two are ours.
+NO_SIGNALS = " only works in main thread of the main interpreter"
+NO_DAEMONS = "daemon threads are disabled in this "
+NO_FORK = "fork not supported for "
+NO_EXEC = "exec not supported for "
+NO_PREEXEC = "preexec_fn not supported within subinterpreters"
+NO_TRACING = "tracemalloc traces no worker interpreter"
+NO_CHANGES = "in a worker would change the whole program"
+_UNSUPPORTED = (NO_DAEMONS, NO_FORK, NO_EXEC, NO_PREEXEC, NO_TRACING, NO_CHANGES)
 _NO_SLOWER = frozenset(("joblib",))  # packages that look whether NumPy is there, and work as well without
 _MOST_LINKS = 100  # exceptions that are looked at; a chain can be a ring
 _FIRST, _LAST = 3, 4  # names of a long chain that are told
@@ -89,7 +89,7 @@ def find_refusal(
 def _unsupported(exc: BaseException, function: object) -> "tuple[Refusal, tuple[Place, ...], str] | None":
     """Return what a task has tried that only the main interpreter of a process can, None if it failed otherwise."""
     text = str(exc)
-    if not any(known in text for known in (*_UNSUPPORTED, _SIGNALS)):
+    if not any(known in text for known in (*_UNSUPPORTED, NO_SIGNALS)):
         return None
     entries = _joined([exc])
     refusal = f"{type(exc).__qualname__}: {text[: 3 * _LONGEST]}", "", (), _begun(function, entries)
@@ -105,7 +105,7 @@ def find_unsupported(failure: "Failure", *, has_signals: bool) -> "Refusal | Non
     """
     if failure[-1] is not None and failure[-1][2]:
         return failure[-1]
-    texts = (*_UNSUPPORTED, _SIGNALS) if has_signals else _UNSUPPORTED
+    texts = (*_UNSUPPORTED, NO_SIGNALS) if has_signals else _UNSUPPORTED
     if any(text in failure[5] for text in texts):
         return f"{failure[2]}: {failure[5]}", "", (), None
     return None

@@ -8,8 +8,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-NO_TRACING = "tracemalloc traces no worker interpreter"
-
 
 def prepare(module: "Any") -> None:
     """Give a new module what `tracemalloc` uses of it."""
@@ -35,6 +33,8 @@ def start(_: int = 1, /) -> None:
     Raises:
         RuntimeError: always.
     """
+    from interp_pool._wire.refused import NO_TRACING
+
     raise RuntimeError(NO_TRACING)
 
 

@@ -1,9 +1,10 @@
 """What a worker has from the program that a child process would have: as multiprocessing tells it. Runs INSIDE.
 
-Owns how a worker asks for it, and that modules which work otherwise in a child are prepared when they are imported;
-nothing is imported for them before.
+Owns how a worker asks for it, and that modules which work otherwise in a worker are prepared when they are imported.
+Functions of `os` that do are replaced at once. Nothing is imported for any of them before it is used.
 
-    1. A finder finds the module where the others would, and has it prepared by another module of this room.
+    1. A finder finds the module where the others would, or makes one in place of a module that refuses, and has it
+       prepared by another module of this room.
     2. That asks: it puts PARENT_ASKED among the worker's results, and waits.
     3. The pool's manager, outside, puts the answer into the reply (`_workers.answering`).
 
@@ -47,7 +48,6 @@ _PREPARED_BY = {
     "_tracemalloc": "no_tracing",
 }
 _STAND_INS = ("faulthandler", "_tracemalloc")  # refuse to be loaded; what prepares them makes them
-
 _CALLS = ("chdir", "fchdir", "dup2", "nice")  # of `os`: what `whole_program` knows
 
 _pool: "tuple[SimpleQueue, int, Any] | None" = None  # who answers: the results queue, the worker's id and its board
@@ -67,7 +67,7 @@ def know_parent(results: SimpleQueue, worker_id: int, board: "Any") -> None:
 
 
 def _have_watched(name: str) -> None:
-    """Have a function of `os` ask before it changes the whole program."""
+    """Have a function of `os` tell before it changes the whole program."""
     original: Any = getattr(os, name)
 
     def watched(*args: "Any", **kwargs: "Any") -> "Any":

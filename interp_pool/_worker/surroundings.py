@@ -20,7 +20,7 @@ from _io import BufferedWriter, BytesIO, FileIO, TextIOWrapper  # `io` itself ta
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
 endings: "dict[tuple[int, int], Callable[[], object]]" = {}
@@ -226,20 +226,21 @@ def flush_streams() -> None:
         return
     _written[0] = False  # before the look: a thread may write meanwhile
     try:
-        for stream in sys.stdout, sys.stderr:
-            if stream is not None:  # pyright: ignore[reportUnnecessaryComparison]  # without a standard output
-                stream.flush()
-        for own in _own:  # what exit functions wrote, say, before `sys` was set back
-            if own is not None:
-                own.flush()
-        if passed_on_too:
-            for pass_on in passed_on_too:
-                pass_on()
+        _flush((sys.stdout, sys.stderr))
+        _flush(_own)  # what exit functions wrote, say, before `sys` was set back
+        for pass_on in passed_on_too:
+            pass_on()
     except Exception:
         pass  # it is closed, full or somebody's own: whoever writes there next is told
     except BaseException:
         _written[0] = True
         raise
+
+
+def _flush(streams: "Iterable[Any]") -> None:
+    for stream in streams:  # a function of its own: where an `if` ends a loop, CPython 3.14 forgets what surrounds it
+        if stream is not None:  # without a standard output
+            stream.flush()
 
 
 def end_task(thread: int, work_id: int) -> None:

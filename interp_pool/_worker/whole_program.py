@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-REFUSED = "in a worker would change the whole program"
 _OURS = "interp_pool."
 
 
@@ -73,7 +72,9 @@ def tell(what: str) -> None:
         return  # an interpreter that was lent
     is_initializer = way[2][TASK] == INITIALIZING
     if ask(f"{WHOLE_PROGRAM}{what}|{_route()}|{'initializer' if is_initializer else 'task'}"):
-        raise RuntimeError(f"{what}() {REFUSED}")
+        from interp_pool._wire.refused import NO_CHANGES
+
+        raise RuntimeError(f"{what}() {NO_CHANGES}")
 
 
 def _route() -> str:

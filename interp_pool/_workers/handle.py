@@ -124,7 +124,6 @@ class Worker:
         self._cells[HAS_ROUTES] = options.fallback is not None
         self._bell: Doorbell | None = None  # of the control thread; see `_worker.control_thread`
         self._questions: ref[Questions] | None = None  # guarded by the pool's lock
-        self._levels: SimpleQueue | None = None  # likewise
         self._options = options
         self._calls, self._results = calls, results
         self._path = list(sys.path)
@@ -299,12 +298,12 @@ class Worker:
         self._ask(QUESTIONS, questions.id)
         return questions
 
-    def tell_levels(self, levels: object) -> None:
-        """Have its loggers follow the program's. Never blocks. Called with the pool's lock held."""
-        queue = SimpleQueue()
-        queue.put(levels)
-        self._levels = queue  # the one before goes, read or not
-        self._ask(LOGS, queue.id)
+    def tell_levels(self, queue_id: int) -> None:
+        """Have its loggers follow the program's, as the next item of a queue says, or of a later one. Never blocks.
+
+        Called with the pool's lock held.
+        """
+        self._ask(LOGS, queue_id)
 
     def where_now(self) -> "tuple[str, list[Place]] | None":
         """Return what is known of its task's place without asking: nothing."""
