@@ -234,7 +234,7 @@ class InterpreterBackend(AutoBatchingMixin, ParallelBackendBase):
         try:
             return out.result()
         except ImportError as exc:
-            if 'fallback="process"' in str(exc):  # a module that no worker can load
+            if 'fallback="process"' in str(exc) and not self._has_fallback:  # a module that no worker can load
                 exc.add_note(_REMEDY)
             raise
 

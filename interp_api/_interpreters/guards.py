@@ -24,7 +24,7 @@ from _thread import RLock
 
 from interp_api._interpreters.alive import end, list_interpreters
 from interp_api._interpreters.entry_lock import EntryLock
-from interp_api._interpreters.making import created, make, settle
+from interp_api._interpreters.making import created, make, settle, stop
 from interp_api._interpreters.making import creating as creating  # noqa: PLC0414  # public here: see the end
 from interp_api._interpreters.tracing import check_tracing, guard_start
 from interp_api._runtime.cpython import (
@@ -128,6 +128,7 @@ def close_guarded(lock: EntryLock, id: int) -> None:
 
 def _close_leftovers() -> None:
     """At exit: destroy what was created here and is still there, waiting for its threads."""
+    stop()
     for id in sorted(created):
         try:
             close_guarded(EntryLock(id), id)

@@ -11,7 +11,8 @@ While the byte is 1, `list_interpreters` returns those that have an entry lock. 
 Who must not have any made meanwhile, as a fork, holds `creating` and calls `settle`; so does who makes a handle of one
 that is not listed. That waits for the M2s under way, and does the first part of their M3: then everything that was made
 is listed. M2 is one chain of C calls, from the release of `creating` until it is taken again: no signal handler and no
-finalizer runs in it, and so none of those can wait in one maker for another.
+finalizer runs in it, and so none of those can wait in one maker for another. One that runs before or after it, in a
+thread that has its place already, needs no other.
 
 A maker that holds `creating` already, as a finalizer may, keeps it in M2. So does 3.13, which initialises static types
 without locks (gh-129817). 64 interpreters take 0.44 s one after the other, and 0.25 s in two threads at once, on two
@@ -68,6 +69,7 @@ def _places() -> "SimpleQueue[None]":
 
 
 _free_places = _places()  # for one maker each: the first interpreter is not to wait for the last
+_with_places: "dict[int, None]" = {}  # threads; what strikes one and makes another would wait for it in vain
 
 
 def making[R](step: "Callable[[bool], R]") -> R:
@@ -79,10 +81,13 @@ def making[R](step: "Callable[[bool], R]") -> R:
         return step(False)
     if not CREATES_IN_THREADS:
         return holding(creating, partial(step, False))
+    thread = get_ident()
+    if thread in _with_places:
+        return holding(creating, partial(step, True))
     taken: list[None] = []
-    leave = map(_free_places.put, taken)
+    leave = map(_free_places.put, map(_with_places.pop, (thread,), taken))
     try:
-        taken.extend(starmap(_free_places.get, ((),)))
+        taken.extend(map(_with_places.setdefault, (thread,), starmap(_free_places.get, ((),))))
         return holding(creating, partial(step, True))
     finally:
         exhaust(leave)  # one call: whatever strikes, it is done
@@ -147,10 +152,21 @@ def settle(id: int | None = None) -> None:
             EntryLock(made[0], is_ours=True)
 
 
+def stop() -> None:
+    """Have no other thread make any from now on: the process exits. What they were making is among the created.
+
+    Blocks: until that is made.
+    """
+    creating.acquire()  # for good: daemon threads go on, and the runtime crashes if one makes an interpreter then
+    settle()
+    created.update(*_makers.values())
+
+
 def _renew() -> None:
     """In a forked child: the other threads, which were making some or had a place, are the parent's."""
     global _free_places
     _free_places = _places()
+    _with_places.clear()
     _makers.clear()
     tables.memory[_BYTE] = 0
 

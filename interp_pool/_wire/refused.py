@@ -44,7 +44,7 @@ _warned: set[str] = set()  # packages that something goes on without
 _NOT_TOLD = (
     *("interp_api", "importlib", "_frozen_importlib", "_frozen_importlib_external", "runpy"),
     *("interp_pool._worker.loop", "interp_pool._worker.running", "interp_pool._worker.baseline"),
-    "interp_pool._worker.carried",
+    *("interp_pool._worker.carried", "interp_pool._worker.joblib_calls"),
     *("interp_pool._wire.failures", "interp_pool._executor.chunks", "interp_pool.doctor"),
 )
 _BELOW = "interp_pool._worker."  # a task was called from there

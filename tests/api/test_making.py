@@ -198,3 +198,40 @@ def test_tracemalloc_does_not_start_while_one_is_being_made(held):
     other.join(30)
     assert len(refusals) == 1
     assert "(1 now)" in refusals[0]
+
+
+def test_who_strikes_a_maker_that_has_a_place_needs_none(monkeypatch):
+    """As a signal handler or a finalizer may, after the place was had and before `creating` is."""
+    monkeypatch.setattr(making, "CREATES_IN_THREADS", True)
+    monkeypatch.setattr(making.os, "process_cpu_count", lambda: 1)
+    monkeypatch.setattr(making, "_free_places", making._places())
+    hold, made = making.holding, []
+
+    def strike(lock, step):
+        monkeypatch.setattr(making, "holding", hold)
+        made.append(interp_api.create())
+        return hold(lock, step)
+
+    monkeypatch.setattr(making, "holding", strike)
+    thread = threading.Thread(target=lambda: made.append(interp_api.create()), daemon=True)
+    thread.start()
+    thread.join(30)
+    for interpreter in made:
+        interpreter.close()
+    assert len(made) == 2
+    assert not making._with_places
+    assert making._free_places.qsize() == 1
+
+
+def test_at_exit_what_daemon_threads_are_making_is_closed_too(held, monkeypatch):
+    created = set()
+    monkeypatch.setattr(making, "created", created)
+    held.begin()
+    assert held.has_made.acquire(timeout=30)
+    held.go.set()
+    making.stop()
+    try:
+        assert created == set(held.ids)
+        assert interp_api.is_held_here(making.creating)
+    finally:
+        making.creating.release()
