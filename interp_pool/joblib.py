@@ -234,7 +234,8 @@ class InterpreterBackend(AutoBatchingMixin, ParallelBackendBase):
         try:
             return out.result()
         except ImportError as exc:
-            if 'fallback="process"' in str(exc) and not self._has_fallback:  # a module that no worker can load
+            is_refusal = 'fallback="process"' in str(exc)  # of a module that no worker can load
+            if is_refusal and not self._options.get("fallback"):
                 exc.add_note(_REMEDY)
             raise
 

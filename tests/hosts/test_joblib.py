@@ -167,6 +167,8 @@ import logging, numpy
 logging.disable()
 arrays = [numpy.arange(n) for n in range(5)]
 print(told(lambda: Parallel(2, backend="interpreters")(delayed(total)(each) for each in arrays)))
+with parallel_config("interpreters", n_jobs=2, fallback="process"):
+    print(repr(told(lambda: Parallel()(delayed(late)(n) for n in range(5)))))
 with parallel_config("interpreters", n_jobs=2, fallback="thread"):
     print(Parallel()(delayed(total)(each) for each in arrays))
 with parallel_config("interpreters", n_jobs=2, fallback="process", route=["__main__:late"]):
@@ -174,10 +176,12 @@ with parallel_config("interpreters", n_jobs=2, fallback="process", route=["__mai
     print([value for value, _ in Parallel()(delayed(late)(n) for n in range(5))])
     print(any(Parallel()(delayed(where)(n) for n in range(5))))
 """
-    error, threads, processes, routed, others = run(tmp_path, body, before)
+    error, late, threads, processes, routed, others = run(tmp_path, body, before)
     assert error.startswith("TaskImportError: module 'numpy")
     assert "task total() needs it" in error
     assert error.endswith("""['with joblib: parallel_config("interpreters", fallback="process")']""")
+    assert 'route=["__main__:late"]' in late
+    assert "parallel_config" not in late  # which has been done
     assert threads == "[(0.0, 0), (0.0, 0), (1.0, 0), (3.0, 0), (6.0, 0)]"
     assert processes == routed == "[0.0, 0.0, 1.0, 3.0, 6.0]"
     assert others == "True"
