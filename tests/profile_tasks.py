@@ -73,3 +73,9 @@ def work_beside_a_thread(_):
     thread.start()
     work(1000)
     thread.join()
+
+
+def thread_name(_=None):
+    """Return what Linux calls this thread."""
+    with open("/proc/thread-self/comm", encoding="utf-8") as file:
+        return file.read().strip()

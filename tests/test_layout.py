@@ -44,8 +44,8 @@ HOUSE = {
         "_worker": (
             "unbundle batch traced struck_import load_lock measured baseline standard_library reset parent "
             "resource_tracker child_process fork_server plain_threads signals surroundings program_modules main_ahead "
-            "telling reporting running carried forwarding logs output profiling debugging control_thread loop hosted "
-            "importing joblib_calls fault_handler no_tracing whole_program"
+            "telling reporting running carried forwarding logs output shown profiling debugging control_thread loop "
+            "hosted importing joblib_calls fault_handler no_tracing whole_program"
         ),
         "_options": "checks variables declared pool_options task_options",
         "_futures": "progress ports stopping undecoded unread condition claims lazy task_future batch_future",

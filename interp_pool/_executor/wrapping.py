@@ -5,6 +5,7 @@ The pool keeps the user's function for names and routes.
 
 import os
 
+from interp_pool._core.task import plain_name
 from interp_pool._errors import TaskPicklingError
 from interp_pool._pool.outcomes import without_frames
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def sent_for(function: "Callable[..., Any]", options: "TaskOptions", *, is_item: bool = False) -> "Callable[..., Any]":
-    """Return what to send in place of a function: its calls may be measured, or run in the caller's context.
+    """Return what to send in place of a function: its calls may be measured or shown, or run in the caller's context.
 
     Args:
         function: the user's.
@@ -27,6 +28,10 @@ def sent_for(function: "Callable[..., Any]", options: "TaskOptions", *, is_item:
     Raises:
         TaskPicklingError: the value of a context variable that is to go along cannot be pickled.
     """
+    if options.show_name:
+        from interp_pool._worker.shown import shown
+
+        function = shown(function, plain_name(function, options))
     if options.profile is not None:
         from interp_pool._worker.profiling import measured
 

@@ -77,6 +77,12 @@ class TaskOptions(Declared):
             tasks of the process that name it. It is written when an executor is shut down, at the exit, and by
             `interp_pool.write_profiles()`; a file that was there is replaced. None means not to measure.""",
     )
+    show_name: bool = option(
+        default=False,
+        check=check_flag,
+        doc="""whether the operating system calls the worker's thread by the task's name while the task runs, for
+            samplers such as py-spy and `perf`. Without effect before CPython 3.14.""",
+    )
 
     @property
     def flags(self) -> int:
