@@ -119,13 +119,17 @@ def create_slotted(number: int, refs: "QueueRefs") -> Slot:
     """
     while True:
         doublings = tables.cells[GROWTH]
-        for _ in range(_MOST_ATTEMPTS):
+        is_last = doublings + 1 == _DOUBLINGS
+        # The ids, and so the slots, follow each other: so many attempts find every slot that there can be.
+        for _ in range(SLOTS << doublings if is_last else _MOST_ATTEMPTS):
             carried = _SLOTTED + number * _DOUBLINGS + doublings
             slot = Slot(refs.create_linked(carried), carried)
             if slot.claim():
                 tables.cells[NEWEST] = slot.id
                 return slot
             refs.drop()
+        if is_last:
+            raise QueueError(f"{SLOTS << doublings} queues exist in this process, there is no room for another one")
         tables.swap(GROWTH, doublings, doublings + 1)
 
 

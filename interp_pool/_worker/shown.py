@@ -29,8 +29,7 @@ class Shown(_Partial):
     shown_as: str
 
     def __call__(self, /, *args: "Any", **kwargs: "Any") -> "Any":
-        if _set_name is None:
-            return self.func(*self.args, *args, **self.keywords, **kwargs)
+        assert _set_name is not None
         before = _own_name()
         try:
             _set_name(self.shown_as)
@@ -45,16 +44,20 @@ class Shown(_Partial):
         return shown, (portable(self.func), self.shown_as)
 
 
-def shown(function: "Callable[..., Any]", name: str) -> Shown:
+def shown(function: "Callable[..., Any]", name: str) -> "Callable[..., Any]":
     """Return a function that does the same, and is shown wherever it is called, by whoever it is sent to.
+
+    Where CPython cannot name threads, that is the function itself.
 
     Args:
         function: the user's.
         name: of its task; the system takes some 15 bytes of it.
     """
+    if _set_name is None:
+        return function
     made = Shown(function)
-    made.shown_as = name
-    made.__qualname__ = getattr(function, "__qualname__", None) or type(function).__name__  # for messages
+    own = {"shown_as": name, "__qualname__": getattr(function, "__qualname__", None) or type(function).__name__}
+    made.__dict__.update(own)  # the latter is for messages
     return made
 
 

@@ -203,7 +203,6 @@ def test_nobody_follows_to_the_queue_that_has_the_slot_next():
     taken = None
     while taken is None:
         candidate = PoolQueue()
-        others.append(candidate)
         if (candidate._slot.segment, candidate._slot.base) == (slot.segment, slot.base):
             taken = candidate
     for use in (lambda: other.put(1), other.get_nowait, other.qsize, lambda: other.get(0)):

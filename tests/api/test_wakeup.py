@@ -13,7 +13,7 @@ import pytest
 from struck import Struck
 from waiting import GETTER, sleepers
 
-from interp_api import SimpleQueue
+from interp_api import QueueError, SimpleQueue
 from interp_api._runtime.cpython import queue_append, queue_count, queue_get
 from interp_api._wakeup import parking, seats
 from interp_api._wakeup.arena import RINGS_BEGUN, ROW_OWNERS, ROWS, SEAT_STATES, tables
@@ -358,6 +358,21 @@ def test_queue_whose_slot_is_taken_gets_another_id(monkeypatch):
     assert third._slot.base != second._slot.base or third._slot.segment != second._slot.segment
     tables.cells[slot.GROWTH] = 0
     del first, second, third
+
+
+def test_queues_that_have_all_slots_leave_no_room_for_another_one(monkeypatch):
+    """Slots are doubled seven times at most: a queue carries how often they were."""
+    from interp_api._wakeup import slot
+
+    monkeypatch.setattr(slot, "SLOTS", 1)
+    queues = []
+    with pytest.raises(QueueError, match="128 queues exist in this process, there is no room for another one"):
+        queues.extend(SimpleQueue() for _ in range(129))
+    assert len(queues) > 100
+    queues.pop()
+    queues.append(SimpleQueue())
+    tables.cells[slot.GROWTH] = 0
+    queues.clear()
 
 
 def test_sleeping_threads_are_seen(slot):
