@@ -75,7 +75,7 @@ def work_beside_a_thread(_):
     thread.join()
 
 
-def thread_name(_=None):
-    """Return what Linux calls this thread."""
+def thread_names(_=None):
+    """Return what Python and Linux call this thread."""
     with open("/proc/thread-self/comm", encoding="utf-8") as file:
-        return file.read().strip()
+        return threading.current_thread().name, file.read().strip()

@@ -80,8 +80,8 @@ class TaskOptions(Declared):
     show_name: bool = option(
         default=False,
         check=check_flag,
-        doc="""whether the operating system calls the worker's thread by the task's name while the task runs, for
-            samplers such as py-spy and `perf`. Without effect before CPython 3.14.""",
+        doc="""whether the worker's thread has the task's name while the task runs, for samplers: py-spy, and from
+            CPython 3.14 on `perf` and `top -H`, too. Log records have it as their `threadName` then.""",
     )
 
     @property
