@@ -23,7 +23,8 @@ def outer_task(told):
 if __name__ == "__main__":
     workers = int(sys.argv[1])
     with InterpreterPoolExecutor(workers, thread_name_prefix="sampled") as ex:
-        futures = [ex.submit(outer_task, 1) for _ in range(workers)]
+        view = ex.options(name="primes", show_name=True) if sys.argv[2:] else ex
+        futures = [view.submit(outer_task, 1) for _ in range(workers)]
         sys.stdin.read()
         for future in futures:
             future.interrupt()
@@ -31,14 +32,14 @@ if __name__ == "__main__":
 
 
 class Program:
-    """The program, while each of its workers is in `outer_task`."""
+    """The program, while each of its workers is in `outer_task`, which may be shown as "primes"."""
 
-    def __init__(self, folder, workers):
+    def __init__(self, folder, workers, *shown):
         script = folder / "program.py"
         script.write_text(PROGRAM)
         self._workers = workers
         self._process = subprocess.Popen(
-            [sys.executable, script, str(workers)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, script, str(workers), *shown], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         self.pid = self._process.pid
 

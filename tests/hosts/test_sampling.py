@@ -31,17 +31,23 @@ def test_py_spy_shows_the_task_and_the_name_of_its_thread(tmp_path, py_spy):
     assert ";outer_task (program.py:" in (tmp_path / "out.txt").read_text()
 
 
+def test_py_spy_shows_the_name_of_a_task_that_is_shown(tmp_path, py_spy):
+    with Program(tmp_path, 1, "shown") as program:
+        assert '"primes"' in run(py_spy, "dump", "--pid", program.pid)
+
+
 def test_py_spy_shows_one_interpreter_of_several(tmp_path, py_spy):
     with Program(tmp_path, 2) as program:
         assert run(py_spy, "dump", "--pid", program.pid).count("outer_task (program.py:") == 1, NEWEST_ONLY
 
 
 @pytest.mark.skipif(sys.platform != "linux" or shutil.which("perf") is None, reason="there is no perf")
-def test_perf_shows_the_names_of_workers(tmp_path):
+def test_perf_shows_the_names_of_workers_and_of_tasks_that_are_shown(tmp_path):
     if sys.version_info < (3, 14):
         pytest.skip("threads have no names for the system")
     data = tmp_path / "perf.data"
-    with Program(tmp_path, 2) as program:
-        run("perf", "record", "-e", "cpu-clock", "-g", "-o", data, "-p", program.pid, "--", "sleep", "0.3")
-    out = run("perf", "report", "-i", data, "--stdio", "--no-children", "-g", "none", "--sort", "comm")
-    assert {"sampled_0", "sampled_1"} <= {*out.split()}
+    for shown, names in ((), {"sampled_0", "sampled_1"}), (("shown",), {"primes"}):
+        with Program(tmp_path, 2, *shown) as program:
+            run("perf", "record", "-e", "cpu-clock", "-g", "-o", data, "-p", program.pid, "--", "sleep", "0.3")
+        out = run("perf", "report", "-i", data, "--stdio", "--no-children", "-g", "none", "--sort", "comm")
+        assert names <= {*out.split()}
