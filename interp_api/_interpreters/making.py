@@ -15,8 +15,8 @@ finalizer runs in it, and so none of those can wait in one maker for another. On
 thread that has its place already, needs no other.
 
 A maker that holds `creating` already, as a finalizer may, keeps it in M2. So does 3.13, which initialises static types
-without locks (gh-129817). 64 interpreters take 0.44 s one after the other, and 0.25 s in two threads at once, on two
-processors (3.14 and 3.15 alike).
+without locks (gh-129817). 64 interpreters take 0.42 s one after the other, and 0.29 s two at a time, on two processors
+(3.14; 0.39 and 0.26 on 3.15).
 """
 
 import os

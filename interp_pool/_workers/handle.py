@@ -180,7 +180,7 @@ class Worker:
         assert self.thread.ident is not None
         return _cpu_seconds(self.thread.ident)
 
-    def has_ignored(self, asked_at: float, cpu_seconds: float, grace: float = _ENOUGH) -> bool:
+    def has_ignored(self, asked_at: float, cpu_seconds: float, grace: float) -> bool:
         """Return whether its task has not stopped although it had the time to: on a busy machine it may not have had.
 
         Args:

@@ -301,9 +301,9 @@ def test_task_has_not_ignored_the_interrupt_before_it_had_the_time_to_stop(singl
     held = stuck.hold(single)
     (worker,) = single._pool._kernel.staff.workers.values()
     asked_at, cpu_seconds = monotonic(), worker.cpu_seconds
-    assert not worker.has_ignored(asked_at, cpu_seconds)  # it has neither been struck nor run
+    assert not worker.has_ignored(asked_at, cpu_seconds, handle._ENOUGH)  # it has neither been struck nor run
     worker.interrupt(worker.task)
-    while not worker.has_ignored(asked_at, cpu_seconds):
+    while not worker.has_ignored(asked_at, cpu_seconds, handle._ENOUGH):
         assert held.running()
     assert monotonic() - asked_at >= handle._ENOUGH  # it was struck so long ago
     stuck.release()
@@ -312,7 +312,7 @@ def test_task_has_not_ignored_the_interrupt_before_it_had_the_time_to_stop(singl
     spinning = single.submit(tasks.spin, started)
     started.get(timeout=60)
     asked_at, cpu_seconds = monotonic(), worker.cpu_seconds
-    while not worker.has_ignored(asked_at, cpu_seconds):
+    while not worker.has_ignored(asked_at, cpu_seconds, handle._ENOUGH):
         assert worker.cpu_seconds - cpu_seconds < 60  # it runs on, and has not been struck
     assert worker.cpu_seconds - cpu_seconds >= handle._ENOUGH
     assert spinning.interrupt(LONG)
